@@ -1,0 +1,80 @@
+"""The errors, one tree: the type says whether anything was sent.
+
+::
+
+    MmsbatchError
+    ├── InputError            nothing was sent: something given cannot be used    exit code 2
+    │   ├── ContactsError     a file, sheet, line or column of the contacts
+    │   ├── CampaignError     a field of the campaign
+    │   ├── PlanError         a plan that cannot be made or sent
+    │   ├── AccountError      a missing or unusable credential or address
+    │   └── RunError          a run folder that cannot be used
+    ├── NotSent               this request has certainly not been sent
+    ├── InDoubt               this request may have been sent, in whole or in part
+    └── UnreadableAnswer      bytes that are not an answer of the gateway
+
+A message says what happened and what to do next. Rows never fail as exceptions: they fail as
+data, in ``mms_problem`` and ``mms_outcome``.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class MmsbatchError(Exception):
+    """The base of every error of this package."""
+
+
+class InputError(MmsbatchError):
+    """Something given cannot be used. Nothing was sent."""
+
+
+class ContactsError(InputError):
+    """A contacts file or frame cannot be used; names the file, sheet, line or column."""
+
+
+class CampaignError(InputError):
+    """A campaign breaks a rule; names the field, the limit, what was found and the section."""
+
+
+class PlanError(InputError):
+    """A plan cannot be made, or must not be sent as it is."""
+
+
+class AccountError(InputError):
+    """A credential is missing, or the gateway's address cannot be used."""
+
+
+class RunError(InputError):
+    """A run folder cannot be used: it belongs to another plan, is damaged or not writable."""
+
+
+class NotSent(MmsbatchError):  # noqa: N818  (the name answers the question; "Error" would not)
+    """The request has certainly not been sent: no byte of it was taken."""
+
+
+class InDoubt(MmsbatchError):  # noqa: N818
+    """The request may have been sent, in whole or in part. Never send it again unasked."""
+
+
+class UnreadableAnswer(MmsbatchError):  # noqa: N818
+    """The bytes are not an answer of the gateway, so they claim nothing."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Say which known word a mistyped one is nearest to, for the end of an error message.
+
+    Returns
+    -------
+    str
+        ``" Did you mean 'mobile'?"`` or ``""``.
+    """
+    options = [str(option) for option in known]
+    folded = {option.casefold(): option for option in options}
+    found = get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)
+    return f" Did you mean {folded[found[0]]!r}?" if found else ""

@@ -1,0 +1,352 @@
+"""The constants of the AllMySMS MMS gateway's document, each with its section. Pure.
+
+Section numbers (``§1.4``) are those of the vendor's document "module http MMS". Where the document
+contradicts itself, the comment says which side is taken and why; nothing here was ever confirmed
+against the live gateway.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+# ----- addresses -------------------------------------------------------------------------------
+
+DEFAULT_URL: Final = "https://api.msinnovations.com"
+"""§1.1 prints ``http://``; the passcode travels in the body, so https is asked for."""
+
+SEND_PATH: Final = "/amsmodule.sendmms.v2.php"  # §1.1
+ACCOUNT_PATH: Final = "/amsmodule.sendsms.v6.php"
+"""§3.1 names v6 in its text and v2 in its example: the text wins."""
+
+FIELD_LOGIN: Final = "clientcode"  # §1.1
+FIELD_PASSCODE: Final = "passcode"  # §1.1
+FIELD_XML: Final = "XMLFlow"  # §1.1
+FIELD_INFO: Final = "info"  # §3.1
+
+MAX_RECIPIENTS_PER_REQUEST: Final = 200
+"""§1.1 asks for requests of 200 from 2,000 on, because a longer one may be cut off while it sends;
+the reason holds for every number, so 200 is the limit throughout."""
+
+# ----- contents --------------------------------------------------------------------------------
+
+
+class Kind(StrEnum):
+    """What is sent (§1.2). The value is the word of campaign files."""
+
+    TEXT = "text"
+    IMAGE = "image"
+    VIDEO = "video"
+    SOUND = "sound"
+    SOUND_IMAGE = "sound+image"
+
+
+MSGCLASS: Final = {
+    Kind.TEXT: 0,
+    Kind.IMAGE: 1,
+    Kind.VIDEO: 2,
+    Kind.SOUND: 3,
+    Kind.SOUND_IMAGE: 4,  # §1.2 in the prose only: no example block shows it
+}
+
+MAX_MESSAGE_LENGTH: Final = {
+    Kind.TEXT: 1000,
+    Kind.IMAGE: 100,
+    Kind.VIDEO: 100,
+    Kind.SOUND: 100,
+    Kind.SOUND_IMAGE: 100,
+}
+"""§1.2, in characters; a line break counts twice (§1.3)."""
+
+KILOBYTE: Final = 1000
+""""Ko" may mean 1000 or 1024 bytes: the smaller is never refused."""
+
+
+@dataclass(frozen=True)
+class Media:
+    """What §1.2 allows for one medium."""
+
+    extensions: tuple[str, ...]
+    certain_bytes: int
+    """Up to here both figures of §1.2 agree."""
+    maximum_bytes: int
+    """Above here both figures of §1.2 refuse."""
+
+
+IMAGE: Final = Media((".gif", ".jpg", ".jpeg"), 600 * KILOBYTE, 1000 * KILOBYTE)
+VIDEO: Final = Media((".3gp",), 299 * KILOBYTE, 600 * KILOBYTE)
+SOUND: Final = Media((".mid", ".amr"), 99 * KILOBYTE, 600 * KILOBYTE)
+
+MIN_DURATION_S: Final = 1
+"""§1.2 allows 0; a medium of no length is meaningless and PHP's ``empty("0")`` would refuse it."""
+MAX_DURATION_S: Final = 1000  # §1.2
+
+MAX_CAMPAIGN_NAME_LENGTH: Final = 255
+"""No figure in the document (§1.2); the usual width of such a column."""
+
+DATE_FORMAT: Final = "%Y-%m-%d %H:%M:%S"  # §1.2
+TIME_ZONE: Final = "Europe/Paris"
+"""No zone in the document (§1.2): France only, so French wall time."""
+
+# ----- statuses --------------------------------------------------------------------------------
+
+
+class Stop(StrEnum):
+    """How far a status reaches beyond its own request."""
+
+    NOTHING = "nothing"
+    """The next request may go."""
+    CONTENT = "content"
+    """Requests with the same content would be refused for the same reason."""
+    RUN = "run"
+    """Every further request would be refused, or would do harm."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """One status of a table of the document, and what a batch client does about it."""
+
+    code: int
+    text: str
+    section: str
+    accepted: bool
+    """The request was taken. False: nothing of it was sent."""
+    stop: Stop
+    retry: bool
+    """Refused before sending for a reason that may pass: the same request may go again."""
+    what_to_do: str
+
+
+def _accepted(code: int, text: str, what_to_do: str) -> Status:
+    return Status(
+        code, text, "§2.2", accepted=True, stop=Stop.NOTHING, retry=False, what_to_do=what_to_do
+    )
+
+
+def _refused(
+    code: int, text: str, stop: Stop, what_to_do: str, *, retry: bool = False, section: str = "§2.2"
+) -> Status:
+    return Status(
+        code, text, section, accepted=False, stop=stop, retry=retry, what_to_do=what_to_do
+    )
+
+
+SENT: Final = 100
+SCHEDULED: Final = 101
+OUT_OF_CREDIT: Final = 103
+NOT_ENOUGH_CREDIT: Final = 104
+NO_VALID_NUMBER: Final = 123
+
+_SENDING = (
+    _accepted(SENT, "Le message a été envoyé", "read the rows with outcome 'rejected'"),
+    _accepted(
+        SCHEDULED,
+        "Le message a été programmé pour un envoi différé",
+        "nothing; a scheduled send cannot be cancelled through this gateway",
+    ),
+    _refused(
+        102,
+        "Problème de connexion - Aucun compte ne correspond aux clientcode et passcode spécifiés",
+        Stop.RUN,  # trying again may lock the account
+        "correct the login and passcode, then resume",
+    ),
+    _refused(
+        OUT_OF_CREDIT,
+        "Crédit SMS épuisé. Veuillez recréditer votre compte sur AllMySMS.com",
+        Stop.RUN,
+        "buy credits, then resume",
+    ),
+    _refused(
+        NOT_ENOUGH_CREDIT,
+        "Crédit insuffisant pour traiter cet envoi. A utiliser: XX Crédits, Disponibles: XX "
+        "Crédits. Veuillez recréditer votre compte sur AllMySMS.com",
+        Stop.RUN,  # never split by itself: that would send a part nobody chose
+        "buy credits, then resume",
+    ),
+    _refused(
+        105,
+        "Flux XML Vide",
+        Stop.RUN,
+        "look for a proxy that drops request bodies, then resume; else report a bug",
+    ),
+    _refused(
+        106,
+        "Flux XML invalide ou incomplet après la balise <DATA>",
+        Stop.CONTENT,
+        "look for unusual characters in the message; send the rows in a new run",
+    ),
+    _refused(
+        107,
+        "Flux XML invalide ou incomplet après la balise <CLIENT>",
+        Stop.RUN,
+        "check that the login is the one the vendor gave, then resume",
+    ),
+    _refused(
+        108,
+        "Balise <MSGCLASS> - Type du MMS non défini (vide) dans le flux XML",
+        Stop.CONTENT,
+        "report a bug: the kind is always sent",
+    ),
+    _refused(
+        109,
+        "Balise <MSGCLASS> - Type du MMS incorrect",
+        Stop.CONTENT,
+        "choose another kind; 'sound+image' is in the document's prose only",
+    ),
+    _refused(
+        110,
+        "Balise <MESSAGE>|<IMAGE>|<VIDEO>|<SON> - non défini (vide) dans le flux XML",
+        Stop.CONTENT,
+        "complete the campaign and send the rows in a new run",
+    ),
+    _refused(
+        111,
+        "Message trop long",
+        Stop.CONTENT,
+        "shorten the message (accented letters may count twice) and send in a new run",
+    ),
+    _refused(112, "Extension invalide", Stop.CONTENT, "use a medium of an allowed type"),
+    _refused(
+        113,
+        "URL incorrecte",
+        Stop.CONTENT,
+        "use a public address that begins with http://www. and has no &",
+    ),
+    _refused(
+        114,
+        "Problème lors du téléchargement du fichier",
+        Stop.CONTENT,
+        "check that the medium can be downloaded by anyone, then send in a new run",
+        retry=True,
+    ),
+    _refused(
+        115,
+        "Média trop volumineux (image, son, vidéo)",
+        Stop.CONTENT,
+        "use a smaller file",
+    ),
+    _refused(
+        116,
+        "Impossible de se connecter au serveur pour télécharger l'image",
+        Stop.CONTENT,
+        "check that the image's server answers, then send in a new run",
+        retry=True,
+    ),
+    _refused(
+        117,
+        "Problème au cours du téléchargement de l'image",
+        Stop.CONTENT,
+        "check that the image can be downloaded by anyone, then send in a new run",
+        retry=True,
+    ),
+    _refused(
+        118,
+        "Balise <VIDEO><URL>|<SON><URL> - non définie (vide) dans le flux XML",
+        Stop.CONTENT,
+        "complete the campaign's video or sound address",
+    ),
+    _refused(
+        119,
+        "Balise <VIDEO><DUREE>|<SON><DUREE> - non définie (vide) dans le flux XML",
+        Stop.CONTENT,
+        "complete the campaign's video or sound duration",
+    ),
+    _refused(
+        120,
+        "Durée incorrect pour le son ou la vidéo",
+        Stop.CONTENT,
+        "give a duration from 1 to 1000 whole seconds",
+    ),
+    _refused(
+        121,
+        "Flux XML invalide ou date mal formatée entre les balises <DATE> et </DATE>",
+        Stop.RUN,  # the date is the campaign's, the same in every request
+        "correct send_at and send in a new run",
+    ),
+    _refused(
+        122,
+        "Flux XML invalide ou incomplet après la balise <MOBILEPHONE>",
+        Stop.NOTHING,  # never bisected: that nothing was sent is only the wording's implication
+        "check the numbers of this request",
+    ),
+    _refused(
+        NO_VALID_NUMBER,
+        "Aucun numéro de téléphone valide dans le flux. Veuillez vous référer à la documentation "
+        "en ligne pour connaitre les formats valides.",
+        Stop.NOTHING,
+        "check the numbers of this request",
+    ),
+    _refused(
+        200,
+        "Vous n'avez pas l'autorisation d'utiliser ce module. Contactez le support AllMySMS pour "
+        "plus de renseignements.",
+        Stop.RUN,
+        "ask the vendor to open the MMS module for this account, then resume",
+    ),
+)
+
+SENDING: Final[dict[int, Status]] = {status.code: status for status in _SENDING}
+"""§2.2: the statuses of the sending endpoint, by code."""
+
+
+def sending_status(code: int) -> Status:
+    """Look a sending status up; one the document does not know counts as a refusal (§2.2).
+
+    An undocumented status is read as refused only because the gateway said a status at all:
+    what it says of success it says with 100 or 101.
+    """
+    return SENDING.get(code) or _refused(
+        code, "", Stop.CONTENT, f"ask the vendor what status {code} means", section="(none)"
+    )
+
+
+ACTIVE: Final = 300
+
+_ACCOUNT = (
+    Status(
+        SENT,
+        "Compte actif",
+        "§3.2",  # the example says 100, the table 300: both are read as active
+        accepted=True,
+        stop=Stop.NOTHING,
+        retry=False,
+        what_to_do="nothing",
+    ),
+    Status(
+        ACTIVE,
+        "Compte actif",
+        "§3.3",
+        accepted=True,
+        stop=Stop.NOTHING,
+        retry=False,
+        what_to_do="nothing",
+    ),
+    _refused(301, "Compte inexistant", Stop.RUN, "check the login", section="§3.3"),
+    _refused(
+        302,
+        "Vous n'avez pas accès aux informations concernant ce compte",
+        Stop.NOTHING,  # sending may work all the same
+        "ask for your own login",
+        section="§3.3",
+    ),
+    _refused(303, "Compte inactif", Stop.RUN, "ask the vendor to activate it", section="§3.3"),
+)
+
+ACCOUNT: Final[dict[int, Status]] = {status.code: status for status in _ACCOUNT}
+"""§3.3: the statuses of the account tool, by code."""
+
+
+def account_status(code: int) -> Status:
+    """Look an account status up.
+
+    The tool is the SMS module's script, so any other code is that module's (102, 105, …); its
+    meanings differ from the MMS table and none of them is an active account.
+    """
+    return ACCOUNT.get(code) or _refused(
+        code,
+        "",
+        Stop.RUN,
+        "check the login and passcode" if code == 102 else f"ask the vendor about status {code}",  # noqa: PLR2004
+        section="§3.3",
+    )
