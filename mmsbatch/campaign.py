@@ -1,0 +1,206 @@
+"""A campaign: its name, its content, when it is sent; checked when built. Pure. Source: §1.2.
+
+The contents are in `mmsbatch.content`, the file in `mmsbatch.campaign_file`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import field, fields
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self, get_args
+
+from pydantic import ValidationError, field_validator, model_validator
+from pydantic.dataclasses import dataclass
+
+from mmsbatch import rules, schedule, spec
+from mmsbatch.content import STRICT, Content, Image, Sound, SoundImage, Text, Video
+from mmsbatch.errors import CampaignError
+from mmsbatch.message import columns_of
+from mmsbatch.text import illegal_character, is_blank, with_line_feeds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic import ModelWrapValidatorHandler
+
+__all__ = ["Campaign", "Content", "Image", "Sound", "SoundImage", "Text", "Video"]
+
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9 _-]{1,50}")
+_CONTROL = re.compile(r"[\x00-\x1f]")
+
+
+def _name_rules(name: str) -> Iterator[str]:
+    control = _CONTROL.search(name)
+    illegal = f"U+{ord(control[0]):04X}" if control else illegal_character(name)
+    if illegal is not None:
+        yield (
+            "a line of text without control characters is needed (§1.2); found "
+            f"{illegal}. Remove it."
+        )
+    limit = spec.MAX_CAMPAIGN_NAME_LENGTH
+    if is_blank(name):
+        yield f"1 to {limit} characters (§1.2); found only blanks. Give the campaign a name."
+    elif len(name) > limit:
+        over = len(name) - limit
+        yield f"1 to {limit} characters (§1.2); found {len(name)}. Shorten it by {over}."
+
+
+@dataclass(frozen=True, config=STRICT)
+class Campaign:
+    """What is sent, under which name, and when.
+
+    Parameters
+    ----------
+    name
+        1 to 255 characters on one line; blanks around it are dropped. Every request carries it.
+    content
+        `Text`, `Image`, `Video`, `Sound` or `SoundImage`.
+    send_at
+        When the gateway is to send: a datetime or ``YYYY-MM-DD HH:MM:SS``, in whole seconds; None
+        sends at once. A time without a zone is Paris wall time; one with a zone becomes Paris wall
+        time. The attribute is always Paris wall time without a zone. In autumn one hour happens
+        twice: the first is meant, ``fold`` is not looked at, and a warning says so, because the
+        gateway is told no zone.
+    notify_by_mail
+        Whether the gateway mails the account's owner; None leaves it to the gateway.
+
+    Raises
+    ------
+    CampaignError
+        Lists every broken rule on a line of its own: field, limit, what was found, section.
+
+    Notes
+    -----
+    Source: §1.2.
+    """
+
+    name: str
+    content: Content
+    send_at: datetime | None = field(default=None, kw_only=True)
+    notify_by_mail: bool | None = field(default=None, kw_only=True)
+
+    if TYPE_CHECKING:
+        # What may be given is wider than what is kept.
+        def __init__(
+            self,
+            name: str,
+            content: Content,
+            *,
+            send_at: datetime | str | None = None,
+            notify_by_mail: bool | None = None,
+        ) -> None: ...
+
+    @field_validator("name")
+    @classmethod
+    def _trimmed(cls, name: str) -> str:
+        name = name.strip()
+        rules.require(_name_rules(name))
+        return name
+
+    @field_validator("content", mode="before")
+    @classmethod
+    def _one_of_five(cls, content: object) -> object:
+        if not isinstance(content, get_args(Content)):
+            known = ", ".join(one.__name__ for one in get_args(Content))
+            raise rules.Broken(f"one of {known} is needed (§1.2); found {rules.shown(content)}.")
+        return content
+
+    @field_validator("send_at", mode="before")
+    @classmethod
+    def _in_paris(cls, given: object) -> datetime | None:
+        return None if given is None else schedule.wall_time(given)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _all_at_once(cls, given: Any, build: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return build(given)
+        except ValidationError as error:
+            raise rules.reported(error, "a campaign", [one.name for one in fields(cls)]) from None
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns that the message names."""
+        return columns_of(self.content.message)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What breaks no rule and may go wrong all the same; each names field and section."""
+        return (*(f"campaign.{doubt}" for doubt in self._doubts()), *self.content.warnings)
+
+    def _doubts(self) -> Iterator[str]:
+        if not _PLAIN_NAME.fullmatch(self.name):
+            yield (
+                "name: only letters A-Z, digits, blanks, _ and - (at most 50) are certain to be "
+                "taken; §1.2 does not say what else is."
+            )
+        if self.content.kind is spec.Kind.SOUND_IMAGE:
+            yield (
+                "kind: sound+image is in the prose of §1.2 only, not in its example; it may be "
+                "refused (status 109)."
+            )
+        if self.send_at is not None and schedule.happens_twice(self.send_at):
+            yield (
+                f"send_at: {self.send_at} happens twice in Paris, where the clocks go back; the "
+                "first is meant, and the gateway may take the second (§1.2 knows no zone)."
+            )
+        if self.notify_by_mail:
+            yield "notify_by_mail: one mail for each request of 200 is possible (§1.2, §2)."
+
+    def check_schedule(self, now: datetime) -> None:
+        """Check that there is still time to send.
+
+        Parameters
+        ----------
+        now
+            The present instant, with its zone; this package's core has no clock.
+
+        Raises
+        ------
+        CampaignError
+            ``send_at`` is not after ``now``; of an hour that happens twice, the first counts.
+        ValueError
+            ``now`` has no zone.
+
+        Notes
+        -----
+        Source: §1.2. What the gateway does with a past time is not said; it may send at once.
+        """
+        if now.utcoffset() is None:
+            raise ValueError("now must have a time zone: datetime.now(UTC)")
+        if self.send_at is not None and schedule.instant(self.send_at) <= now:
+            local = now.astimezone(schedule.PARIS).replace(tzinfo=None, microsecond=0)
+            raise CampaignError(
+                f"campaign.send_at: a time to come is needed (§1.2); found {self.send_at}, and in "
+                f"Paris it is {local}. Choose a later time, or leave it out to send at once."
+            )
+
+    def canonical(self) -> dict[str, Any]:
+        """Give what is sent as a mapping that goes to JSON unchanged.
+
+        It is part of the definition of a plan's fingerprint, so it never changes for a campaign
+        whose requests do not change: keys are sorted, what is absent is left out, line breaks are
+        LF, a time is Paris wall time ``YYYY-MM-DD HH:MM:SS``. Known sizes are left out, because
+        they are not sent.
+
+        Returns
+        -------
+        dict
+            ``{"content": {"kind", "message", …}, "name", "notify_by_mail", "send_at"}``.
+        """
+        content = {
+            one.name: getattr(self.content, one.name)
+            for one in fields(self.content)
+            if not one.name.endswith("_bytes")
+        }
+        content |= {
+            "kind": str(self.content.kind),
+            "message": with_line_feeds(self.content.message),
+        }
+        whole: dict[str, Any] = {"content": dict(sorted(content.items())), "name": self.name}
+        if self.notify_by_mail is not None:
+            whole["notify_by_mail"] = self.notify_by_mail
+        if self.send_at is not None:
+            whole["send_at"] = self.send_at.isoformat(sep=" ")
+        return whole

@@ -1,0 +1,100 @@
+"""Broken rules as one `CampaignError`, one line for each rule and field. Pure. Source: §1.2."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mmsbatch.errors import CampaignError, nearest
+from mmsbatch.text import illegal_character
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
+
+_NEEDED = {
+    "string_type": "a text (str) is needed",
+    "int_type": "a whole number (int) is needed",
+    "bool_type": "True, False or None is needed",
+}
+_SHOWN = 60
+"""Characters of a value that an error shows."""
+
+
+class Broken(ValueError):  # noqa: N818  (not an error of this package: pydantic catches it)
+    """The rules that one value breaks, each without the field's name.
+
+    A ValueError, so that pydantic goes on to the next field; it never leaves this package.
+    """
+
+    def __init__(self, *rules: str) -> None:
+        self.rules = rules
+        super().__init__(" ".join(self.rules))
+
+
+def require(rules: Iterable[str]) -> None:
+    """Raise `Broken` if there is any broken rule."""
+    found = tuple(rules)
+    if found:
+        raise Broken(*found)
+
+
+def shown(value: object) -> str:
+    """Show a value and its type on one line, shortened."""
+    text = repr(value)
+    if len(text) > _SHOWN:
+        text = text[:_SHOWN] + "…"
+    return f"{text} ({type(value).__name__})"
+
+
+def illegal_character_rule(found: str) -> str:
+    """Word the rule on characters that XML cannot carry (§1.3)."""
+    return f"every character must be one XML can carry (§1.3); found {found}. Remove it."
+
+
+def reported(error: ValidationError, what: str, fields: Sequence[str]) -> CampaignError:
+    """Write pydantic's findings as this package's error, one broken rule a line.
+
+    Parameters
+    ----------
+    error
+        What pydantic found.
+    what
+        What was being built, as in "an image".
+    fields
+        Its fields in the order of its arguments.
+    """
+    lines = [
+        f"{field}: {rule}"
+        for detail in error.errors()
+        for field, rule in _lines(detail, what, fields)
+    ]
+    return CampaignError("\n".join(lines))
+
+
+def _lines(detail: ErrorDetails, what: str, fields: Sequence[str]) -> Iterable[tuple[str, str]]:
+    place, kind = detail["loc"][0], detail["type"]
+    takes = f"{what} takes {', '.join(fields)}"
+    if kind == "unexpected_positional_argument":
+        yield "campaign", f"one value too many, {shown(detail['input'])}; {takes}."
+        return
+    name = fields[place] if isinstance(place, int) else place
+    field = f"campaign.{name}"
+    broken = detail.get("ctx", {}).get("error")
+    if isinstance(broken, Broken):
+        yield from ((field, rule) for rule in broken.rules)
+    elif kind in ("missing", "missing_argument"):
+        yield field, f"missing; {takes} (§1.2)."
+    elif kind == "unexpected_keyword_argument":
+        yield field, f"not used by {what} (§1.2); {takes}.{nearest(name, fields)}"
+    elif kind == "multiple_argument_values":
+        yield field, f"given twice; {takes}."
+    elif kind == "string_unicode":
+        yield (
+            field,
+            illegal_character_rule(illegal_character(detail["input"]) or "a lone surrogate"),
+        )
+    else:
+        needed = _NEEDED.get(kind, detail["msg"])
+        yield field, f"{needed} (§1.2); found {shown(detail['input'])}."
