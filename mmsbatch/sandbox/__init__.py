@@ -1,0 +1,24 @@
+"""The sandbox: the gateway as its document describes it, on loopback, with faults and an inbox.
+
+It shares no code with the client it tests: it is written from the document alone, except for the
+texts of the statuses.
+"""
+
+from mmsbatch.sandbox.faults import EVERY, Fault, parse_faults
+from mmsbatch.sandbox.ledger import Delivery, Media, Received, read_ledger
+from mmsbatch.sandbox.options import MediaFact, SandboxOptions
+from mmsbatch.sandbox.server import Sandbox, embedded
+
+__all__ = [
+    "EVERY",
+    "Delivery",
+    "Fault",
+    "Media",
+    "MediaFact",
+    "Received",
+    "Sandbox",
+    "SandboxOptions",
+    "embedded",
+    "parse_faults",
+    "read_ledger",
+]

@@ -1,0 +1,132 @@
+"""A sending request as the gateway reads it: form fields, then the tags of the XML. Pure. (§1).
+
+Written from the document alone; it shares nothing with the writer of requests, so that a
+misreading of one shows in the other.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from lxml import etree
+
+MAX_NAME_LENGTH: Final = 255
+"""No figure in §1.2; the usual width of such a column."""
+
+_LINE_END = re.compile(r"\r\n?|\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Medium:
+    """An IMAGE, VIDEO or SON block of §1.2.1. ``None``: the tag is missing."""
+
+    tag: str
+    url: str
+    duration: str | None
+    blank: bool
+    """The block is there and holds nothing at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """The tags under DATA, trimmed. ``None``: the tag is missing. Nothing is judged yet."""
+
+    client: str | None
+    campaign_name: str | None
+    date: str | None
+    mail_notif: str | None
+    msgclass: str | None
+    message: str | None
+    media: dict[str, Medium]
+    numbers: tuple[str, ...]
+    """As written, in request order; ``""`` for a MOBILEPHONE that holds no plain text."""
+
+
+def read_form(body: bytes) -> dict[str, bytes]:
+    """Split a form or a query into fields, as PHP does: exact names, the last one wins (§1.1)."""
+    fields: dict[str, bytes] = {}
+    for pair in body.split(b"&"):
+        name, _, value = pair.partition(b"=")
+        key = unquote_to_bytes(name.replace(b"+", b" ")).decode("utf-8", "replace")
+        for escape, plain in _FREQUENT:  # in C; none of them makes a new "%", so no byte changes
+            value = value.replace(escape, plain)  # noqa: PLW2901
+        fields[key] = unquote_to_bytes(value)
+    return fields
+
+
+_FREQUENT = ((b"+", b" "), (b"%3C", b"<"), (b"%3E", b">"), (b"%2F", b"/"))
+
+
+def read_flow(xml: bytes, *, charset: str = "utf-8", naive: bool = False) -> Flow | None:
+    """Read the XML of a sending request (§1.2.1). Tags are case-sensitive, their order is free.
+
+    Returns
+    -------
+    Flow or None
+        None where the text is not XML, has a DTD, or its root is not DATA: status 106.
+    """
+    if naive:  # cut out by tag: what XML would decode stays as written
+        xml = xml.replace(b"&", b"&amp;").replace(b"<![CDATA[", b"&lt;![CDATA[")
+        xml = xml.replace(b"]]>", b"]]&gt;")
+    parser = etree.XMLParser(
+        encoding="iso-8859-1" if charset == "latin-1" else None,
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
+    try:
+        root = etree.fromstring(xml.strip(), parser)
+    except (etree.XMLSyntaxError, ValueError, LookupError):
+        return None
+    if root.tag != "DATA" or root.getroottree().docinfo.internalDTD is not None:
+        return None
+    name = _text(root, "CAMPAIGN_NAME")
+    if name is not None and len(name) > MAX_NAME_LENGTH:
+        return None
+    return Flow(
+        client=_text(root, "CLIENT"),
+        campaign_name=name,
+        date=_text(root, "DATE"),
+        mail_notif=_text(root, "MAIL_NOTIF"),
+        msgclass=_text(root, "MSGCLASS"),
+        message=_text(root, "MESSAGE"),
+        media={tag: medium for tag in _MEDIA if (medium := _medium(root, tag)) is not None},
+        numbers=tuple(
+            "" if len(element) else (element.text or "").strip()
+            for element in root.iterchildren("MOBILEPHONE")
+        ),
+    )
+
+
+_MEDIA = ("IMAGE", "VIDEO", "SON")
+
+
+def _text(parent: etree._Element, tag: str) -> str | None:
+    found = parent.find(tag)
+    return None if found is None else (found.text or "").strip()
+
+
+def _medium(root: etree._Element, tag: str) -> Medium | None:
+    found = root.find(tag)
+    if found is None:
+        return None
+    blank = not len(found) and not (found.text or "").strip()
+    if tag == "IMAGE":  # the address itself; VIDEO and SON hold URL and DUREE
+        return Medium(tag, (found.text or "").strip(), None, blank)
+    return Medium(tag, _text(found, "URL") or "", _text(found, "DUREE"), blank)
+
+
+def length(message: str, *, in_bytes: bool) -> int:
+    r"""Count a message as §1.3 does: a line break is two; a literal ``\n`` is two already."""
+    text = _LINE_END.sub("\n", message)
+    return (len(text.encode()) if in_bytes else len(text)) + text.count("\n")
+
+
+def as_shown(message: str) -> str:
+    r"""What a phone shows (§1.3): € becomes E; ``\n`` and line ends become a line break."""
+    return _LINE_END.sub("\n", message).replace(r"\n", "\n").replace("€", "E")

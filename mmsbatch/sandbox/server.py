@@ -1,0 +1,308 @@
+"""The sandbox as a process-local HTTP server: sockets, threads, endings. Loopback only. (§1.1).
+
+It reads requests as loosely as the vendor's own example writes them, and ends them as a fault asks.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import socket
+import struct
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from ipaddress import ip_address
+from pathlib import Path
+from threading import Event, Lock, Thread
+from typing import ClassVar, Self
+
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from mmsbatch.errors import InputError
+from mmsbatch.sandbox.faults import Ending, Fault, parse_faults
+from mmsbatch.sandbox.gateway import ENDING, Gateway, utc_now
+from mmsbatch.sandbox.ledger import Books, Delivery, Received
+from mmsbatch.sandbox.options import SandboxOptions
+
+_BLANK_BEFORE_COLON = re.compile(rb"\A([!-9;-~]+)[ \t]+:")
+_MAX_LINE = 65_536
+_MAX_HEADERS = 100
+_DRIP_BYTES = 16
+_LINGER_S = 1.0
+_LAST_PORT = 65_535
+
+
+class _Handler(WSGIRequestHandler):
+    """One request a connection; closed as its ending says."""
+
+    protocol_version = "HTTP/1.1"
+    stopping: ClassVar[Event]
+    released: ClassVar[Event]
+
+    def parse_request(self) -> bool:
+        """Read the head as §1.1 writes it: bare newlines, a blank before a colon."""
+        head = io.BytesIO()
+        for _ in range(_MAX_HEADERS + 1):
+            line = self.rfile.readline(_MAX_LINE + 1)
+            head.write(_BLANK_BEFORE_COLON.sub(rb"\1:", line))
+            if line in (b"\r\n", b"\n", b""):
+                break
+        head.seek(0)
+        rest, self.rfile = self.rfile, head
+        try:
+            return super().parse_request()
+        finally:
+            self.rfile = rest
+
+    def run_wsgi(self) -> None:
+        """Run the application whole, then write its answer and end the connection."""
+        self.close_connection = True
+        environ = self.make_environ()
+        head: list[str] = []
+        body: list[bytes] = []
+
+        def start_response(
+            status: str, headers: list[tuple[str, str]], _: object = None
+        ) -> Callable[[bytes], object]:
+            head[:] = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in headers)]
+            return body.append
+
+        body.extend(self.server.app(environ, start_response))
+        ending: Ending = environ.get(ENDING, Ending())
+        if ending.stall:
+            self.released.wait()
+        if ending.delay_ms:
+            self.stopping.wait(ending.delay_ms / 1000)
+        with suppress(OSError):  # a client that has gone has no answer to miss
+            if not ending.close and not self.stopping.is_set():
+                self._write(head, b"".join(body), ending)
+            self._end(ending)
+
+    def _write(self, head: list[str], body: bytes, ending: Ending) -> None:
+        if not ending.sized:
+            head = [line for line in head if not line.startswith("Content-Length")]
+        head = [*head, "Server: mmsbatch-sandbox", "Connection: close", "", ""]
+        payload = "\r\n".join(head).encode("latin-1") + body[: ending.cut_bytes]
+        if ending.drip_ms is None:
+            self.connection.sendall(payload)
+            return
+        for start in range(0, len(payload), _DRIP_BYTES):
+            self.connection.sendall(payload[start : start + _DRIP_BYTES])
+            if self.stopping.wait(ending.drip_ms / 1000):
+                return
+
+    def _end(self, ending: Ending) -> None:
+        if ending.reset:  # closed for good at once, so that no FIN goes before the RST
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            socket.socket(fileno=self.connection.detach()).close()
+        elif ending.close != "before":
+            # Bytes left unread, such as the surplus newline of §1.1, would turn the close into a
+            # reset, which can destroy the answer on its way. So wait for the client's end.
+            self.connection.shutdown(socket.SHUT_WR)
+            self.connection.settimeout(_LINGER_S)
+            while not self.stopping.is_set() and self.connection.recv(_MAX_LINE):
+                pass
+
+    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002
+        """Say nothing: requests are in the inbox."""
+
+
+def _loopback(host: str) -> str:
+    if host == "localhost":
+        return "127.0.0.1"
+    try:
+        if ip_address(host).is_loopback:
+            return host
+    except ValueError:
+        pass
+    raise InputError(
+        f"host {host!r}: the sandbox listens on this machine only. Use '127.0.0.1' or leave it out."
+    )
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= _LAST_PORT:
+        raise InputError(f"port {port}: a port is from 1 to {_LAST_PORT}, or 0 for any free one.")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(BaseWSGIServer.request_queue_size)
+    except OSError as error:
+        listener.close()
+        raise InputError(
+            f"port {port} on {host} cannot be used ({error.strerror}). Stop the program that has "
+            "it, choose another port, or use 0 for any free one."
+        ) from error
+    return listener
+
+
+class Sandbox:
+    """The gateway of the document on loopback, which sends nothing and remembers everything.
+
+    The port is bound when this is made; requests are answered from :meth:`start`, ``with`` or
+    :meth:`serve_forever` on.
+
+    Parameters
+    ----------
+    port
+        0 takes any free one; see :attr:`port`.
+    host
+        A loopback address.
+    options
+        The account and the reading of the document it plays.
+    faults
+        What goes wrong with which request to the sending script, numbered from 1 as they arrive:
+        ``{3: "close:after"}``; key 0 (``EVERY``) for those without one. See
+        :mod:`mmsbatch.sandbox.faults`.
+    ledger_file
+        Each delivery is appended here as a JSON line before the answer leaves, so that the truth
+        outlives a killed process; read it with :func:`read_ledger`.
+    clock
+        Gives the present, aware; for tests.
+
+    Raises
+    ------
+    InputError
+        The host is not loopback, the port is taken or none, the ledger file cannot be written, or
+        a fault has an unknown word.
+
+    Examples
+    --------
+    >>> with Sandbox(faults={3: "close:after"}) as sandbox:
+    ...     sandbox.credits
+    100000
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        host: str = "127.0.0.1",
+        options: SandboxOptions | None = None,
+        faults: Mapping[int, Fault | str] | Iterable[str] = (),
+        ledger_file: str | Path | None = None,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.options = options or SandboxOptions()
+        parsed = parse_faults(faults)
+        self._host = _loopback(host)
+        listener = _bind(self._host, port)
+        try:
+            self._books = Books(self.options.credits, Path(ledger_file) if ledger_file else None)
+        except InputError:
+            listener.close()
+            raise
+        self._stopping, self._released = Event(), Event()
+        handler = type(
+            "Handler", (_Handler,), {"stopping": self._stopping, "released": self._released}
+        )
+        with listener:  # the server has its own handle of it
+            self._server = make_server(
+                self._host,
+                port,
+                Gateway(self.options, parsed, self._books, clock),
+                threaded=True,
+                request_handler=handler,
+                fd=listener.fileno(),
+            )
+        self._thread: Thread | None = None
+        self._serving = False
+
+    def __repr__(self) -> str:
+        """Name the address; no credential."""
+        return f"Sandbox({self.url!r})"
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return self._server.port
+
+    @property
+    def url(self) -> str:
+        """The address to use as the gateway's: ``http://127.0.0.1:PORT``."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self.port}"
+
+    @property
+    def credits(self) -> int:
+        """Credits the account holds now. Set it to top the account up."""
+        return self._books.credits
+
+    @credits.setter  # noqa: A003  (the site module's ``credits`` is no name to protect)
+    def credits(self, value: int) -> None:
+        with self._books.lock:
+            self._books.credits = value
+
+    @property
+    def ledger(self) -> tuple[Delivery, ...]:
+        """Every message truly sent or scheduled, in the order it was."""
+        return self._books.ledger()
+
+    @property
+    def requests(self) -> tuple[Received, ...]:
+        """Every request to the sending script that was dealt with, by number."""
+        return self._books.requests()
+
+    def wait_for(self, count: int, timeout_s: float = 10.0) -> bool:
+        """Wait until ``count`` requests were dealt with (answered or not).
+
+        Returns
+        -------
+        bool
+            False when ``timeout_s`` seconds passed first.
+        """
+        return self._books.wait_for(count, timeout_s)
+
+    def release(self) -> None:
+        """Let requests with the fault ``stall`` be answered, those to come included."""
+        self._released.set()
+
+    def start(self) -> Self:
+        """Answer requests in a daemon thread."""
+        if self._thread is None:
+            self._serving = True
+            self._thread = Thread(target=self.serve_forever, name="mmsbatch-sandbox", daemon=True)
+            self._thread.start()
+        return self
+
+    def serve_forever(self) -> None:
+        """Answer requests in this thread until :meth:`stop` or Ctrl-C."""
+        self._serving = True
+        self._server.serve_forever(poll_interval=0.05)
+
+    def stop(self) -> None:
+        """Stop answering and free the port; waiting requests are closed without an answer."""
+        if self._stopping.is_set():
+            return
+        self._stopping.set()
+        self._released.set()
+        if self._serving:
+            self._server.shutdown()
+        if self._thread is not None:
+            self._thread.join()
+        self._server.server_close()
+        self._books.close()
+
+    def __enter__(self) -> Self:
+        """Start."""
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self.stop()
+
+
+_embedded: Sandbox | None = None
+_embedded_lock = Lock()
+
+
+def embedded() -> Sandbox:
+    """Give this process's own sandbox, with the default options; started when first asked for."""
+    global _embedded  # noqa: PLW0603  (one for the process is its meaning)
+    with _embedded_lock:
+        if _embedded is None or _embedded._stopping.is_set():  # noqa: SLF001  (same module)
+            _embedded = Sandbox().start()
+        return _embedded
