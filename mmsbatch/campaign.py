@@ -98,7 +98,7 @@ class Campaign:
         rules.require(_name_rules(name))
         return name
 
-    @field_validator("content", mode="before")
+    @field_validator("content", mode="plain")  # built contents were checked when built
     @classmethod
     def _one_of_five(cls, content: object) -> object:
         if not isinstance(content, get_args(Content)):

@@ -1,0 +1,231 @@
+"""Campaigns as TOML files: reading (which opens the file) and writing (which only makes the text).
+
+The keys are §1.2's fields::
+
+    name = "noel-2026"
+    kind = "text"                    # or image, video, sound, sound+image
+    message = "Bonjour {{ prenom }}"
+    image = "http://www.…/noel.jpg"  # or {url = "…", bytes = 52000}
+    video = {url = "http://www.…/film.3gp", duration_s = 12, bytes = 200000}
+    sound = {url = "http://www.…/air.mid", duration_s = 30}
+    send_at = 2026-12-20 09:00:00    # Paris; with an offset, that instant
+    notify_by_mail = true
+
+``bytes``, ``send_at`` and ``notify_by_mail`` may be left out; a medium that the kind does not use
+must be. A mistake names the key and the nearest known one, and all mistakes are named at once.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from mmsbatch.campaign import Campaign
+from mmsbatch.content import CONTENTS, Content, Text
+from mmsbatch.errors import CampaignError, nearest
+from mmsbatch.message import ARTICLES
+from mmsbatch.rules import shown
+from mmsbatch.spec import Kind
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+_ABOUT: Final = ("name", "send_at", "notify_by_mail")
+_MEDIA: Final = {
+    Kind.TEXT: (),
+    Kind.IMAGE: ("image",),
+    Kind.VIDEO: ("video",),
+    Kind.SOUND: ("sound",),
+    Kind.SOUND_IMAGE: ("image", "sound"),
+}
+_TABLE_KEYS: Final = {
+    "image": ("url", "bytes"),
+    "video": ("url", "duration_s", "bytes"),
+    "sound": ("url", "duration_s", "bytes"),
+}
+_SHAPES: Final = {
+    "image": 'image = "http://www…"',
+    "video": 'video = {url = "http://www…", duration_s = …}',
+    "sound": 'sound = {url = "http://www…", duration_s = …}',
+}
+_STAND_INS: Final[dict[str, dict[str, Any]]] = {
+    "image": {"image": "http://www.example.com/a.jpg"},
+    "video": {"video": "http://www.example.com/a.3gp", "duration_s": 1},
+    "sound": {"sound": "http://www.example.com/a.mid", "duration_s": 1},
+}
+_SHORT_ESCAPES: Final = {'"': r"\"", "\\": r"\\", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
+_ESCAPED = re.compile(r'["\\\x00-\x1f\x7f]')
+_KEYS: Final = ("name", "kind", "message", *_TABLE_KEYS, "send_at", "notify_by_mail")
+
+
+def load_campaign(path: str | PathLike[str]) -> Campaign:
+    """Read a campaign file.
+
+    Parameters
+    ----------
+    path
+        A TOML file in UTF-8.
+
+    Returns
+    -------
+    Campaign
+
+    Raises
+    ------
+    CampaignError
+        The file cannot be read, is not TOML (names the line), or breaks rules: then every key and
+        every broken rule has a line of its own.
+
+    Notes
+    -----
+    Source: §1.2.
+    """
+    path = Path(path)
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise CampaignError(
+            f"{path}: the campaign file cannot be read: {error.strerror}."
+        ) from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise CampaignError(
+            f"{path}: line {line} is not UTF-8. Save the campaign file as UTF-8."
+        ) from None
+    try:
+        given = tomllib.loads(text)
+    except RecursionError:
+        raise CampaignError(f"{path}: nested too deeply for a campaign.") from None
+    except ValueError as error:
+        raise CampaignError(f"{path}: not TOML: {error}. Correct that line.") from None
+    problems, campaign = _read(given)
+    if campaign is None:
+        raise CampaignError("\n".join(f"{path}: {problem}" for problem in problems))
+    return campaign
+
+
+def _read(given: dict[str, Any]) -> tuple[list[str], Campaign | None]:
+    """Build a campaign from a file's keys, or list all that is wrong with them."""
+    problems = _unknown("campaign", given, _KEYS)
+    content = _content(given, problems)
+    if "name" not in given:
+        problems.append("campaign.name: missing (§1.2). Give the campaign a name.")
+    # Stand-ins for what is missing or broken let everything else be checked all the same.
+    values: dict[str, Any] = {"name": "-", "content": content or Text("-")}
+    values |= {key: given[key] for key in _ABOUT if key in given}
+    try:
+        campaign = Campaign(**values)
+    except CampaignError as error:
+        return [*problems, *str(error).split("\n")], None
+    return problems, None if problems else campaign
+
+
+def _unknown(place: str, given: dict[str, Any], known: tuple[str, ...]) -> list[str]:
+    return [
+        f"{place}.{key}: unknown key; there are {', '.join(known)}.{nearest(key, known)}"
+        for key in given
+        if key not in known
+    ]
+
+
+def _kind(given: dict[str, Any], problems: list[str]) -> Kind | None:
+    kinds = [str(kind) for kind in Kind]
+    if "kind" not in given:
+        problems.append(f"campaign.kind: missing; one of {', '.join(kinds)} (§1.2).")
+        return None
+    if given["kind"] not in kinds:
+        problems.append(
+            f"campaign.kind: one of {', '.join(kinds)} is needed (§1.2); "
+            f"found {shown(given['kind'])}.{nearest(str(given['kind']), kinds)}"
+        )
+        return None
+    return Kind(given["kind"])
+
+
+def _content(given: dict[str, Any], problems: list[str]) -> Content | None:
+    """Build the content, or add all that is wrong with it to ``problems``."""
+    kind = _kind(given, problems)
+    if kind is None:
+        return None
+    if "message" not in given:
+        problems.append(f"campaign.message: missing; {ARTICLES[kind]} needs one (§1.2).")
+    values: dict[str, Any] = {"message": given.get("message", "-")}
+    places: dict[str, str] = {}
+    for key in _TABLE_KEYS:
+        if key in _MEDIA[kind]:
+            values |= _medium(key, given, kind, problems, places)
+        elif key in given:
+            problems.append(
+                f"campaign.{key}: not used by {ARTICLES[kind]} (§1.2). Remove it, or change kind."
+            )
+    try:
+        return CONTENTS[kind](**values)
+    except CampaignError as error:
+        for line in str(error).split("\n"):
+            field, rule = line.split(":", 1)
+            problems.append(f"{places.get(field, field)}:{rule}")
+        return None
+
+
+def _medium(
+    key: str, given: dict[str, Any], kind: Kind, problems: list[str], places: dict[str, str]
+) -> dict[str, Any]:
+    """Read one medium's arguments, and note under which key of the file each stands."""
+    value, shape = given.get(key), _SHAPES[key]
+    arguments = dict(_STAND_INS[key])
+    if key not in given:
+        problems.append(f"campaign.{key}: missing; {ARTICLES[kind]} needs {shape} (§1.2).")
+    elif key == "image" and isinstance(value, str):
+        arguments["image"] = value
+    elif not isinstance(value, dict):
+        problems.append(f"campaign.{key}: write {shape} (§1.2); found {shown(value)}.")
+    else:
+        problems += _unknown(f"campaign.{key}", value, _TABLE_KEYS[key])
+        for inner, argument in (("url", key), ("duration_s", "duration_s"), ("bytes", None)):
+            if inner in value and inner in _TABLE_KEYS[key]:
+                arguments[argument or f"{key}_bytes"] = value[inner]
+            elif argument in arguments:
+                problems.append(f"campaign.{key}.{inner}: missing; write {shape} (§1.2).")
+            places[f"campaign.{argument or f'{key}_bytes'}"] = f"campaign.{key}.{inner}"
+    return arguments
+
+
+def dump_campaign(campaign: Campaign) -> str:
+    """Write a campaign as TOML, so that `load_campaign` reads the same campaign back.
+
+    Returns
+    -------
+    str
+        The same text for equal campaigns; one key a line, in the order of the module's example.
+    """
+    content = campaign.content
+    lines = {
+        "name": _quoted(campaign.name),
+        "kind": _quoted(content.kind),
+        "message": _quoted(content.message),
+    }
+    for key in _MEDIA[content.kind]:
+        inner = {"url": _quoted(getattr(content, key))}
+        if "duration_s" in _TABLE_KEYS[key]:
+            inner["duration_s"] = str(getattr(content, "duration_s"))  # noqa: B009  (a union)
+        size = getattr(content, f"{key}_bytes")
+        if size is not None:
+            inner["bytes"] = str(size)
+        table = ", ".join(f"{name} = {value}" for name, value in inner.items())
+        lines[key] = inner["url"] if len(inner) == 1 else f"{{{table}}}"
+    if campaign.send_at is not None:
+        lines["send_at"] = campaign.send_at.isoformat(sep=" ")
+    if campaign.notify_by_mail is not None:
+        lines["notify_by_mail"] = str(campaign.notify_by_mail).lower()
+    return "".join(f"{key} = {value}\n" for key, value in lines.items())
+
+
+def _quoted(text: str) -> str:
+    """Write a TOML basic string: on one line, whatever the text holds."""
+    return '"' + _ESCAPED.sub(lambda found: _escape(found[0]), text) + '"'
+
+
+def _escape(char: str) -> str:
+    return _SHORT_ESCAPES.get(char) or f"\\u{ord(char):04X}"
