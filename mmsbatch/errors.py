@@ -10,7 +10,9 @@
     │   ├── AccountError      a missing or unusable credential or address
     │   └── RunError          a run folder that cannot be used
     ├── NotSent               this request has certainly not been sent
+    │   └── RunStopped        a run ended early; what is left has not been sent       exit code 4
     ├── InDoubt               this request may have been sent, in whole or in part
+    │   └── RunInDoubt        a run ended with rows nobody can vouch for              exit code 3
     └── UnreadableAnswer      bytes that are not an answer of the gateway
 
 A message says what happened and what to do next. Rows never fail as exceptions: they fail as
@@ -60,6 +62,14 @@ class NotSent(MmsbatchError):  # noqa: N818  (the name answers the question; "Er
 
 class InDoubt(MmsbatchError):  # noqa: N818
     """The request may have been sent, in whole or in part. Never send it again unasked."""
+
+
+class RunStopped(NotSent):
+    """The run ended before its end. No row is in doubt; what is left can be sent by resuming."""
+
+
+class RunInDoubt(InDoubt):
+    """The run ended with rows that may or may not have been sent."""
 
 
 class UnreadableAnswer(MmsbatchError):  # noqa: N818

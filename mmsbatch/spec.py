@@ -113,22 +113,37 @@ class Status:
     accepted: bool
     """The request was taken. False: nothing of it was sent."""
     stop: Stop
-    retry: bool
-    """Refused before sending for a reason that may pass: the same request may go again."""
     what_to_do: str
+    passing: bool = False
+    """The cause lies outside of the plan (credit, a login, a medium's server): once it is mended,
+    the same request may go again. Where False, the same request would be refused again."""
+    retry: bool = False
+    """The cause may pass within seconds: the same request is tried again at once, a few times."""
 
 
 def _accepted(code: int, text: str, what_to_do: str) -> Status:
-    return Status(
-        code, text, "§2.2", accepted=True, stop=Stop.NOTHING, retry=False, what_to_do=what_to_do
-    )
+    return Status(code, text, "§2.2", accepted=True, stop=Stop.NOTHING, what_to_do=what_to_do)
 
 
 def _refused(
-    code: int, text: str, stop: Stop, what_to_do: str, *, retry: bool = False, section: str = "§2.2"
+    code: int,
+    text: str,
+    stop: Stop,
+    what_to_do: str,
+    *,
+    passing: bool = False,
+    retry: bool = False,
+    section: str = "§2.2",
 ) -> Status:
     return Status(
-        code, text, section, accepted=False, stop=stop, retry=retry, what_to_do=what_to_do
+        code,
+        text,
+        section,
+        accepted=False,
+        stop=stop,
+        what_to_do=what_to_do,
+        passing=passing or retry,
+        retry=retry,
     )
 
 
@@ -150,12 +165,14 @@ _SENDING = (
         "Problème de connexion - Aucun compte ne correspond aux clientcode et passcode spécifiés",
         Stop.RUN,  # trying again may lock the account
         "correct the login and passcode, then resume",
+        passing=True,
     ),
     _refused(
         OUT_OF_CREDIT,
         "Crédit SMS épuisé. Veuillez recréditer votre compte sur AllMySMS.com",
         Stop.RUN,
         "buy credits, then resume",
+        passing=True,
     ),
     _refused(
         NOT_ENOUGH_CREDIT,
@@ -163,12 +180,14 @@ _SENDING = (
         "Crédits. Veuillez recréditer votre compte sur AllMySMS.com",
         Stop.RUN,  # never split by itself: that would send a part nobody chose
         "buy credits, then resume",
+        passing=True,
     ),
     _refused(
         105,
         "Flux XML Vide",
         Stop.RUN,
         "look for a proxy that drops request bodies, then resume; else report a bug",
+        passing=True,
     ),
     _refused(
         106,
@@ -181,6 +200,7 @@ _SENDING = (
         "Flux XML invalide ou incomplet après la balise <CLIENT>",
         Stop.RUN,
         "check that the login is the one the vendor gave, then resume",
+        passing=True,
     ),
     _refused(
         108,
@@ -217,7 +237,7 @@ _SENDING = (
         114,
         "Problème lors du téléchargement du fichier",
         Stop.CONTENT,
-        "check that the medium can be downloaded by anyone, then send in a new run",
+        "check that the medium can be downloaded by anyone, then resume",
         retry=True,
     ),
     _refused(
@@ -230,14 +250,14 @@ _SENDING = (
         116,
         "Impossible de se connecter au serveur pour télécharger l'image",
         Stop.CONTENT,
-        "check that the image's server answers, then send in a new run",
+        "check that the image's server answers, then resume",
         retry=True,
     ),
     _refused(
         117,
         "Problème au cours du téléchargement de l'image",
         Stop.CONTENT,
-        "check that the image can be downloaded by anyone, then send in a new run",
+        "check that the image can be downloaded by anyone, then resume",
         retry=True,
     ),
     _refused(
@@ -283,6 +303,7 @@ _SENDING = (
         "plus de renseignements.",
         Stop.RUN,
         "ask the vendor to open the MMS module for this account, then resume",
+        passing=True,
     ),
 )
 
@@ -310,7 +331,6 @@ _ACCOUNT = (
         "§3.2",  # the example says 100, the table 300: both are read as active
         accepted=True,
         stop=Stop.NOTHING,
-        retry=False,
         what_to_do="nothing",
     ),
     Status(
@@ -319,7 +339,6 @@ _ACCOUNT = (
         "§3.3",
         accepted=True,
         stop=Stop.NOTHING,
-        retry=False,
         what_to_do="nothing",
     ),
     _refused(301, "Compte inexistant", Stop.RUN, "check the login", section="§3.3"),

@@ -1,0 +1,189 @@
+"""Whose account, at which gateway: credentials that never show, addresses that are checked."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from mmsbatch import spec
+from mmsbatch.errors import AccountError
+
+ENV_URL = "MMSBATCH_URL"
+ENV_LOGIN = "MMSBATCH_CLIENTCODE"
+ENV_PASSCODE = "MMSBATCH_PASSCODE"
+ENV_ALLOW_HTTP = "MMSBATCH_ALLOW_HTTP"
+
+SANDBOX_LOGIN = SANDBOX_PASSCODE = "demo"
+
+
+class Target(StrEnum):
+    """Where messages go: to nobody, or to people."""
+
+    SANDBOX = "sandbox"
+    LIVE = "live"
+
+
+@dataclass(frozen=True)
+class Account:
+    """A login at a gateway.
+
+    Parameters
+    ----------
+    clientcode
+        The login, as the vendor gave it (§1.1).
+    passcode
+        Given as text, kept as a `pydantic.SecretStr`: no repr, log or error shows it.
+    url
+        Where the gateway is: ``https://host``; clear-text ``http://`` only to this machine, or
+        with `allow_http`. The endpoints' paths are added to it.
+    target
+        ``"live"``, or ``"sandbox"``: a gateway that must identify itself as the sandbox before
+        anything is sent to it.
+    allow_http
+        Consent to send the passcode and the numbers in clear text to another machine.
+
+    Raises
+    ------
+    AccountError
+        A value is missing or cannot be used; names which, and never shows the passcode.
+    """
+
+    clientcode: str
+    passcode: SecretStr
+    url: str = spec.DEFAULT_URL
+    target: Target = Target.LIVE
+    allow_http: bool = field(default=False, repr=False)
+
+    def __init__(
+        self,
+        clientcode: str,
+        passcode: str | SecretStr,
+        url: str = spec.DEFAULT_URL,
+        *,
+        target: Target | Literal["sandbox", "live"] = Target.LIVE,
+        allow_http: bool = False,
+    ) -> None:
+        secret = passcode if isinstance(passcode, SecretStr) else SecretStr(passcode)
+        _check_word("clientcode", clientcode)
+        _check_word("passcode", secret.get_secret_value(), secret=True)
+        for name, value in {
+            "clientcode": clientcode,
+            "passcode": secret,
+            "url": _checked_url(url, allow_http=allow_http),
+            "target": _target(target),
+            "allow_http": allow_http,
+        }.items():
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def from_env(
+        cls,
+        target: Target | Literal["sandbox", "live"],
+        environ: Mapping[str, str] | None = None,
+    ) -> Account:
+        """Take the account from the environment.
+
+        ``"sandbox"`` needs no variable: it starts a sandbox gateway inside this process, or, when
+        ``MMSBATCH_URL`` names this machine, uses the one that answers there. ``"live"`` needs
+        ``MMSBATCH_CLIENTCODE`` and ``MMSBATCH_PASSCODE``; ``MMSBATCH_URL`` is the vendor's by
+        default, and ``MMSBATCH_ALLOW_HTTP=1`` allows clear text to another machine.
+
+        Raises
+        ------
+        AccountError
+            A variable is missing or cannot be used.
+        """
+        environ = os.environ if environ is None else environ
+        if _target(target) is Target.SANDBOX:
+            return _sandbox_account(environ)
+        missing = [name for name in (ENV_LOGIN, ENV_PASSCODE) if not environ.get(name)]
+        if missing:
+            raise AccountError(
+                f"{' and '.join(missing)} not set: sending live takes the account from the "
+                f"environment. Set {ENV_LOGIN} and {ENV_PASSCODE}, or stay on the sandbox."
+            )
+        return cls(
+            environ[ENV_LOGIN],
+            environ[ENV_PASSCODE],
+            environ.get(ENV_URL) or spec.DEFAULT_URL,
+            allow_http=environ.get(ENV_ALLOW_HTTP, "").lower() in {"1", "true", "yes"},
+        )
+
+
+def _sandbox_account(environ: Mapping[str, str]) -> Account:
+    url = environ.get(ENV_URL, "")
+    if url and is_loopback(url):
+        login = environ.get(ENV_LOGIN) or SANDBOX_LOGIN
+        passcode = environ.get(ENV_PASSCODE) or SANDBOX_PASSCODE
+        return Account(login, passcode, url, target=Target.SANDBOX)
+    from mmsbatch.sandbox import embedded  # noqa: PLC0415  (a server: only for who wants it)
+
+    return Account(SANDBOX_LOGIN, SANDBOX_PASSCODE, embedded().url, target=Target.SANDBOX)
+
+
+def is_loopback(url: str) -> bool:
+    """Say whether a URL names this machine (``localhost``, ``127.0.0.0/8``, ``::1``)."""
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _target(target: str) -> Target:
+    try:
+        return Target(target)
+    except ValueError:
+        raise AccountError(f"target must be 'sandbox' or 'live', found {target!r}") from None
+
+
+def _check_word(name: str, value: str, *, secret: bool = False) -> None:
+    shown = "" if secret else f", found {value!r}"
+    if not isinstance(value, str) or not value:
+        raise AccountError(f"{name} is empty: give the one the vendor gave you (§1.1)")
+    if value != value.strip() or any(ord(char) < 32 or ord(char) == 127 for char in value):  # noqa: PLR2004
+        raise AccountError(
+            f"{name} begins or ends with a blank, or holds a control character{shown}: "
+            "copy it again from the vendor's letter (§1.1)"
+        )
+
+
+def _checked_url(url: str, *, allow_http: bool) -> str:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise AccountError(
+            f"url {_without_userinfo(url)!r} cannot be used ({error}): "
+            "give https://host or https://host:port, with a port from 1 to 65535"
+        ) from None
+    if parts.username or parts.password:
+        raise AccountError(
+            f"url {_without_userinfo(url)!r} holds credentials: "
+            f"take them out, and set {ENV_LOGIN} and {ENV_PASSCODE} instead"
+        )
+    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
+        raise AccountError(
+            f"url {url!r} cannot be used: give https://host or https://host:port, with a port "
+            f"from 1 to 65535; the vendor's is {spec.DEFAULT_URL}"
+        )
+    if parts.query or parts.fragment:
+        raise AccountError(f"url {url!r} has a query: give it without '?' and '#'")
+    if parts.scheme == "http" and not is_loopback(url) and not allow_http:
+        raise AccountError(
+            f"url {url!r} would send the passcode and every number in clear text: use https://, "
+            f"or consent with {ENV_ALLOW_HTTP}=1"
+        )
+    return url.rstrip("/")
+
+
+def _without_userinfo(url: str) -> str:
+    scheme, separator, rest = url.partition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"

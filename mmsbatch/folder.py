@@ -1,0 +1,214 @@
+"""A run's folder: what is in it, how it is made, and that one process at a time writes to it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from shutil import rmtree
+from typing import Final
+
+from mmsbatch import parquet
+from mmsbatch._version import __version__
+from mmsbatch.account import Target
+from mmsbatch.campaign import Campaign
+from mmsbatch.campaign_file import dump_campaign, load_campaign
+from mmsbatch.errors import InputError, MmsbatchError, RunError
+from mmsbatch.journal import Journal
+from mmsbatch.plan import Plan
+from mmsbatch.states import Kind
+
+SCHEMA_VERSION: Final = "1"
+"""Of the Parquet files; raised when a column changes its meaning."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run.
+
+    ``plan.parquet`` (never changed), ``campaign.toml``, ``journal.sqlite`` (the facts),
+    ``results.parquet`` and ``requests.parquet`` (rebuilt from them), ``writer.lock``.
+    The folder is readable by its owner only.
+    """
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The run's name: the folder's."""
+        return self.path.resolve().name
+
+    @property
+    def plan_path(self) -> Path:
+        """Which row has a place in which request, with the contacts' own columns."""
+        return self.path / "plan.parquet"
+
+    @property
+    def campaign_path(self) -> Path:
+        """What is sent."""
+        return self.path / "campaign.toml"
+
+    @property
+    def journal_path(self) -> Path:
+        """The facts."""
+        return self.path / "journal.sqlite"
+
+    @property
+    def results_path(self) -> Path:
+        """One outcome per row."""
+        return self.path / "results.parquet"
+
+    @property
+    def requests_path(self) -> Path:
+        """One row per attempt."""
+        return self.path / "requests.parquet"
+
+    @property
+    def lock_path(self) -> Path:
+        """Held by the process that sends; says which it is."""
+        return self.path / "writer.lock"
+
+    def exists(self) -> bool:
+        """Say whether there is a run in the folder."""
+        return self.journal_path.exists() and self.plan_path.exists()
+
+    def load_plan(self) -> Plan:
+        """Read the plan back.
+
+        Raises
+        ------
+        RunError
+            The folder holds no run, or its plan is not the one that was written.
+        """
+        self.check_exists()
+        rows, metadata = parquet.read(self.plan_path)
+        campaign = self._load_campaign()
+        plan = Plan(rows, campaign)
+        written = metadata.get("mmsbatch.fingerprint")
+        if written != plan.fingerprint:
+            raise RunError(
+                f"{self.path}: plan.parquet and campaign.toml do not give the plan that was "
+                f"written (fingerprint {plan.fingerprint}, written {written}): one of them was "
+                "changed; restore the folder from a copy"
+            )
+        return plan
+
+    def check_exists(self) -> None:
+        """Make sure that there is a run in the folder."""
+        if self.exists():
+            return
+        known = sorted(path.parent.name for path in self.path.parent.glob("*/journal.sqlite"))
+        hint = f" Beside it are {', '.join(known)}." if known else ""
+        raise RunError(f"{self.path} holds no run (no plan.parquet and journal.sqlite).{hint}")
+
+    def metadata(self, plan: Plan) -> dict[str, str]:
+        """Give what every Parquet file of the run says of itself."""
+        return {
+            "mmsbatch.schema_version": SCHEMA_VERSION,
+            "mmsbatch.run": self.name,
+            "mmsbatch.campaign": json.dumps(plan.campaign.canonical(), ensure_ascii=False),
+            "mmsbatch.fingerprint": plan.fingerprint,
+            "mmsbatch.package_version": __version__,
+        }
+
+    def create(self, plan: Plan, target: Target) -> None:
+        """Make the folder for a plan, whole or not at all.
+
+        Raises
+        ------
+        RunError
+            Something else is there, or the place cannot be written to.
+        """
+        if self.path.is_dir() and any(self.path.iterdir()):
+            raise RunError(f"{self.path} exists and holds something else: give --run a new folder")
+        beside: Path | None = None
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # mkdtemp makes it 0700. Filled beside and renamed: a crash leaves no half run.
+            beside = Path(tempfile.mkdtemp(dir=self.path.parent, prefix=f".{self.path.name}."))
+            made = RunFolder(beside)
+            parquet.write(plan.rows, made.plan_path, self.metadata(plan))
+            text = dump_campaign(plan.campaign)
+            parquet.replace_file(
+                made.campaign_path, lambda path: path.write_text(text, encoding="utf-8")
+            )
+            with Journal(made.journal_path, create=True) as journal:
+                journal.append(
+                    Kind.OPENED,
+                    at=datetime.now(UTC),
+                    data={
+                        "campaign": plan.campaign.name,
+                        "fingerprint": plan.fingerprint,
+                        "package_version": __version__,
+                        "requests": plan.requests,
+                        "rows": len(plan.rows),
+                        "target": target.value,
+                    },
+                )
+            beside.rename(self.path)
+            parquet.sync_folder(self.path.parent)
+        except (OSError, MmsbatchError) as error:
+            if beside is not None:
+                rmtree(beside, ignore_errors=True)
+            raise RunError(f"{self.path} cannot be made: {error}") from None
+
+    @contextmanager
+    def writer(self) -> Iterator[None]:
+        """Be the one process that writes; the operating system lets go of a dead one's lock.
+
+        Raises
+        ------
+        RunError
+            Another process sends this run; names it.
+        """
+        try:
+            handle = os.open(self.lock_path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise RunError(f"{self.lock_path} cannot be written ({error})") from None
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise RunError(
+                    f"{self.path} is being sent by {_holder(handle)}: wait for it, or "
+                    "stop it, then run the same command again"
+                ) from None
+            since = datetime.now(UTC).isoformat(timespec="seconds")
+            me = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, json.dumps(me).encode(), 0)
+            yield
+        finally:
+            os.close(handle)
+
+    def being_written(self) -> bool:
+        """Say whether a process sends this run now."""
+        if not self.lock_path.exists():
+            return False
+        try:
+            with self.lock_path.open("rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
+
+    def _load_campaign(self) -> Campaign:
+        try:
+            return load_campaign(self.campaign_path)
+        except InputError as error:
+            raise RunError(f"{self.path}: {error}") from None
+
+
+def _holder(handle: int) -> str:
+    try:
+        holder = json.loads(os.pread(handle, 4096, 0))
+        return f"process {holder['pid']} on {holder['host']} since {holder['since']}"
+    except (ValueError, KeyError, TypeError):
+        return "another process"

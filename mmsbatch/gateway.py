@@ -1,0 +1,227 @@
+"""One POST to the gateway, and what its failure means: certainly not sent, or in doubt.
+
+"Not sent" is exactly: the connection was never made (name unknown, refused, timed out, TLS not
+agreed), so no byte of the request left. After that every failure leaves the request in doubt: a
+reset before the body was read and one after it look the same from here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import PoolManager
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from mmsbatch import spec, wire
+from mmsbatch.account import Account, Target
+from mmsbatch.errors import AccountError, InDoubt, NotSent
+
+CONNECT_TIMEOUT_S: Final = 10.0
+READ_TIMEOUT_S: Final = 120.0
+"""The gateway downloads the medium while it answers (§2.2, statuses 114-117), so it may be slow."""
+
+SANDBOX_PATH: Final = "/sandbox/about"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back over HTTP, read by nobody yet."""
+
+    http_status: int
+    body: bytes = field(repr=False)
+    retry_after_s: float | None = None
+
+
+class Interrupted(InDoubt):
+    """The exchange broke off after the connection was made; `body` is what had come by then."""
+
+    def __init__(self, message: str, body: bytes = b"", http_status: int | None = None) -> None:
+        super().__init__(message)
+        self.body = body
+        self.http_status = http_status
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """The two endpoints, for one account.
+
+    Parameters
+    ----------
+    account
+        Its credentials travel in the body only, never in the address.
+    connect_timeout_s, read_timeout_s
+        Seconds to wait for a connection; seconds for the whole answer once connected.
+    """
+
+    account: Account
+    connect_timeout_s: float = CONNECT_TIMEOUT_S
+    read_timeout_s: float = READ_TIMEOUT_S
+
+    def send(self, xml: bytes) -> Reply:
+        """Post one request (§1.1).
+
+        Raises
+        ------
+        NotSent
+            The connection was never made.
+        InDoubt
+            Anything else went wrong: the request may have been sent, in whole or in part.
+        """
+        account = self.account
+        form = wire.encode_form(xml, account.clientcode, account.passcode.get_secret_value())
+        return self._post(spec.SEND_PATH, form)
+
+    def account_info(self) -> Reply:
+        """Ask the account tool about the account itself (§3.1); raises as `send` does."""
+        account = self.account
+        form = wire.encode_account_form(
+            account.clientcode, account.clientcode, account.passcode.get_secret_value()
+        )
+        return self._post(spec.ACCOUNT_PATH, form)
+
+    def check_sandbox(self) -> None:
+        """Make sure that a sandbox account speaks to a sandbox, not through it to people.
+
+        Raises
+        ------
+        AccountError
+            Something answers there that does not say it is the sandbox gateway.
+        NotSent, InDoubt
+            As `send`; nothing of a campaign was in it.
+        """
+        if self.account.target is not Target.SANDBOX:
+            return
+        reply = self._exchange("GET", SANDBOX_PATH, None)
+        if reply.http_status != requests.codes.ok or b'"mmsbatch sandbox"' not in reply.body:
+            raise AccountError(
+                f"{self.account.url} does not identify itself as the sandbox gateway: start one "
+                "with `mmsbatch sandbox`, or send live on purpose"
+            )
+
+    def _post(self, path: str, form: bytes) -> Reply:
+        return self._exchange("POST", path, form)
+
+    def _exchange(self, method: str, path: str, form: bytes | None) -> Reply:
+        connection = _OneConnection()
+        received = bytearray()
+        response: requests.Response | None = None
+        with _session(connection) as session:
+            deadline_s = time.monotonic() + self.connect_timeout_s + self.read_timeout_s
+            try:
+                response = session.request(
+                    method,
+                    self.account.url + path,
+                    data=form,
+                    headers={"Content-Type": "application/x-www-form-urlencoded"},
+                    timeout=(self.connect_timeout_s, self.read_timeout_s),
+                    allow_redirects=False,
+                    stream=True,
+                )
+                for chunk in response.iter_content(1 << 16):
+                    received += chunk
+                    if len(received) > wire.MAX_ANSWER_BYTES:
+                        raise Interrupted(
+                            f"{self.account.url} answered with more than "
+                            f"{wire.MAX_ANSWER_BYTES} bytes: that is not the gateway",
+                            bytes(received),
+                            response.status_code,
+                        )
+                    if time.monotonic() > deadline_s:
+                        raise Interrupted(
+                            f"{self.account.url} had not finished its answer after "
+                            f"{self.read_timeout_s:g} s",
+                            bytes(received),
+                            response.status_code,
+                        )
+            # OSError and ValueError too: requests lets some of the socket's and the header
+            # parser's own errors through, and none of them may pass for "not sent".
+            except (requests.RequestException, OSError, ValueError) as error:
+                if not connection.made:
+                    raise NotSent(f"no connection to {self.account.url}: {_cause(error)}") from None
+                raise Interrupted(
+                    f"the exchange with {self.account.url} broke off: {_cause(error)}",
+                    bytes(received),
+                    response.status_code if response is not None else None,
+                ) from None
+        return Reply(response.status_code, bytes(received), _retry_after_s(response))
+
+
+def _cause(error: BaseException) -> str:
+    """Name the innermost cause; never the request, whose body holds the passcode."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    text = str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _retry_after_s(response: requests.Response) -> float | None:
+    text = response.headers.get("Retry-After", "")
+    return float(text) if text.isascii() and text.isdigit() else None
+
+
+# ----- one connection, and whether it was made ---------------------------------------------------
+
+
+@dataclass
+class _OneConnection:
+    made: bool = False
+
+
+@contextmanager
+def _session(connection: _OneConnection) -> Iterator[requests.Session]:
+    """Give a session for one exchange.
+
+    No environment (a proxy or a .netrc changes who answers), no redirect, no retry, and no
+    keep-alive: a kept connection that the server has just closed fails in a way that cannot be
+    told from a lost answer, which is worth a round trip.
+    """
+    session = requests.Session()
+    session.trust_env = False
+    session.headers = requests.structures.CaseInsensitiveDict(
+        {"User-Agent": "mmsbatch", "Accept": "*/*", "Connection": "close"}
+    )
+    adapter = _Adapter(connection)
+    session.mount("http://", adapter)
+    session.mount("https://", adapter)
+    try:
+        yield session
+    finally:
+        session.close()
+
+
+class _Adapter(HTTPAdapter):
+    """Notes the moment the connection stands: TCP, and TLS where there is TLS."""
+
+    def __init__(self, connection: _OneConnection) -> None:
+        self._connection = connection
+        super().__init__(max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        manager: PoolManager = self.poolmanager
+        note = self._connection
+
+        class Plain(HTTPConnection):
+            def connect(self) -> None:
+                super().connect()
+                note.made = True
+
+        class Secure(HTTPSConnection):
+            def connect(self) -> None:
+                super().connect()
+                note.made = True
+
+        class PlainPool(HTTPConnectionPool):
+            ConnectionCls = Plain
+
+        class SecurePool(HTTPSConnectionPool):
+            ConnectionCls = Secure
+
+        manager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}

@@ -1,0 +1,212 @@
+"""The journal of a run: append-only facts in SQLite, durable when `append` returns.
+
+SQLAlchemy Core over one file in the run's folder. A fact is never changed or removed. Each carries
+the hash of the one before, so a journal that was touched by hand shows it. That no attempt is
+claimed twice is a uniqueness constraint, not a matter of care.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from mmsbatch.errors import RunError
+from mmsbatch.states import Fact, Kind
+
+SCHEMA_VERSION: Final = 1
+
+_metadata = sa.MetaData()
+
+_facts = sa.Table(
+    "facts",
+    _metadata,
+    sa.Column("seq", sa.Integer, primary_key=True, comment="1, 2, 3, … without a gap"),
+    sa.Column("at", sa.String(24), nullable=False, comment="UTC, ISO 8601, milliseconds"),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("request", sa.Integer, comment="null for a fact of the run"),
+    sa.Column("attempt", sa.Integer, comment="from 1; null for a fact of the run"),
+    sa.Column("data", sa.Text, nullable=False, comment="JSON, keys sorted"),
+    sa.Column("body", sa.LargeBinary, comment="an answer's bytes as they came"),
+    sa.Column("hash", sa.String(64), nullable=False, comment="SHA-256 over the last one and this"),
+    # The second of two writers that claim the same attempt fails here, whatever they believe.
+    sa.UniqueConstraint("request", "attempt", "kind", name="one_fact_of_a_kind_per_attempt"),
+)
+
+
+class AlreadyClaimed(RunError):  # noqa: N818
+    """Another writer has recorded this fact of this attempt. Nothing was sent by this one."""
+
+
+class Journal:
+    """Appends facts and gives them back; use it as a context manager.
+
+    Parameters
+    ----------
+    path
+        The SQLite file. It is made, readable by its owner only, when it does not exist and
+        `create` is true.
+
+    Raises
+    ------
+    RunError
+        The file cannot be opened, or is of a newer version.
+    """
+
+    def __init__(self, path: Path, *, create: bool = False) -> None:
+        self.path = path
+        if not create and not path.exists():
+            raise RunError(f"{path} does not exist: {path.parent} is not a run's folder")
+        try:
+            if create:
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            self._engine = sa.create_engine(f"sqlite:///{path}")
+            event.listen(self._engine, "connect", _on_connect)
+            event.listen(self._engine, "begin", _on_begin)
+            self._writing = self._engine.execution_options(**{_WRITES: True})
+            if create:
+                with self._writing.begin() as connection:
+                    _metadata.create_all(connection)
+                    connection.exec_driver_sql(f"PRAGMA user_version={SCHEMA_VERSION}")
+            with self._engine.connect() as connection:
+                version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+        except (OSError, DBAPIError) as error:
+            raise _unusable(path, error) from None
+        if version > SCHEMA_VERSION:
+            raise RunError(
+                f"{path} was written by a newer mmsbatch (journal version {version}; this one "
+                f"reads up to {SCHEMA_VERSION}): upgrade with `pip install --upgrade mmsbatch`"
+            )
+
+    def append(
+        self,
+        kind: Kind,
+        *,
+        at: datetime,
+        request: int | None = None,
+        attempt: int | None = None,
+        data: Mapping[str, Any] | None = None,
+        body: bytes | None = None,
+    ) -> Fact:
+        """Record a fact; when this returns, it survives a loss of power.
+
+        Raises
+        ------
+        AlreadyClaimed
+            This attempt of this request already has a fact of this kind.
+        RunError
+            The fact could not be written: full disk, read-only folder, I/O error.
+        """
+        fact = Fact(
+            kind,
+            at.astimezone(UTC).replace(microsecond=at.microsecond // 1000 * 1000),
+            request,
+            attempt,
+            dict(data or {}),
+            body,
+        )
+        try:
+            with self._writing.begin() as connection:
+                last = connection.execute(
+                    sa.select(_facts.c.seq, _facts.c.hash).order_by(_facts.c.seq.desc()).limit(1)
+                ).first()
+                seq, previous = (last.seq + 1, last.hash) if last else (1, "")
+                row = _row(seq, fact)
+                connection.execute(_facts.insert().values(**row, hash=chained_hash(previous, row)))
+        except IntegrityError:
+            raise AlreadyClaimed(
+                f"request {request}, attempt {attempt}: {kind.value!r} is recorded already; "
+                "another process sends this run"
+            ) from None
+        except (OSError, DBAPIError) as error:
+            raise _unusable(self.path, error) from None
+        return fact
+
+    def facts(self) -> list[Fact]:
+        """Give every fact, in the order of recording."""
+        try:
+            with self._engine.connect() as connection:
+                rows = connection.execute(sa.select(_facts).order_by(_facts.c.seq)).all()
+        except (OSError, DBAPIError) as error:
+            raise _unusable(self.path, error) from None
+        return [
+            Fact(
+                Kind(row.kind),
+                datetime.fromisoformat(row.at),
+                row.request,
+                row.attempt,
+                json.loads(row.data),
+                row.body,
+            )
+            for row in rows
+        ]
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def chained_hash(previous: str, row: Mapping[str, Any]) -> str:
+    """Hash a row of the journal together with the hash of the row before it (hexadecimal)."""
+    body = row["body"]
+    content = {**row, "body": None if body is None else hashlib.sha256(body).hexdigest()}
+    line = json.dumps([previous, content], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(line.encode()).hexdigest()
+
+
+def _row(seq: int, fact: Fact) -> dict[str, Any]:
+    return {
+        "seq": seq,
+        "at": fact.at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "kind": fact.kind.value,
+        "request": fact.request,
+        "attempt": fact.attempt,
+        "data": json.dumps(fact.data, sort_keys=True, ensure_ascii=False),
+        "body": fact.body,
+    }
+
+
+def _on_connect(connection: Any, _record: Any) -> None:
+    # The driver's own implicit BEGIN comes too late (at the first write): see _on_begin.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+_WRITES: Final = "mmsbatch_writes"
+
+
+def _on_begin(connection: sa.Connection) -> None:
+    # A writer takes the lock before it reads the last hash, so the chain cannot fork.
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _unusable(path: Path, error: Exception) -> RunError:
+    cause = getattr(error, "orig", None) or error
+    return RunError(
+        f"{path} cannot be used ({type(cause).__name__}: {cause}): make the folder writable and "
+        "free some space on its disk, then run the same command again"
+    )

@@ -1,0 +1,198 @@
+"""One outcome per row: plan + states of the requests → results. Pure (§2 on what an answer says).
+
+Every row has exactly one outcome at every instant, and `accepted` needs evidence: a status 100 or
+101, and this number among those the answer names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC
+from enum import StrEnum
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mmsbatch import spec
+from mmsbatch.categories import categorical
+from mmsbatch.plan import Plan
+from mmsbatch.states import Request, State
+from mmsbatch.wire import Answer, canonical_echo
+
+
+class Outcome(StrEnum):
+    """The verdict on a row."""
+
+    ACCEPTED = "accepted"
+    """The gateway took the message for this number (100)."""
+    SCHEDULED = "scheduled"
+    """The gateway took it for later (101)."""
+    REJECTED = "rejected"
+    """The gateway refused this number: format, not a French mobile, or opted out."""
+    UNREPORTED = "unreported"
+    """Its request was taken, and the answer names this number neither as taken nor as refused."""
+    REFUSED = "refused"
+    """Its whole request was refused: not sent."""
+    IN_DOUBT = "in_doubt"
+    """Its request was on its way, and nothing proves what became of it."""
+    PENDING = "pending"
+    """Its request has not left yet."""
+    INVALID = "invalid"
+    """Never to be sent: see ``mms_problem``."""
+    DUPLICATE = "duplicate"
+    """The same number gets the same message in the row that ``mms_duplicate_of`` names."""
+    SUPPRESSED = "suppressed"
+    """On a suppression list."""
+
+
+MAYBE_SENT: Final = frozenset(
+    {Outcome.ACCEPTED, Outcome.SCHEDULED, Outcome.UNREPORTED, Outcome.IN_DOUBT}
+)
+"""The outcomes of rows whose message may have left; only these have ``mms_sent_at``."""
+
+INDEFINITE: Final = (Outcome.IN_DOUBT, Outcome.UNREPORTED)
+"""The outcomes nobody can vouch for."""
+
+RESULT_COLUMNS: Final = (
+    "mms_outcome",
+    "mms_id",
+    "mms_rejected",
+    "mms_status",
+    "mms_status_text",
+    "mms_campaign_id",
+    "mms_sent_at",
+)
+
+_WORDS: Final = tuple(Outcome)
+_CODE: Final = {outcome: code for code, outcome in enumerate(_WORDS)}
+
+
+def results(plan: Plan, requests: Mapping[int, Request]) -> pd.DataFrame:
+    """Give every row of a plan its outcome.
+
+    Parameters
+    ----------
+    plan
+        What was to be sent.
+    requests
+        Where each of its requests is (`mmsbatch.states.fold`).
+
+    Returns
+    -------
+    pandas.DataFrame
+        The plan's rows, order and index, with these columns added:
+
+        - ``mms_outcome`` (category): a word of `Outcome`, never missing;
+        - ``mms_id`` (str): the gateway's ID of this number, missing where it gives none;
+        - ``mms_rejected`` (bool): the gateway refused this number;
+        - ``mms_status`` (Int32): the status of the request's last answer, missing before it;
+        - ``mms_status_text`` (category): its text;
+        - ``mms_campaign_id`` (category): the gateway's ID of this request;
+        - ``mms_sent_at`` (datetime64[ms, UTC]): when the request left, missing for rows that
+          certainly were not sent.
+
+    Source: §2, §2.1.
+    """
+    rows = pd.DataFrame(plan.rows.copy(deep=False))
+    size = len(rows)
+    outcome = _before_sending(rows["mms_problem"])
+    status = np.zeros(size, dtype=np.int32)
+    sent_at = np.full(size, np.datetime64("NaT"), dtype="datetime64[ms]")
+    identifier = np.full(size, None, dtype=object)
+    status_text, campaign_id = _Words(size), _Words(size)
+    numbers = plan.numbers
+    for request in requests.values():
+        positions = plan.positions(request.number)
+        found = _outcomes(request, numbers[positions])
+        outcome[positions] = found
+        if request.answer is not None:
+            status[positions] = request.answer.status
+            status_text.put(positions, request.answer.text or _documented_text(request))
+            campaign_id.put(positions, request.answer.campaign_id)
+            _put_ids(identifier, positions, numbers, request.answer)
+        if request.sending_at is not None:
+            left = positions[np.isin(found, [_CODE[word] for word in MAYBE_SENT])]
+            sent_at[left] = np.datetime64(
+                request.sending_at.astimezone(UTC).replace(tzinfo=None), "ms"
+            )
+    rows["mms_outcome"] = categorical(outcome, map(str, _WORDS))
+    rows["mms_id"] = pd.array(identifier, dtype="str")
+    rows["mms_rejected"] = outcome == _CODE[Outcome.REJECTED]
+    rows["mms_status"] = pd.arrays.IntegerArray(status, status == 0)
+    rows["mms_status_text"] = status_text.categorical()
+    rows["mms_campaign_id"] = campaign_id.categorical()
+    rows["mms_sent_at"] = pd.DatetimeIndex(sent_at).tz_localize(UTC)
+    return rows
+
+
+def count(results: pd.DataFrame) -> dict[str, int]:
+    """Count rows by outcome, in the order of `Outcome`, leaving out those that no row has."""
+    counts = results["mms_outcome"].value_counts()
+    return {str(word): int(counts[word]) for word in _WORDS if counts.get(word, 0)}
+
+
+def _before_sending(problem: pd.Series) -> npt.NDArray[np.int8]:
+    category = pd.Categorical(problem)
+    special = {"duplicate": Outcome.DUPLICATE, "suppressed": Outcome.SUPPRESSED}
+    words = [special.get(str(word), Outcome.INVALID) for word in category.categories]
+    codes = np.array([*map(_CODE.__getitem__, words), _CODE[Outcome.PENDING]], dtype=np.int8)
+    return np.asarray(codes[category.codes])  # the last place is that of -1: no problem
+
+
+def _outcomes(request: Request, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int8]:
+    """Give the outcome of each number of one request, by what its answer shows."""
+    if request.state is not State.ACCEPTED or request.answer is None:
+        whole = {
+            State.PENDING: Outcome.PENDING,
+            State.IN_DOUBT: Outcome.IN_DOUBT,
+            State.REFUSED: Outcome.REFUSED,
+        }[request.state]
+        if request.answer is not None and request.answer.status == spec.NO_VALID_NUMBER:
+            whole = Outcome.REJECTED  # 123 refuses the numbers, each of them
+        return np.full(len(numbers), _CODE[whole], dtype=np.int8)
+    taken = Outcome.SCHEDULED if request.answer.status == spec.SCHEDULED else Outcome.ACCEPTED
+    named = np.isin(numbers, _integers(number for number, _ in request.answer.contacted))
+    refused = np.isin(numbers, _integers(request.answer.refused))
+    found = np.where(named, _CODE[taken], _CODE[Outcome.UNREPORTED])
+    return np.where(refused, _CODE[Outcome.REJECTED], found).astype(np.int8)
+
+
+def _integers(echoes: Iterable[str]) -> npt.NDArray[np.int64]:
+    found = (canonical_echo(number) for number in echoes)
+    return np.array([int(number[1:]) for number in found if number], dtype=np.int64)
+
+
+def _put_ids(
+    identifier: npt.NDArray[np.object_],
+    positions: npt.NDArray[np.int64],
+    numbers: npt.NDArray[np.int64],
+    answer: Answer,
+) -> None:
+    given = {
+        int(number[1:]): given_id
+        for echo, given_id in answer.contacted
+        if given_id and (number := canonical_echo(echo))
+    }
+    if given:
+        identifier[positions] = [given.get(int(number)) for number in numbers[positions]]
+
+
+def _documented_text(request: Request) -> str:
+    return request.status.text if request.status else ""
+
+
+class _Words:
+    """A column of few different words, missing at first."""
+
+    def __init__(self, size: int) -> None:
+        self._codes = np.full(size, -1, dtype=np.int32)
+        self._words: dict[str, int] = {}
+
+    def put(self, positions: npt.NDArray[np.int64], word: str | None) -> None:
+        if word:
+            self._codes[positions] = self._words.setdefault(word, len(self._words))
+
+    def categorical(self) -> pd.Categorical:
+        return categorical(self._codes, self._words)

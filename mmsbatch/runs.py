@@ -1,0 +1,412 @@
+"""The verbs over a run: send, resume, results, status. The shell around the pure core."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mmsbatch import outcomes, parquet, report, spec
+from mmsbatch.account import Account, Target
+from mmsbatch.attempts import attempts
+from mmsbatch.errors import (
+    AccountError,
+    InDoubt,
+    NotSent,
+    PlanError,
+    RunError,
+    RunInDoubt,
+    RunStopped,
+)
+from mmsbatch.folder import RunFolder
+from mmsbatch.gateway import Gateway
+from mmsbatch.journal import Journal
+from mmsbatch.plan import Plan
+from mmsbatch.policy import OnDoubt, Stop
+from mmsbatch.report import RunReport
+from mmsbatch.sender import Sender
+from mmsbatch.states import Fact, Kind, Request, fold, read_account
+
+MIN_CONFIRMATION: int = 12
+"""Characters of a fingerprint that are enough to confirm it."""
+
+_log = logging.getLogger(__name__)
+
+OnRequest = Callable[[Request], None]
+
+
+def send(
+    plan: Plan,
+    account: Account,
+    *,
+    run: str | Path,
+    confirm: str | None = None,
+    max_recipients: int | None = None,
+    on_doubt: OnDoubt = "stop",
+    on_request: OnRequest | None = None,
+) -> pd.DataFrame:
+    """Send a plan as a run; called again, go on where the run stands and repeat nothing.
+
+    Parameters
+    ----------
+    plan
+        What to send to whom.
+    account
+        Through which gateway. On a live account one of `confirm` and `max_recipients` is needed.
+    run
+        The run's folder; made when it does not exist. Its name is the run's name.
+    confirm
+        The plan's fingerprint, or at least its first 12 characters.
+    max_recipients
+        The most people this run may reach; a larger plan is refused.
+    on_doubt
+        ``"stop"``: nothing follows a request in doubt, so at most 200 rows ever are;
+        ``"continue"``: the next requests go.
+    on_request
+        Called after each request.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The contacts with the columns of `mmsbatch.outcomes.results` added; also in
+        ``results.parquet`` in the run's folder.
+
+    Raises
+    ------
+    InputError
+        Nothing was sent: the plan, the account or the folder cannot be used.
+    RunInDoubt
+        Rows may or may not have been sent. The results are written: `results` gives them.
+    RunStopped
+        The run ended early; what is left was not sent. The results are written.
+    """
+    done = execute(
+        plan,
+        account,
+        run=run,
+        confirm=confirm,
+        max_recipients=max_recipients,
+        on_doubt=on_doubt,
+        on_request=on_request,
+    )
+    return _results_or_error(done, Path(run))
+
+
+def execute(
+    plan: Plan,
+    account: Account,
+    *,
+    run: str | Path,
+    confirm: str | None = None,
+    max_recipients: int | None = None,
+    on_doubt: OnDoubt = "stop",
+    on_request: OnRequest | None = None,
+) -> RunReport:
+    """Do what `send` does, and give the report instead of an exception where the run ended early.
+
+    Raises
+    ------
+    InputError
+        Nothing was sent.
+    NotSent, InDoubt
+        A sandbox target did not answer when asked whether it is one. Nothing was sent.
+    """
+    folder = RunFolder(Path(run))
+    if folder.exists():
+        planned = folder.load_plan()
+        difference = planned.difference(plan)
+        if difference:
+            raise RunError(
+                f"{folder.path} belongs to another plan: {difference}. Give --run a new folder, "
+                f"or send what is left of the old one with `mmsbatch resume {folder.path}`"
+            )
+    _check_may_send(plan, account, confirm, max_recipients)
+    gateway = Gateway(account)
+    gateway.check_sandbox()
+    if not folder.exists():
+        plan.campaign.check_schedule(_utc_now())
+        folder.create(plan, account.target)
+    return _send_rest(folder, plan, gateway, on_doubt, on_request)
+
+
+def resume(
+    run: str | Path,
+    account: Account,
+    *,
+    on_doubt: OnDoubt = "stop",
+    on_request: OnRequest | None = None,
+) -> pd.DataFrame:
+    """Go on with a run where it stands: what is pending is sent, what is in doubt is left alone.
+
+    Parameters and errors are those of `send`; a run that was confirmed needs no second token.
+    """
+    done = execute_rest(run, account, on_doubt=on_doubt, on_request=on_request)
+    return _results_or_error(done, Path(run))
+
+
+def execute_rest(
+    run: str | Path,
+    account: Account,
+    *,
+    on_doubt: OnDoubt = "stop",
+    on_request: OnRequest | None = None,
+) -> RunReport:
+    """Do what `resume` does, and give the report."""
+    folder = RunFolder(Path(run))
+    plan = folder.load_plan()
+    gateway = Gateway(account)
+    gateway.check_sandbox()
+    return _send_rest(folder, plan, gateway, on_doubt, on_request)
+
+
+def results(run: str | Path) -> pd.DataFrame:
+    """Rebuild the results of a run from its plan and its facts.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `send` gives them, as of now.
+
+    Raises
+    ------
+    RunError
+        The folder holds no run, or a damaged one.
+    """
+    folder = RunFolder(Path(run))
+    plan = folder.load_plan()
+    return outcomes.results(plan, fold(_facts(folder), plan.requests))
+
+
+def status(run: str | Path) -> RunReport:
+    """Say where a run stands, from its facts alone; nothing is sent or written.
+
+    Raises
+    ------
+    RunError
+        The folder holds no run, or a damaged one.
+    """
+    folder = RunFolder(Path(run))
+    plan = folder.load_plan()
+    facts = _facts(folder)
+    made = _report(folder, plan, facts)
+    if made.stopped or not made.outcomes.get("pending") or folder.being_written():
+        return made
+    return _report(
+        folder,
+        plan,
+        facts,
+        Stop("no process sends this run", f"mmsbatch resume {folder.path}"),
+    )
+
+
+def write_results(run: str | Path) -> None:
+    """Rebuild ``results.parquet`` and ``requests.parquet`` in a run's folder."""
+    folder = RunFolder(Path(run))
+    plan = folder.load_plan()
+    _write_results(folder, plan, _facts(folder))
+
+
+# ----- before the first POST ---------------------------------------------------------------------
+
+
+def _check_may_send(
+    plan: Plan, account: Account, confirm: str | None, max_recipients: int | None
+) -> None:
+    if confirm is not None and not _confirms(confirm, plan.fingerprint):
+        raise PlanError(
+            f"the confirmed fingerprint {confirm} is not this plan's ({plan.fingerprint}): look "
+            "at the plan again; the contacts, the campaign or the rules have changed"
+        )
+    if max_recipients is not None and plan.recipients > max_recipients:
+        raise PlanError(
+            f"this plan has {plan.recipients} recipients and at most {max_recipients} are "
+            "allowed: look at the plan, then raise the limit or send fewer rows"
+        )
+    if account.target is Target.SANDBOX:
+        return
+    if confirm is None and max_recipients is None:
+        raise PlanError(
+            "sending live needs a positive word: confirm the plan's fingerprint (--confirm "
+            f"{plan.fingerprint}) or give the most people it may reach (--max-recipients "
+            f"{plan.recipients})"
+        )
+    if fictional := plan.fictional():
+        raise PlanError(
+            f"{fictional} recipients of this plan have numbers reserved for fiction (06 39 98), "
+            "which are for the sandbox only: prepare the contacts with fictional=False"
+        )
+
+
+def _confirms(given: str, fingerprint: str) -> bool:
+    return len(given) >= MIN_CONFIRMATION and fingerprint.startswith(given.lower())
+
+
+# ----- sending -----------------------------------------------------------------------------------
+
+
+def _send_rest(
+    folder: RunFolder,
+    plan: Plan,
+    gateway: Gateway,
+    on_doubt: OnDoubt,
+    on_request: OnRequest | None,
+) -> RunReport:
+    with folder.writer(), Journal(folder.journal_path) as journal:
+        facts = journal.facts()
+        _check_target(folder, facts, gateway.account)
+        requests = fold(facts, plan.requests)
+        sender = Sender(
+            plan,
+            gateway,
+            journal,
+            requests,
+            on_doubt=on_doubt,
+            on_request=on_request or (lambda _request: None),
+        )
+        if sender.has_work():
+            me = {"pid": os.getpid(), "host": socket.gethostname()}
+            journal.append(Kind.STARTED, at=_utc_now(), data=me)
+            with _interrupts(sender.interrupted):
+                stop = _balance_stop(journal, gateway) or sender.run()
+            journal.append(Kind.STOPPED, at=_utc_now(), data=_stop_data(stop))
+        facts = journal.facts()
+        _write_results(folder, plan, facts)
+        return _report(folder, plan, facts)
+
+
+def _check_target(folder: RunFolder, facts: list[Fact], account: Account) -> None:
+    target = _target(facts)
+    if target != account.target:
+        raise AccountError(
+            f"{folder.path} was begun on the {target} target and this account's is "
+            f"{account.target}: " + ("add --live" if target == "live" else "leave --live out")
+        )
+
+
+def _balance_stop(journal: Journal, gateway: Gateway) -> Stop | None:
+    """Ask the account tool, record what it says, and stop where it says that nothing can be sent.
+
+    A tool that does not answer, or may not tell (302), speaks against nothing.
+    """
+    try:
+        reply = gateway.account_info()
+    except (NotSent, InDoubt):
+        return None
+    journal.append(
+        Kind.BALANCE, at=_utc_now(), data={"http_status": reply.http_status}, body=reply.body
+    )
+    answer = read_account(reply.body)
+    if answer is None:
+        return None
+    known = spec.account_status(answer.status)
+    if known.stop is not spec.Stop.RUN:
+        return None
+    return Stop(
+        f"the account tool said {answer.status} {answer.text or known.text}", known.what_to_do
+    )
+
+
+def _stop_data(stop: Stop | None) -> dict[str, Any]:
+    return {"reason": stop.reason, "what_to_do": stop.what_to_do} if stop else {}
+
+
+@contextmanager
+def _interrupts(interrupted: threading.Event) -> Iterator[None]:
+    """Let the first Ctrl-C or SIGTERM stop after the current request; a second one is immediate."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def first(number: int, _frame: object) -> None:
+        interrupted.set()
+        signal.signal(number, earlier[number])
+        _log.warning(
+            "stopping after the current request; again to break it off, which leaves it in doubt"
+        )
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    earlier = {int(number): signal.signal(number, first) for number in signals}
+    try:
+        yield
+    finally:
+        for number in signals:
+            signal.signal(number, earlier[number])
+
+
+# ----- after it ----------------------------------------------------------------------------------
+
+
+def _facts(folder: RunFolder) -> list[Fact]:
+    with Journal(folder.journal_path) as journal:
+        return journal.facts()
+
+
+def _target(facts: list[Fact]) -> str:
+    opened = next((fact for fact in facts if fact.kind is Kind.OPENED), None)
+    if opened is None:
+        raise RunError("the journal is damaged: it does not say what was opened")
+    return str(opened.data["target"])
+
+
+def _write_results(folder: RunFolder, plan: Plan, facts: list[Fact]) -> None:
+    metadata = folder.metadata(plan)
+    frame = outcomes.results(plan, fold(facts, plan.requests))
+    parquet.write(frame, folder.results_path, metadata)
+    parquet.write(attempts(facts), folder.requests_path, metadata)
+
+
+def _report(
+    folder: RunFolder, plan: Plan, facts: list[Fact], stopped: Stop | None = None
+) -> RunReport:
+    requests = fold(facts, plan.requests)
+    return RunReport(
+        run=folder.name,
+        target=_target(facts),
+        rows=len(plan.rows),
+        outcomes=outcomes.count(outcomes.results(plan, requests)),
+        requests=report.by_state(requests),
+        credits=report.last_credits(facts),
+        fingerprint=plan.fingerprint,
+        stopped=stopped or report.last_stop(facts),
+        credits_before=report.first_balance(facts),
+        problems=plan.summary.problems,
+        doubts=[request for request in requests.values() if request.state == "in_doubt"],
+    )
+
+
+def _results_or_error(done: RunReport, run: Path) -> pd.DataFrame:
+    frame = parquet.read(RunFolder(run).results_path)[0]
+    in_doubt = done.outcomes.get(outcomes.Outcome.IN_DOUBT, 0)
+    unreported = done.outcomes.get(outcomes.Outcome.UNREPORTED, 0)
+    reason = f"{done.stopped.reason}. What to do: {done.stopped.what_to_do}" if done.stopped else ""
+    if in_doubt:
+        raise RunInDoubt(
+            f"{in_doubt} rows of run {done.run} are in doubt. {reason}. "
+            f"The results are in {run / 'results.parquet'}"
+        )
+    if done.stopped:
+        raise RunStopped(
+            f"run {done.run} stopped with {done.outcomes.get('pending', 0)} rows left. {reason}. "
+            f"The results are in {run / 'results.parquet'}"
+        )
+    if unreported:
+        warnings.warn(
+            f"the gateway took the requests of {unreported} rows of run {done.run} "
+            "without naming them in its answer: they are 'unreported'",
+            stacklevel=3,
+        )
+    return frame
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,252 @@
+"""Facts, states and the table between them: where each request is. Pure (§2.2, and §1.1 on cuts).
+
+A fact is a line of the journal: what happened, and when. A state is a conclusion, drawn anew from
+the facts whenever somebody asks; none is ever stored. The whole life of a request is the table
+`TRANSITIONS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from mmsbatch import spec
+from mmsbatch.errors import RunError, UnreadableAnswer
+from mmsbatch.wire import Answer, decode_answer
+
+
+class Kind(StrEnum):
+    """What a fact is about. The first four are of the run, the others of one attempt."""
+
+    OPENED = "opened"
+    """The run was made for a plan: fingerprint, campaign, target, package version."""
+    STARTED = "started"
+    """A process began to send: pid and host."""
+    BALANCE = "balance"
+    """What the account tool answered."""
+    STOPPED = "stopped"
+    """The process ended: why, and what to do; nothing of both when it simply was done."""
+
+    SENDING = "sending"
+    """A request is about to leave. Durable before its first byte does."""
+    NOT_SENT = "not_sent"
+    """The attempt certainly did not leave."""
+    BROKEN_OFF = "broken_off"
+    """The exchange broke off; what had come of an answer is the fact's body."""
+    ANSWER = "answer"
+    """Something answered: its bytes are the fact's body, unread."""
+
+
+ATTEMPT_KINDS: Final = frozenset({Kind.SENDING, Kind.NOT_SENT, Kind.BROKEN_OFF, Kind.ANSWER})
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One line of the journal."""
+
+    kind: Kind
+    at: datetime
+    """UTC, to the millisecond."""
+    request: int | None = None
+    attempt: int | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+    body: bytes | None = field(default=None, repr=False)
+
+
+class State(StrEnum):
+    """Where a request is."""
+
+    PENDING = "pending"
+    """Nothing of it has left; it may be sent."""
+    IN_DOUBT = "in_doubt"
+    """It was about to leave, and nothing proves what became of it. Never sent again unasked."""
+    ACCEPTED = "accepted"
+    """The gateway took it (100, 101). What became of each number is in the answer."""
+    REFUSED = "refused"
+    """The gateway said no: nothing of it was sent."""
+
+
+class Event(StrEnum):
+    """What a fact means to its request."""
+
+    SENDING = "sending"
+    NOT_SENT = "not_sent"
+    NOTHING_PROVED = "nothing_proved"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+
+
+TRANSITIONS: Final[Mapping[tuple[State, Event], State]] = {
+    (State.PENDING, Event.SENDING): State.IN_DOUBT,
+    (State.IN_DOUBT, Event.NOT_SENT): State.PENDING,
+    (State.IN_DOUBT, Event.NOTHING_PROVED): State.IN_DOUBT,
+    (State.IN_DOUBT, Event.ACCEPTED): State.ACCEPTED,
+    (State.IN_DOUBT, Event.REFUSED): State.REFUSED,
+    # Refused for a reason outside of the plan (credit, a login, a medium's server), and tried
+    # again: nothing of it was sent, so nobody gets it twice.
+    (State.REFUSED, Event.SENDING): State.IN_DOUBT,
+}
+"""Every other pair is a damaged journal."""
+
+
+# ----- what a reply says -------------------------------------------------------------------------
+
+_NOT_TAKEN: Final = frozenset({400, 401, 403, 404, 405, 413, 414, 429}) | frozenset(range(300, 400))
+"""HTTP statuses of a server that did not take the request: nothing of it was processed. All others
+without a readable ``Status`` prove nothing: a 502 or 504 is what a long request looks like."""
+
+_DOCUMENTED_RANGE: Final = range(100, 400)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What an HTTP reply says of its request."""
+
+    event: Event
+    reason: str
+    answer: Answer | None = None
+    http_status: int | None = None
+
+
+def read_reply(http_status: int | None, body: bytes) -> Reading:
+    """Read an HTTP reply: the body decides, and the HTTP status only where there is no answer.
+
+    Parameters
+    ----------
+    http_status
+        ``None`` where the exchange broke off before there was one.
+    body
+        The bytes that came.
+
+    Source: §2, §2.2.
+    """
+    try:
+        answer = decode_answer(body)
+    except UnreadableAnswer as error:
+        if http_status in _NOT_TAKEN:
+            return Reading(
+                Event.NOT_SENT, f"HTTP {http_status}: not taken", http_status=http_status
+            )
+        return Reading(
+            Event.NOTHING_PROVED, f"HTTP {http_status}: {error}", http_status=http_status
+        )
+    if answer.status not in _DOCUMENTED_RANGE:
+        return Reading(
+            Event.NOTHING_PROVED,
+            f"status {answer.status} is not of the gateway's tables",
+            http_status=http_status,
+        )
+    status = spec.sending_status(answer.status)
+    event = Event.ACCEPTED if status.accepted else Event.REFUSED
+    return Reading(
+        event, f"{answer.status} {answer.text or status.text}".strip(), answer, http_status
+    )
+
+
+def _reading(fact: Fact) -> Reading:
+    if fact.kind is Kind.SENDING:
+        return Reading(Event.SENDING, "its answer is not known")
+    if fact.kind is Kind.NOT_SENT:
+        return Reading(Event.NOT_SENT, str(fact.data.get("reason", "")))
+    if fact.kind is Kind.BROKEN_OFF:
+        # What had come by then may be the head of an answer, or of another's: a broken exchange
+        # proves nothing by itself, and the bytes are kept for whoever looks into it.
+        return Reading(Event.NOTHING_PROVED, str(fact.data.get("reason", "")))
+    return read_reply(fact.data.get("http_status"), fact.body or b"")
+
+
+# ----- the fold ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Request:
+    """Where one request is, and from which facts."""
+
+    number: int
+    state: State = State.PENDING
+    attempts: int = 0
+    sending_at: datetime | None = None
+    """When the last attempt was about to leave."""
+    reason: str = ""
+    """In words: why it is where it is."""
+    answer: Answer | None = None
+    """Of the last attempt; where the gateway answered it."""
+    http_status: int | None = None
+
+    @property
+    def status(self) -> spec.Status | None:
+        """The gateway's status of the last attempt."""
+        return spec.sending_status(self.answer.status) if self.answer else None
+
+
+def step(request: Request, fact: Fact) -> Request:
+    """Give where a request is after one more fact about it.
+
+    Raises
+    ------
+    RunError
+        The table has no such step: the journal is damaged.
+    """
+    reading = _reading(fact)
+    try:
+        state = TRANSITIONS[request.state, reading.event]
+    except KeyError:
+        raise RunError(
+            f"the journal is damaged: request {request.number} is {request.state}, "
+            f"so the fact {fact.kind.value!r} of {fact.at.isoformat()} cannot follow. "
+            "Restore the run's folder from a copy"
+        ) from None
+    if reading.event is Event.SENDING:
+        return Request(
+            request.number,
+            state,
+            attempts=request.attempts + 1,
+            sending_at=fact.at,
+            reason=reading.reason,
+        )
+    return replace(
+        request,
+        state=state,
+        reason=reading.reason,
+        answer=reading.answer,
+        http_status=reading.http_status,
+    )
+
+
+def fold(facts: Iterable[Fact], requests: int) -> dict[int, Request]:
+    """Draw the state of every request from the facts.
+
+    Parameters
+    ----------
+    facts
+        Of one run, in the order they were recorded.
+    requests
+        How many the plan has; they are numbered from 1.
+
+    Raises
+    ------
+    RunError
+        A fact names a request the plan does not have, or cannot follow what came before.
+    """
+    states = {number: Request(number) for number in range(1, requests + 1)}
+    for fact in facts:
+        if fact.request is None:
+            continue
+        if fact.request not in states:
+            raise RunError(
+                f"the journal is damaged: it has a fact about request {fact.request}, and the "
+                f"plan has {requests}. Restore the run's folder from a copy"
+            )
+        states[fact.request] = step(states[fact.request], fact)
+    return states
+
+
+def read_account(body: bytes) -> Answer | None:
+    """Read what the account tool said, if it is an answer at all (§3.2)."""
+    try:
+        return decode_answer(body)
+    except UnreadableAnswer:
+        return None

@@ -1,0 +1,259 @@
+"""What travels: a request as XML and form (§1.1-§1.4), an answer from bytes (§2, §3.2). Pure.
+
+Writing follows the example of §1.2 to the letter: no XML declaration, no white space between tags,
+optional tags left out when unused. Reading survives what an undocumented server may do to a text
+(line ends, junk before it, keys missing, repeated or in another order, a cut anywhere), and never
+reads more out of the bytes than they show.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+from urllib.parse import urlencode
+
+from lxml import etree
+
+from mmsbatch import spec
+from mmsbatch.campaign import Campaign, Image, Sound, SoundImage, Video
+from mmsbatch.errors import UnreadableAnswer
+
+MAX_ANSWER_BYTES: Final = 1 << 20
+"""An answer about 200 numbers has some 20 kB; a mebibyte is not an answer."""
+
+
+# ----- writing ---------------------------------------------------------------------------------
+
+
+def encode_request(campaign: Campaign, message: str, numbers: Sequence[str], login: str) -> bytes:
+    """Write one request's XML.
+
+    Parameters
+    ----------
+    campaign
+        Its content gives the kind and the media.
+    message
+        The text as these recipients get it (a personalised one is already filled in).
+    numbers
+        1 to 200 numbers in E.164 (``+33639980012``); they travel without the ``+``.
+    login
+        The account's login; travels in capitals, as §1.2 demands.
+
+    Returns
+    -------
+    bytes
+        UTF-8, without a declaration: what ``XMLFlow`` holds before percent-encoding.
+
+    Source: §1.2.1, §1.4.
+    """
+    data = etree.Element("DATA")
+    _add(data, "CLIENT", login.strip().upper())
+    _add(data, "CAMPAIGN_NAME", campaign.name)
+    if campaign.send_at is not None:
+        _add(data, "DATE", campaign.send_at.strftime(spec.DATE_FORMAT))
+    if campaign.notify_by_mail is not None:
+        _add(data, "MAIL_NOTIF", str(int(campaign.notify_by_mail)))
+    for number in numbers:
+        _add(data, "MOBILEPHONE", number.removeprefix("+"))
+    content = campaign.content
+    _add(data, "MSGCLASS", str(spec.MSGCLASS[content.kind]))
+    _add(data, "MESSAGE", message)
+    if isinstance(content, Image | SoundImage):
+        _add(data, "IMAGE", content.image)
+    if isinstance(content, Video):
+        _add_clip(data, "VIDEO", content.video, content.duration_s)
+    if isinstance(content, Sound | SoundImage):
+        _add_clip(data, "SON", content.sound, content.duration_s)
+    return etree.tostring(data, encoding="utf-8", xml_declaration=False)
+
+
+def encode_form(xml: bytes, login: str, passcode: str) -> bytes:
+    """Write the body of a sending POST: the three fields of §1.1, each percent-encoded."""
+    return urlencode(
+        [(spec.FIELD_LOGIN, login), (spec.FIELD_PASSCODE, passcode), (spec.FIELD_XML, xml)]
+    ).encode("ascii")
+
+
+def encode_account_form(info: str, login: str, passcode: str) -> bytes:
+    """Write the body of a POST to the account tool: the three fields of §3.1."""
+    return urlencode(
+        [(spec.FIELD_LOGIN, login), (spec.FIELD_PASSCODE, passcode), (spec.FIELD_INFO, info)]
+    ).encode("ascii")
+
+
+def _add(parent: etree._Element, tag: str, text: str) -> None:
+    etree.SubElement(parent, tag).text = text
+
+
+def _add_clip(parent: etree._Element, tag: str, url: str, duration_s: int) -> None:
+    clip = etree.SubElement(parent, tag)
+    _add(clip, "URL", url)
+    _add(clip, "DUREE", str(duration_s))
+
+
+# ----- reading ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an answer's bytes show, no more (§2, §3.2)."""
+
+    status: int
+    text: str
+    credits: Decimal | None = None
+    """What the account has left, in the account's own unit (§2 calls it SMS credits)."""
+    refused: tuple[str, ...] = ()
+    """``UnvalidNums`` as echoed: the numbers the gateway did not take."""
+    campaign_id: str | None = None
+    """Given to "pro" accounts only."""
+    contacted: tuple[tuple[str, str | None], ...] = ()
+    """``IDs``: each number shown whole, as echoed, with its ID where there is one."""
+    needed: Decimal | None = None
+    """Credits this request would take (status 104 says it in its text)."""
+    available: Decimal | None = None
+    """Credits there were (status 104)."""
+
+
+_LINE_BREAK_TAG = re.compile(r"<br\s*/?>", re.IGNORECASE)
+_KEY = re.compile(
+    r"^[ \t]*(Status|StatusText|Credits|UnvalidNums|CampaignID|IDs)[ \t]*=", re.MULTILINE
+)
+# Three digits and the end of the line: `Status=10`, cut from a longer one, says nothing.
+_STATUS = re.compile(r"[ \t]*([1-9][0-9]{2})[ \t]*(?:\n|\Z)")
+_AMOUNT = re.compile(r"-?[0-9]{1,15}(?:[.,][0-9]{1,6})?\Z")
+_CREDIT_FIGURES = re.compile(
+    r"A utiliser\s*:\s*([0-9]{1,15}(?:[.,][0-9]{1,6})?)"
+    r".*?Disponibles\s*:\s*(-?[0-9]{1,15}(?:[.,][0-9]{1,6})?)",
+    re.DOTALL,
+)
+_IDS_END = "</RECOVERIDS>"
+
+
+def decode_answer(body: bytes) -> Answer:
+    """Read an answer of either endpoint.
+
+    Parameters
+    ----------
+    body
+        The bytes as they came, in an undeclared charset, perhaps cut.
+
+    Raises
+    ------
+    UnreadableAnswer
+        There is no readable ``Status`` line, or there are two that disagree, or the body is
+        longer than `MAX_ANSWER_BYTES`. Nothing else is ever raised.
+
+    Source: §2, §2.1, §3.2.
+    """
+    if len(body) > MAX_ANSWER_BYTES:
+        raise UnreadableAnswer(
+            f"the answer has more than {MAX_ANSWER_BYTES} bytes, so it is not the gateway's"
+        )
+    text = _LINE_BREAK_TAG.sub("\n", _text(body)).replace("\r\n", "\n").replace("\r", "\n")
+    values = _values(text)
+    status = _status(values.get("Status", ()))
+    status_text = _first_line(values.get("StatusText", ()))
+    figures = _CREDIT_FIGURES.search(" ".join(values.get("StatusText", ())))
+    return Answer(
+        status=status,
+        text=status_text,
+        credits=_amount(_first_line(values.get("Credits", ()))),
+        refused=tuple(_refused(values.get("UnvalidNums", ()))),
+        campaign_id=_first_line(values.get("CampaignID", ())) or None,
+        contacted=tuple(_contacted(values.get("IDs", ()))),
+        needed=_amount(figures[1]) if figures else None,
+        available=_amount(figures[2]) if figures else None,
+    )
+
+
+def canonical_echo(number: str) -> str | None:
+    """Bring an echoed number into E.164, or say that it is none of ours.
+
+    The gateway was sent ``33639980012`` and echoes ``0639980012`` (§2); siblings of it echo other
+    forms. Forms are matched whole, never by a suffix.
+    """
+    match = _ECHO.fullmatch(number.strip())
+    return f"+33{match[1]}" if match else None
+
+
+_ECHO = re.compile(r"(?:0|33|\+33)([67][0-9]{8})")
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return body.decode("cp1252", errors="replace")
+
+
+def _values(text: str) -> dict[str, list[str]]:
+    """Cut the text at its keys; a value runs to the next key, since `IDs` may span lines."""
+    keys = list(_KEY.finditer(text))
+    ends = [key.start() for key in keys[1:]] + [len(text)]
+    values: dict[str, list[str]] = {}
+    for key, end in zip(keys, ends, strict=True):
+        values.setdefault(key[1], []).append(text[key.end() : end])
+    return values
+
+
+def _status(values: Sequence[str]) -> int:
+    found = {int(match[1]) for value in values if (match := _STATUS.match(value))}
+    if not found:
+        raise UnreadableAnswer("the answer has no readable Status line")
+    if len(found) > 1:
+        raise UnreadableAnswer(f"the answer has several statuses: {sorted(found)}")
+    return found.pop()
+
+
+def _first_line(values: Sequence[str]) -> str:
+    return values[0].partition("\n")[0].strip() if values else ""
+
+
+def _amount(text: str) -> Decimal | None:
+    return Decimal(text.replace(",", ".")) if _AMOUNT.match(text) else None
+
+
+def _refused(values: Iterable[str]) -> Iterable[str]:
+    for value in values:
+        for number in value.partition("\n")[0].split("|"):
+            if stripped := number.strip():
+                yield stripped
+
+
+def _contacted(values: Iterable[str]) -> Iterable[tuple[str, str | None]]:
+    for value in values:
+        xml = value.partition(_IDS_END)[0]
+        if "<!" in xml:  # a document type is where entities come from: nothing here is believed
+            continue
+        for customer in _whole_customers(xml):
+            number = (customer.findtext("MOBILEPHONE") or "").strip()
+            if number:
+                yield number, _id_of(customer)
+
+
+def _whole_customers(xml: str) -> Iterable[etree._Element]:
+    """Give the CUSTOMER elements that are closed; what follows a cut or a fault is not read."""
+    # Pulled, not parsed as a whole: a cut document still shows the elements before the cut, and
+    # one that is merely "recovered" would close a half-written number as if it were whole.
+    parser = etree.XMLPullParser(
+        events=("end",), tag="CUSTOMER", resolve_entities=False, no_network=True
+    )
+    with suppress(etree.XMLSyntaxError):
+        parser.feed(xml.strip().encode("utf-8", errors="replace"))
+    for _, element in parser.read_events():
+        if isinstance(element, etree._Element):  # noqa: SLF001  (the only name lxml gives it)
+            yield element
+
+
+def _id_of(customer: etree._Element) -> str | None:
+    """Find this number's ID: §2 promises one, its example shows none, siblings call it SMSID."""
+    for child in customer:
+        if isinstance(child.tag, str) and child.tag.upper().endswith("ID"):
+            text = (child.text or "").strip()
+            if text:
+                return text
+    return None
