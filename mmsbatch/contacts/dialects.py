@@ -1,0 +1,180 @@
+"""How a CSV is written: separator, quote, escapes and header, found in its first block. Pure."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final
+
+from mmsbatch.contacts.quotes import QuoteWatch
+from mmsbatch.errors import ContactsError
+
+SEPARATORS: Final = {";": "';'", ",": "','", "\t": "tab", "|": "'|'"}
+"""Those that are tried, the French norm first, as messages name them."""
+
+NO_SEPARATOR: Final = "\x1f"
+"""For a file of one column: a character that no text has."""
+
+_SAMPLE_CHARACTERS: Final = 100_000  # below the csv module's limit for one value
+_SAMPLE_RECORDS: Final = 200
+_LIKELY: Final = 0.8
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a CSV is written."""
+
+    separator: str
+    quote: str
+    escapes: bool
+    names: tuple[str, ...]
+    skipped: int
+    """What stands above the header, in bytes: blank lines and ``sep=;``, all ASCII."""
+    body: int
+    """Where the first record begins, in bytes of UTF-8."""
+    first_line: int
+    """The line of the first record, counted from 1."""
+    header_line: int
+
+
+def dialect(first: bytes, separator: str | None, label: str) -> Dialect:
+    """Find out how a CSV is written.
+
+    Parameters
+    ----------
+    first
+        Its first block as UTF-8, at least the whole header.
+    separator
+        The separator if the caller knows it.
+    label
+        The file's name for messages.
+
+    Raises
+    ------
+    ContactsError
+        No text at all; a separator that cannot be one, or is not this file's.
+    """
+    whole = first.decode("utf-8", "ignore")  # the block may end within a letter
+    skipped, hint = _preamble(whole)
+    text = whole[skipped:]
+    separator = _given(separator) or hint
+    line = text[: text.find("\n")].strip()
+    quote = "'" if len(line) > 1 and line[0] == line[-1] == "'" and '"' not in line else '"'
+    likely = separate(text[:_SAMPLE_CHARACTERS], quote)
+    chosen = separator or likely
+    escapes = _escapes(first, chosen, quote)
+    names, characters, lines = _header(text, chosen, quote, escapes=escapes, label=label)
+    if separator and len(names) == 1 and likely not in {separator, NO_SEPARATOR}:
+        raise ContactsError(
+            f"{label}: separated by {named(separator)} it has one column only, {names[0]!r}. "
+            f"The separator seems to be {named(likely)}: pass that, or leave separator out."
+        )
+    above = len(whole[:skipped].splitlines())
+    return Dialect(
+        separator=chosen,
+        quote=quote,
+        escapes=escapes,
+        names=tuple(names),
+        skipped=skipped,
+        body=skipped + len(text[:characters].encode()),
+        first_line=above + lines + 1,
+        header_line=above + 1,
+    )
+
+
+def separate(sample: str, quote: str = '"') -> str:
+    """Name the separator under which most records have as many values as the header."""
+    best, best_score = NO_SEPARATOR, (0.0, 0)
+    titled = NO_SEPARATOR
+    for candidate in SEPARATORS:
+        counts = _counts(sample, candidate, quote)
+        if not counts:
+            continue
+        width = counts[0]
+        score = (round(counts.count(width) / len(counts), 2), width)
+        if width > 1 and score > best_score:
+            best, best_score = candidate, score
+        usual, times = Counter(counts[1:]).most_common(1)[0] if counts[1:] else (1, 0)
+        if usual > 1 and times >= _LIKELY * (len(counts) - 1) and times > 1:
+            titled = candidate  # a title stands above the header; the reader will name its line
+    return best if best != NO_SEPARATOR else titled
+
+
+def records(text: io.StringIO, separator: str, quote: str, *, escapes: bool) -> Iterator[list[str]]:
+    """Read records the slow way, which knows their lines."""
+    return csv.reader(
+        text, delimiter=separator, quotechar=quote, escapechar="\\" if escapes else None
+    )
+
+
+def _counts(sample: str, separator: str, quote: str) -> list[int]:
+    """Return how many values each of the first records has; blank lines have none."""
+    counts: list[int] = []
+    reader = records(io.StringIO(sample, newline=""), separator, quote, escapes=False)
+    for record in reader:
+        if record:
+            counts.append(len(record))
+        if len(counts) >= _SAMPLE_RECORDS:
+            return counts
+    if len(sample) == _SAMPLE_CHARACTERS and len(counts) > 1:
+        counts.pop()  # cut by the end of the sample
+    return counts
+
+
+def _preamble(text: str) -> tuple[int, str | None]:
+    """Measure blank lines and Excel's ``sep=;`` line above the header; return what it says."""
+    blank = len(text) - len(text.lstrip("\r\n"))
+    line = text[blank : text.find("\n", blank) + 1]
+    stated = line.rstrip("\r\n")
+    if stated.lower().startswith("sep=") and len(stated) == len("sep=;") and stated.isascii():
+        return blank + len(line), stated[-1]
+    return blank, None
+
+
+def _given(separator: str | None) -> str | None:
+    """Check the separator that the caller gave."""
+    if separator == "\\t":  # as a shell passes it
+        return "\t"
+    if separator is not None and (
+        len(separator) != 1 or not separator.isascii() or separator in "\r\n\"'\0"
+    ):
+        raise ContactsError(
+            f"separator={separator!r} cannot separate. Give one character, such as ';', or leave "
+            "separator out to have it found out."
+        )
+    return separator
+
+
+def _escapes(first: bytes, separator: str, quote: str) -> bool:
+    """Tell whether quotes are escaped by a backslash: only if nothing else makes sense."""
+    if b"\\" + quote.encode() not in first:
+        return False
+    plain = QuoteWatch(separator, quote)
+    escaped = QuoteWatch(separator, quote, escapes=True)
+    return plain.feed(first) is not None and escaped.feed(first) is None
+
+
+def _header(
+    text: str, separator: str, quote: str, *, escapes: bool, label: str
+) -> tuple[list[str], int, int]:
+    """Return the first record, its length in characters and in lines."""
+    source = io.StringIO(text, newline="")
+    reader = records(source, separator, quote, escapes=escapes)
+    try:
+        names = next(reader, [])
+    except csv.Error as error:  # a "name" of more than 128 KB
+        raise ContactsError(
+            f"{label}: a quote that opens in the header never closes. Export the file again."
+        ) from error
+    if not names:
+        raise ContactsError(
+            f"{label}: is empty. The first line of a CSV has the names of the columns."
+        )
+    return names, source.tell(), reader.line_num
+
+
+def named(separator: str) -> str:
+    """Write a separator for a message."""
+    return SEPARATORS.get(separator, repr(separator))

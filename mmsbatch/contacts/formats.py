@@ -1,0 +1,176 @@
+"""What a file really is, by its first bytes; its name must not say otherwise. Pure."""
+
+from __future__ import annotations
+
+import zipfile
+from enum import StrEnum
+from pathlib import PurePosixPath
+from typing import BinaryIO, Final
+
+from mmsbatch.errors import ContactsError
+
+HEAD_BYTES: Final = 4096
+
+
+class Kind(StrEnum):
+    """What a file can be read as; the value completes "is …"."""
+
+    TEXT = "text, such as CSV"
+    WORKBOOK = "a workbook"
+    PARQUET = "Parquet"
+    GZIP = "compressed by gzip"
+    BZIP2 = "compressed by bzip2"
+    XZ = "compressed by xz"
+    ZSTD = "compressed by zstd"
+    ZIP = "a zip archive"
+
+
+COMPRESSED: Final = {
+    ".gz": Kind.GZIP,
+    ".bz2": Kind.BZIP2,
+    ".xz": Kind.XZ,
+    ".zst": Kind.ZSTD,
+    ".zip": Kind.ZIP,
+}
+"""Suffixes that stand behind another: ``crm.csv.gz``."""
+
+_SUFFIXES: Final = {
+    ".csv": Kind.TEXT,
+    ".tsv": Kind.TEXT,
+    ".tab": Kind.TEXT,
+    ".txt": Kind.TEXT,
+    ".xlsx": Kind.WORKBOOK,
+    ".xlsm": Kind.WORKBOOK,
+    ".xlsb": Kind.WORKBOOK,
+    ".xls": Kind.WORKBOOK,
+    ".ods": Kind.WORKBOOK,
+    ".parquet": Kind.PARQUET,
+    ".pq": Kind.PARQUET,
+    **COMPRESSED,
+}
+_OLE2: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_READABLE: Final = (
+    (b"PAR1", Kind.PARQUET),
+    (b"\x1f\x8b", Kind.GZIP),
+    (b"BZh", Kind.BZIP2),
+    (b"\xfd7zXZ\0", Kind.XZ),
+    (b"\x28\xb5\x2f\xfd", Kind.ZSTD),
+)
+_OTHER: Final = (
+    (b"%PDF", "a PDF document", "Ask for the table itself, as CSV or Excel."),
+    (b"PARE", "an encrypted Parquet file", "Write it without encryption."),
+    (b"ARROW1", "an Arrow (Feather) file", "Write it as Parquet."),
+    (b"ORC", "an ORC file", "Write it as Parquet."),
+    (b"Obj\x01", "an Avro file", "Write it as Parquet."),
+    (b"SQLite format 3\0", "an SQLite database", "Export the table as CSV."),
+    (b"\x89PNG", "a picture", "Ask for the table itself, as CSV or Excel."),
+    (b"\xff\xd8\xff", "a picture", "Ask for the table itself, as CSV or Excel."),
+    (b"{\\rtf", "an RTF document", "Save the table as CSV or Excel."),
+    (b"7z\xbc\xaf", "a 7z archive", "Unpack it first."),
+    (b"Rar!", "a RAR archive", "Unpack it first."),
+)
+_MARKUP: Final = (
+    (b"<html", "an HTML page"),
+    (b"<!doctype html", "an HTML page"),
+    (b"<table", "an HTML page"),
+    (b"<meta", "an HTML page"),
+    (b"<?xml", "an XML file"),
+    (b"begin:vcard", "a vCard file"),
+)
+
+
+def identify(head: bytes, file: BinaryIO, label: str) -> Kind:
+    """Name what a file is.
+
+    Parameters
+    ----------
+    head
+        Its first bytes, `HEAD_BYTES` if it has so many.
+    file
+        The file itself, seekable where `head` begins as a zip or OLE2 container does.
+    label
+        The file's name for messages.
+
+    Raises
+    ------
+    ContactsError
+        An empty file; a known kind of file that has no contacts to read, with what to do.
+    """
+    if not head:
+        raise ContactsError(f"{label}: is empty (0 bytes). Export it again.")
+    for begin, kind in _READABLE:
+        if head.startswith(begin):
+            return kind
+    for begin, what, advice in _OTHER:
+        if head.startswith(begin):
+            raise ContactsError(f"{label}: is {what}, not contacts. {advice}")
+    if head.startswith(b"PK"):
+        return _zipped(file, label)
+    if head.startswith(_OLE2):
+        return _ole2(file, label)
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:20].lower()
+    for begin, what in _MARKUP:
+        if start.startswith(begin):
+            raise ContactsError(
+                f"{label}: is {what}, whatever its name says; some tools save that as .xls. "
+                "Open it in Excel or LibreOffice and save it as .xlsx or CSV."
+            )
+    if start[:1] == b"{" or start[:2] == b"[{":
+        raise ContactsError(f"{label}: is JSON. Write it as CSV or Parquet.")
+    return Kind.TEXT
+
+
+def expect(kind: Kind, name: str, label: str) -> None:
+    """Refuse a file whose name says another kind than it is.
+
+    Raises
+    ------
+    ContactsError
+        Saying what it really is and how to name it.
+    """
+    suffix = PurePosixPath(name).suffix.lower()
+    said = _SUFFIXES.get(suffix, kind)
+    if said != kind:
+        usual = {Kind.TEXT: ".csv", Kind.WORKBOOK: ".xlsx", Kind.PARQUET: ".parquet"}.get(kind) or (
+            suffix + next(end for end, packed in COMPRESSED.items() if packed == kind)
+        )
+        raise ContactsError(
+            f"{label}: is named {suffix}, but is {kind}. Rename it to end in {usual}, or export it "
+            "again."
+        )
+
+
+def _zipped(file: BinaryIO, label: str) -> Kind:
+    """Tell workbooks, which are zip archives, from documents and plain archives."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            names = set(archive.namelist())
+            mime = (
+                archive.read("mimetype").decode("ascii", "replace") if "mimetype" in names else ""
+            )
+    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as error:
+        raise ContactsError(
+            f"{label}: is a zip archive or workbook that was cut off or damaged. Fetch it again."
+        ) from error
+    if "spreadsheet" in mime or any(name.startswith("xl/") for name in names):
+        return Kind.WORKBOOK
+    if any(name.startswith("Index/") and name.endswith(".iwa") for name in names):
+        what = "a workbook of Apple Numbers"
+    elif mime.startswith("application/vnd.oasis") or any(n.startswith("word/") for n in names):
+        what = "a text document"
+    else:
+        return Kind.ZIP
+    raise ContactsError(f"{label}: is {what}. Export the table as CSV or Excel.")
+
+
+def _ole2(file: BinaryIO, label: str) -> Kind:
+    """Tell old workbooks from encrypted new ones and from other documents, by stream names."""
+    file.seek(0)
+    content = file.read()
+    if "EncryptedPackage".encode("utf-16-le") in content:
+        raise ContactsError(f"{label}: is protected by a password. Save it without one, or as CSV.")
+    if any(name.encode("utf-16-le") in content for name in ("Workbook", "Book")):
+        return Kind.WORKBOOK
+    raise ContactsError(
+        f"{label}: is an old Office document without a workbook. Save the table as .xlsx or CSV."
+    )

@@ -1,0 +1,119 @@
+"""Typed values as text: no ``.0``, no exponent, no digit invented. Pure.
+
+======================  =========================================================================
+typed                   as text
+======================  =========================================================================
+whole number            its digits: ``639980001``
+float                   as the whole number it is, where every digit is certain (below 2**53, or
+                        2**24 in single precision); else as short as it can be written, so that
+                        ``6.39981e+20`` is seen to have lost digits; not-a-number is missing
+decimal                 without zeros behind the point
+yes/no                  ``true``, ``false``
+date, time, timestamp   ISO 8601, with ``T``; a workbook's timestamp at midnight is its date
+list, struct, map       JSON
+bytes                   UTF-8, else an error naming the column
+======================  =========================================================================
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import date, datetime, time, timedelta
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mmsbatch.errors import ContactsError
+
+_CERTAIN: Final = {16: 2**11, 32: 2**24, 64: 2**53}
+"""Up to here every whole number has a float of its own, by width in bits."""
+
+
+def cell_text(value: Any) -> str | None:
+    """Write one cell of a workbook as text; None when it is empty."""
+    if isinstance(value, str):
+        return value or None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        if math.isnan(value):
+            return None
+        return str(int(value)) if value.is_integer() and abs(value) < _CERTAIN[64] else repr(value)
+    if isinstance(value, datetime):
+        return (value.date() if value.time() == time() else value).isoformat()
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        minutes, seconds = divmod(round(value.total_seconds()), 60)
+        return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
+    return None if value is None else str(value)
+
+
+def column_text(column: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
+    """Write a typed column as text.
+
+    Parameters
+    ----------
+    column
+        Any Arrow type.
+    where
+        The file and the column's name, for the message.
+
+    Returns
+    -------
+    pyarrow.ChunkedArray
+        Of the same length, type string; the empty text is null.
+
+    Raises
+    ------
+    ContactsError
+        Bytes that are no text, or a type that has no text.
+    """
+    try:
+        text = _as_text(column)
+    except (pa.ArrowException, UnicodeError) as error:
+        raise ContactsError(
+            f"{where}: values of type {column.type} cannot be read as text. "
+            "Write the column as text, or leave it out with columns=."
+        ) from error
+    empty = pc.equal(text, "")
+    return pc.if_else(empty, None, text) if pc.any(empty).as_py() else text
+
+
+def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    kind = column.type
+    if isinstance(kind, pa.BaseExtensionType):
+        return _as_text(pa.chunked_array([c.storage for c in column.chunks], kind.storage_type))
+    if pa.types.is_dictionary(kind):
+        return _as_text(column.cast(kind.value_type))
+    if pa.types.is_floating(kind):
+        return _float_text(column)
+    if pa.types.is_nested(kind) or pa.types.is_duration(kind) or pa.types.is_interval(kind):
+        return pa.chunked_array([[_json(value) for value in column.to_pylist()]], pa.string())
+    text = column.cast(pa.string())
+    if pa.types.is_decimal(kind) and kind.scale > 0:
+        text = pc.replace_substring_regex(text, r"(\.[0-9]*?)0+$", r"\1")
+        text = pc.replace_substring_regex(text, r"\.$", "")
+    if pa.types.is_timestamp(kind):
+        text = pc.replace_substring(text, " ", "T", max_replacements=1)
+    if pa.types.is_timestamp(kind) or pa.types.is_time(kind):
+        text = pc.replace_substring_regex(text, r"\.0+(Z?)$", r"\1")
+    return text
+
+
+def _float_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Write floats; whole numbers below the certain limit as their digits."""
+    number = pc.if_else(pc.is_nan(column), None, column)
+    wide = number.cast(pa.float64())
+    limit = float(_CERTAIN[column.type.bit_width])
+    whole = pc.and_(pc.equal(pc.floor(wide), wide), pc.less(pc.abs(wide), limit))
+    digits = pc.if_else(whole, wide, None).cast(pa.int64()).cast(pa.string())
+    return pc.if_else(whole, digits, number.cast(pa.string()))
+
+
+def _json(value: Any) -> str | None:
+    if value is None:
+        return None
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
