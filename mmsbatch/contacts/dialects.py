@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from mmsbatch.contacts.quotes import QuoteWatch
 from mmsbatch.errors import ContactsError
@@ -102,10 +103,10 @@ def separate(sample: str, quote: str = '"') -> str:
     return best if best != NO_SEPARATOR else titled
 
 
-def records(text: io.StringIO, separator: str, quote: str, *, escapes: bool) -> Iterator[list[str]]:
-    """Read records the slow way, which knows their lines."""
+def records(lines: Iterable[str], separator: str, quote: str, *, escapes: bool) -> Any:
+    """Read records the slow way, which knows their lines (``line_num``)."""
     return csv.reader(
-        text, delimiter=separator, quotechar=quote, escapechar="\\" if escapes else None
+        lines, delimiter=separator, quotechar=quote, escapechar="\\" if escapes else None
     )
 
 
@@ -163,7 +164,7 @@ def _header(
     source = io.StringIO(text, newline="")
     reader = records(source, separator, quote, escapes=escapes)
     try:
-        names = next(reader, [])
+        names: list[str] = next(reader, [])
     except csv.Error as error:  # a "name" of more than 128 KB
         raise ContactsError(
             f"{label}: a quote that opens in the header never closes. Export the file again."

@@ -108,15 +108,7 @@ def identify(head: bytes, file: BinaryIO, label: str) -> Kind:
         return _zipped(file, label)
     if head.startswith(_OLE2):
         return _ole2(file, label)
-    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:20].lower()
-    for begin, what in _MARKUP:
-        if start.startswith(begin):
-            raise ContactsError(
-                f"{label}: is {what}, whatever its name says; some tools save that as .xls. "
-                "Open it in Excel or LibreOffice and save it as .xlsx or CSV."
-            )
-    if start[:1] == b"{" or start[:2] == b"[{":
-        raise ContactsError(f"{label}: is JSON. Write it as CSV or Parquet.")
+    _refuse_markup(head, label)
     return Kind.TEXT
 
 
@@ -138,6 +130,19 @@ def expect(kind: Kind, name: str, label: str) -> None:
             f"{label}: is named {suffix}, but is {kind}. Rename it to end in {usual}, or export it "
             "again."
         )
+
+
+def _refuse_markup(head: bytes, label: str) -> None:
+    """Refuse text that is not a table."""
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:20].lower()
+    for begin, what in _MARKUP:
+        if start.startswith(begin):
+            raise ContactsError(
+                f"{label}: is {what}, whatever its name says; some tools save that as .xls. "
+                "Open it in Excel or LibreOffice and save it as .xlsx or CSV."
+            )
+    if start[:1] == b"{" or start[:2] == b"[{":
+        raise ContactsError(f"{label}: is JSON. Write it as CSV or Parquet.")
 
 
 def _zipped(file: BinaryIO, label: str) -> Kind:

@@ -159,18 +159,17 @@ def reaching(label: str) -> Iterator[None]:
 
 
 def _file_system(text: str, label: str) -> tuple[Any, str]:
-    if "://" not in text:
+    protocol, separator, _ = text.partition("://")
+    if not separator:
         return fsspec.filesystem("file"), str(Path(text).expanduser().absolute())
     try:
         files, path = fsspec.core.url_to_fs(text)
     except ImportError as error:
         raise ContactsError(
-            f"{label}: reading {text.split(':')[0]}:// needs one more package ({error}). "
-            "Install it with pip."
+            f"{label}: reading {protocol}:// needs one more package ({error}). Install it with pip."
         ) from error
     except ValueError as error:
         known = sorted(fsspec.available_protocols())
-        protocol = text.split(":")[0]
         raise ContactsError(
             f"{label}: {protocol}:// is not known.{nearest(protocol, known)} "
             "Give a file, a folder, or a URL such as s3:// or https://."

@@ -33,22 +33,26 @@ _CERTAIN: Final = {16: 2**11, 32: 2**24, 64: 2**53}
 
 def cell_text(value: Any) -> str | None:
     """Write one cell of a workbook as text; None when it is empty."""
-    if isinstance(value, str):
-        return value or None
-    if isinstance(value, bool):
-        return "true" if value else "false"
     if isinstance(value, float):
-        if math.isnan(value):
-            return None
-        return str(int(value)) if value.is_integer() and abs(value) < _CERTAIN[64] else repr(value)
-    if isinstance(value, datetime):
-        return (value.date() if value.time() == time() else value).isoformat()
-    if isinstance(value, date | time):
-        return value.isoformat()
-    if isinstance(value, timedelta):
+        return _number_text(value)
+    if isinstance(value, bool):
+        text = "true" if value else "false"
+    elif isinstance(value, datetime) and value.time() == time():
+        text = value.date().isoformat()
+    elif isinstance(value, date | time):
+        text = value.isoformat()
+    elif isinstance(value, timedelta):
         minutes, seconds = divmod(round(value.total_seconds()), 60)
-        return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
-    return None if value is None else str(value)
+        text = f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
+    else:
+        text = "" if value is None else str(value)
+    return text or None
+
+
+def _number_text(value: float) -> str | None:
+    if math.isnan(value):
+        return None
+    return str(int(value)) if value.is_integer() and abs(value) < _CERTAIN[64] else repr(value)
 
 
 def column_text(column: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
