@@ -144,6 +144,8 @@ def parse_faults(
         A number that is not one, a request named twice, or an unknown word.
     """
     if isinstance(faults, Mapping):
+        if wrong := [number for number in faults if number < EVERY]:
+            raise InputError(f"fault for request {wrong[0]}: requests are numbered from 1")
         return {
             number: Fault.parse(fault) if isinstance(fault, str) else fault
             for number, fault in faults.items()

@@ -81,7 +81,11 @@ class Gateway:
         request.environ[ENDING] = Ending(delay_ms=self.options.latency_ms)
         if request.method == "GET" and len(request.environ["QUERY_STRING"]) > _MAX_QUERY:
             return Response("<h1>Request-URI Too Long</h1>\n", 414, mimetype="text/html")
-        return script(request)
+        try:
+            return script(request)
+        except ClientDisconnected:  # the request itself was cut: nothing to process
+            request.environ[ENDING] = Ending(close="after")
+            return Response()
 
     def _send(self, request: Request) -> Response:
         number = self.books.arrive()
@@ -95,10 +99,9 @@ class Gateway:
             return Response()
         try:
             form = _form(request)
-        except ClientDisconnected:  # the request itself was cut: nothing to process
+        except ClientDisconnected:
             self.books.log(replace(entry, fault="request cut off by its sender"))
-            request.environ[ENDING] = Ending(close="after")
-            return Response()
+            raise
         answer, entry = self._process(form, fault, entry)
         if ending.close or fault.page is not None:
             entry = replace(entry, answered=None)

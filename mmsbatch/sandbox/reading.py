@@ -52,7 +52,7 @@ def read_form(body: bytes) -> dict[str, bytes]:
         name, _, value = pair.partition(b"=")
         key = unquote_to_bytes(name.replace(b"+", b" ")).decode("utf-8", "replace")
         for escape, plain in _FREQUENT:  # in C; none of them makes a new "%", so no byte changes
-            value = value.replace(escape, plain)  # noqa: PLW2901
+            value = value.replace(escape, plain)
         fields[key] = unquote_to_bytes(value)
     return fields
 

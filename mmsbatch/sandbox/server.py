@@ -271,7 +271,7 @@ class Sandbox:
     def serve_forever(self) -> None:
         """Answer requests in this thread until :meth:`stop` or Ctrl-C."""
         self._serving = True
-        self._server.serve_forever(poll_interval=0.05)
+        self._server.serve_forever(poll_interval=0.02)
 
     def stop(self) -> None:
         """Stop answering and free the port; waiting requests are closed without an answer."""
