@@ -1,0 +1,149 @@
+"""A column of any dtype as texts that lose nothing. Pure.
+
+Numbers become the text a careful export would hold: a whole float ends in ``.0``, one whose
+digits the type could not hold is written as scientific notation that lost some. What is no text
+and no number becomes a text that no reading accepts.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+UNREADABLE: Final = "<not a phone number>"
+ROUNDED: Final = "1E+9"
+"""Scientific notation with fewer digits than it needs: read as ``digits_lost``."""
+
+_EXACT_INTEGERS: Final = {2: 2.0**11, 4: 2.0**24, 8: 2.0**53}
+"""Up to where a float of so many bytes holds every integer."""
+
+
+class Texts(NamedTuple):
+    """Texts, and for each row which of them it holds when they are fewer than the rows."""
+
+    values: pa.ChunkedArray
+    """large_string."""
+    rows: npt.NDArray[np.int64] | None = None
+    """Place in ``values`` of each row's text, -1 for a missing cell; None: as they come."""
+
+
+def texts(column: pd.Series) -> Texts:
+    """Write a column's cells as texts.
+
+    Parameters
+    ----------
+    column : Series of any dtype
+        Not changed.
+    """
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        categories = texts(pd.Series(column.cat.categories))
+        codes = column.cat.codes.to_numpy().astype(np.int64)
+        rows = codes if categories.rows is None else _follow(codes, categories.rows)
+        return Texts(categories.values, rows)
+    try:
+        values = pa.array(column.array, from_pandas=True)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        return Texts(_one_by_one(column))
+    if not isinstance(values, pa.ChunkedArray):
+        values = pa.chunked_array([values])
+    return _arrow_texts(values, column)
+
+
+def _follow(codes: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    return np.where(codes < 0, -1, rows[codes]) if len(rows) else codes
+
+
+def _arrow_texts(values: pa.ChunkedArray, column: pd.Series) -> Texts:
+    kind = values.type
+    if pa.types.is_dictionary(kind):
+        values = values.unify_dictionaries()
+        if values.num_chunks:
+            inner = pa.chunked_array([values.chunk(0).dictionary])
+            known = _arrow_texts(inner, pd.Series(inner.to_pylist(), dtype=object))
+            codes = [
+                pc.fill_null(chunk.indices.cast(pa.int64()), -1).to_numpy()
+                for chunk in values.chunks
+            ]
+            all_codes = np.concatenate(codes)
+            rows = all_codes if known.rows is None else _follow(all_codes, known.rows)
+            return Texts(known.values, rows)
+        return Texts(pa.chunked_array([], pa.large_string()))
+    if pa.types.is_large_string(kind):
+        return Texts(values)
+    if (
+        pa.types.is_string(kind)
+        or pa.types.is_string_view(kind)
+        or pa.types.is_integer(kind)
+        or pa.types.is_decimal(kind)
+        or pa.types.is_null(kind)
+    ):
+        return Texts(values.cast(pa.large_string()))
+    if pa.types.is_floating(kind):
+        chunks = [_float_texts(chunk, kind.bit_width // 8) for chunk in values.chunks]
+        return Texts(pa.chunked_array(chunks, pa.large_string()))
+    return Texts(_one_by_one(column))
+
+
+def _float_texts(chunk: pa.Array, width: int) -> pa.LargeStringArray:
+    numbers = chunk.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    missing = np.isnan(numbers)
+    with np.errstate(invalid="ignore"):
+        whole = np.isfinite(numbers) & (numbers == np.floor(numbers))
+    rounded = whole & (np.abs(numbers) >= _EXACT_INTEGERS[width])
+    exact = whole & ~rounded
+    integers = pa.array(np.where(exact, numbers, 0).astype(np.int64)).cast(pa.large_string())
+    written = pc.binary_join_element_wise(integers, _scalar(".0"), _scalar(""))
+    others = pc.if_else(pa.array(rounded), _scalar(ROUNDED), _scalar(UNREADABLE))
+    written = pc.if_else(pa.array(exact), written, others)
+    return pc.if_else(pa.array(missing), _scalar(None), written)
+
+
+def _scalar(text: str | None) -> pa.Scalar:
+    return pa.scalar(text, pa.large_string())
+
+
+def _one_by_one(column: pd.Series) -> pa.ChunkedArray:
+    found = [_text(value) for value in column.astype(object).tolist()]
+    return pa.chunked_array([pa.array(found, pa.large_string())])
+
+
+def _text(value: Any) -> str | None:
+    """Write one cell of a column of mixed types."""
+    if isinstance(value, str):
+        # A lone surrogate, of a file read with the wrong encoding, is no text for Arrow.
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if value is None or value is pd.NA or value is pd.NaT:
+        return None
+    if isinstance(value, (bool, np.bool_)):
+        return UNREADABLE
+    if isinstance(value, (int, np.integer)):
+        return _integer_text(int(value))
+    if isinstance(value, (float, np.floating)):
+        return _float_text(float(value), value.nbytes if isinstance(value, np.floating) else 8)
+    if isinstance(value, Decimal):
+        return None if value.is_nan() else str(value)
+    if isinstance(value, bytes):
+        try:
+            return value.decode("utf-8")
+        except UnicodeDecodeError:
+            return value.decode("latin-1")
+    return UNREADABLE
+
+
+def _float_text(value: float, width: int) -> str | None:
+    if value != value:  # NaN
+        return None
+    if abs(value) >= _EXACT_INTEGERS[min(width, 8)]:
+        return ROUNDED if abs(value) < float("inf") else UNREADABLE
+    return f"{int(value)}.0" if value == int(value) else UNREADABLE
+
+
+def _integer_text(value: int) -> str:
+    # Python refuses to write integers of thousands of digits.
+    return str(value) if abs(value) < 10**30 else UNREADABLE

@@ -1,0 +1,109 @@
+"""The few cells that bytes alone do not settle: words, two numbers, scientific notation. Pure.
+
+Each is looked at by itself, once per distinct text: either its problem is clear, or it is written
+more simply and read again.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Final, NamedTuple
+
+from mmsbatch.phones.notation import BLANK, ascii_table
+from mmsbatch.phones.words import REPAIR_BIT
+
+MISSING_WORDS: Final = frozenset(
+    (
+        *"nan none null nil nat <na> n/a na n.a. #n/a #na #null! #ref! #value! #valeur!".split(),
+        *"nc n.c. nd n.d. neant néant vide aucun inconnu unknown empty missing".split(),
+        *("non renseigné", "non renseigne", "non communiqué", "non communique", "sans objet"),
+        *("pas de numéro", "pas de numero", "aucun numéro", "aucun numero"),
+    )
+)
+"""Texts that say that there is no number, in small letters."""
+
+LABELS: Final = (
+    *("téléphone", "telephone", "phone", "tél", "tel", "mobile", "mob", "portable", "port"),
+    *("gsm", "cellulaire", "cell", "sms", "mms", "whatsapp", "callto"),
+    *("numéro", "numero", "num", "n°", "no", "perso", "personnel", "pro", "professionnel"),
+)
+"""Words that say what the number is, and nothing else about it."""
+
+_LABEL = rf"(?:{'|'.join(sorted(map(re.escape, LABELS), key=len, reverse=True))})"
+_BEFORE = re.compile(rf"^\W*(?:{_LABEL}(?![^\W\d])[^\w+]*)+")
+_AFTER = re.compile(rf"(?:[^\w#]*(?<![^\W\d]){_LABEL})+[^\w#]*$")
+_JUNK = re.compile(r"^[^\w+]+|[^\w#]+$")
+_SCIENTIFIC = re.compile(r"\+?([0-9])(?:[.,]([0-9]+))?e\+?([0-9]{1,3})")
+_RFC3966 = re.compile(r"tel:([^;]*);phone-context=\+33")
+_PLUSES = re.compile(r"^\+[+\s]*(?:00)?")
+_STRONG = re.compile(r"[;,|&/\\\n\r\t]|\s(?:ou|et|or|and|puis|sinon|-)\s")
+_SEPARATOR = r"[\s.\-/()]*"
+_NUMBER = re.compile(
+    rf"(?:(?:\+|(?<![0-9])00){_SEPARATOR}[1-9](?:{_SEPARATOR}[0-9]){{8,12}}?"
+    rf"|0{_SEPARATOR}[1-9](?:{_SEPARATOR}[0-9]){{8}})(?={_SEPARATOR}(?:[^0-9]|$|\+|0))"
+)
+_NUMBER_DIGITS: Final = 9
+
+
+class Simpler(NamedTuple):
+    """What became of an odd cell."""
+
+    problem: str | None
+    """Its problem, when that is clear."""
+    text: str = ""
+    """Else the text to read again."""
+    repair: int = 0
+    """Bits of what was done to it."""
+
+
+def simplify(text: str) -> Simpler:
+    """Find the problem of an odd cell, or write it more simply.
+
+    Words other than ``LABELS`` beside a number are not skipped: "ne pas appeler 06…" is not an
+    invitation.
+    """
+    plain = text.translate(_to_ascii()).strip().lower()
+    if not any(char.isalnum() for char in plain):
+        return Simpler("digits_lost" if plain and not plain.strip("#") else "missing")
+    if plain in MISSING_WORDS:
+        return Simpler("missing")
+    scientific = _SCIENTIFIC.fullmatch(plain)
+    if scientific:
+        return _expanded(scientific)
+    if _has_several(plain):
+        return Simpler("several_numbers")
+
+    uri = _RFC3966.fullmatch(plain)
+    bare = uri[1] if uri else plain.removeprefix("tel:")
+    unlabelled = _AFTER.sub("", _BEFORE.sub("", bare))
+    repair = REPAIR_BIT["label_removed"] if unlabelled != bare else 0
+    simple = _PLUSES.sub("+", _JUNK.sub("", unlabelled))
+    if any(char.isalpha() and char != "o" for char in simple):
+        return Simpler("malformed")
+    return Simpler(None, simple, repair)
+
+
+def _expanded(scientific: re.Match[str]) -> Simpler:
+    """Write 6.12345678E+08 out; with fewer digits than the exponent says, some are gone."""
+    digits = scientific[1] + (scientific[2] or "")
+    if len(digits) != int(scientific[3]) + 1:
+        return Simpler("digits_lost")
+    return Simpler(None, digits, REPAIR_BIT["exponent_expanded"])
+
+
+def _has_several(plain: str) -> bool:
+    parts = [sum(map(str.isdecimal, part)) for part in _STRONG.split(plain)]
+    if sum(digits >= _NUMBER_DIGITS for digits in parts) > 1:
+        return True
+    return len(_NUMBER.findall(plain)) > 1
+
+
+@cache
+def _to_ascii() -> dict[int, str]:
+    """What the bytes' table says of digits, spaces and dashes; other characters stay, as é must."""
+    return {
+        point: "" if byte == BLANK else chr(byte)
+        for point, byte in enumerate(ascii_table().tolist())
+        if byte == BLANK or byte >= ord(" ")
+    }

@@ -1,0 +1,180 @@
+"""``prepare``: contacts in, the same rows out with a number or the reason why not. Pure (§1.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from mmsbatch.duplicates import first_rows
+from mmsbatch.errors import ContactsError, nearest
+from mmsbatch.phones import Phones, detail_name, e164_strings, read_phones, repair_words
+from mmsbatch.phones.guess import guess_column
+from mmsbatch.phones.words import PROBLEM_CODE, PROBLEMS, SENDABLE
+from mmsbatch.prepared import Prepared, Summary, summarize
+
+__all__ = ["Prepared", "Summary", "prepare", "summarize"]
+
+PREFIX: Final = "mms_"
+PROBLEM_DTYPE: Final = pd.CategoricalDtype(list(PROBLEMS))
+
+
+def prepare(
+    contacts: pd.DataFrame, phone: str | Sequence[str] | None = None, *, fictional: bool = False
+) -> Prepared:
+    """Read the phone column and give each row a number that can be sent to, or a problem.
+
+    Parameters
+    ----------
+    contacts : DataFrame of shape (rows, any)
+        Any columns and index, the phone column of any dtype. Not modified.
+    phone : str or sequence of str, optional
+        The phone column; of several, the first that can be sent to counts, row by row. Without
+        it, the one column that looks like phones.
+    fictional : bool
+        Whether 06 39 98 xx xx, reserved for fiction, can be sent: for the sandbox gateway only.
+
+    Returns
+    -------
+    Prepared of shape (rows, any + 5 or 6)
+        The same rows in the same order under the same index, with these columns added:
+
+        ``mms_e164`` : str
+            ``+33612345678``; missing where the cell holds no French mobile.
+        ``mms_problem`` : category
+            A word of ``PROBLEMS``; missing where the row can be sent.
+        ``mms_repair`` : category
+            Words of ``REPAIRS``, comma between; missing where nothing was repaired.
+        ``mms_detail`` : category
+            The territory of ``overseas``, the country of ``foreign``; else missing.
+        ``mms_duplicate_of`` : Int64
+            For ``duplicate``, the position of the first row with this number; else missing.
+        ``mms_phone_column`` : category
+            Only with several phone columns: the one that the other columns speak of.
+
+    Raises
+    ------
+    ContactsError
+        No such column, several that could be meant, column names that occur twice or that begin
+        with ``mms_``, or something that is no frame.
+
+    Source: §1.4.
+    """
+    names = _phone_columns(contacts, phone)
+    phones, chosen = _first_sendable(
+        [read_phones(contacts[name], fictional=fictional) for name in names]
+    )
+    earlier = first_rows(phones.numbers)
+    problems = np.where(earlier >= 0, np.int8(PROBLEM_CODE["duplicate"]), phones.problems)
+
+    added: dict[str, Any] = {
+        "mms_e164": _strings(e164_strings(phones.numbers, phones.numbers >= 0)),
+        "mms_problem": pd.Categorical.from_codes(problems, dtype=PROBLEM_DTYPE),
+        "mms_repair": _category(phones.repairs, _words_of_repairs(phones.repairs)),
+        "mms_detail": _category(phones.details, _words_of_details(phones.details)),
+        "mms_duplicate_of": pd.arrays.IntegerArray(np.maximum(earlier, 0), earlier < 0),
+    }
+    if len(names) > 1:
+        added["mms_phone_column"] = pd.Categorical.from_codes(
+            chosen, dtype=pd.CategoricalDtype(names)
+        )
+    columns = pd.DataFrame(added, index=contacts.index, copy=False)
+    prepared = Prepared(pd.concat([pd.DataFrame(contacts), columns], axis=1))
+    prepared.phone_columns = tuple(names)
+    return prepared
+
+
+# ----- which columns ------------------------------------------------------------------------------
+
+
+def _phone_columns(contacts: pd.DataFrame, phone: str | Sequence[str] | None) -> list[str]:
+    if not isinstance(contacts, pd.DataFrame):
+        raise ContactsError(
+            f"contacts must be a pandas DataFrame, not {type(contacts).__name__}; "
+            "mmsbatch.read_contacts() makes one from a file"
+        )
+    if contacts.columns.nlevels > 1:
+        raise ContactsError("the columns have several levels: give each one name first")
+    if not contacts.columns.is_unique:
+        twice = contacts.columns[contacts.columns.duplicated()].unique()
+        raise ContactsError(f"column names occur twice: {_listed(twice)}; rename them first")
+    ours = [name for name in contacts.columns if str(name).startswith(PREFIX)]
+    if ours:
+        raise ContactsError(
+            f"the contacts have columns that begin with {PREFIX}: {_listed(ours)}; "
+            "drop or rename them first (a frame is prepared once)"
+        )
+    if phone is None:
+        return [guess_column(contacts)]
+    names = [phone] if isinstance(phone, str) else list(dict.fromkeys(phone))
+    if not names:
+        raise ContactsError("phone is an empty list: name a column, or leave phone out")
+    for name in names:
+        if name not in contacts.columns:
+            raise ContactsError(
+                f"there is no column {name!r}.{nearest(str(name), map(str, contacts.columns))} "
+                f"The columns are: {_listed(contacts.columns)}"
+            )
+    return names
+
+
+def _listed(names: Iterable[Hashable]) -> str:
+    return ", ".join(map(repr, names)) or "(none)"
+
+
+def _first_sendable(columns: list[Phones]) -> tuple[Phones, npt.NDArray[np.int8]]:
+    """Take from each row the first column that can be sent to, else the first that says why not.
+
+    Returns
+    -------
+    Phones and array of shape (rows,)
+        Place of the column taken; -1 where every column is missing.
+    """
+    first = columns[0]
+    if len(columns) == 1:
+        return first, np.zeros(len(first), np.int8)
+    problems = np.stack([phones.problems for phones in columns])
+    sendable, telling = problems == SENDABLE, problems != PROBLEM_CODE["missing"]
+    chosen = np.where(sendable.any(axis=0), sendable.argmax(axis=0), telling.argmax(axis=0))
+    taken = Phones(
+        *(
+            np.choose(chosen, [getattr(phones, field) for phones in columns])
+            for field in ("numbers", "problems", "repairs", "details")
+        )
+    )
+    return taken, np.where(telling.any(axis=0), chosen, -1).astype(np.int8)
+
+
+# ----- columns of words ---------------------------------------------------------------------------
+
+
+def _strings(values: pa.LargeStringArray) -> Any:
+    return pd.StringDtype(na_value=np.nan).__from_arrow__(pa.chunked_array([values]))
+
+
+def _words_of_repairs(repairs: npt.NDArray[np.uint8]) -> dict[int, str]:
+    return {
+        mask: repair_words(mask)
+        for mask in np.flatnonzero(np.bincount(repairs, minlength=1)).tolist()
+        if mask
+    }
+
+
+def _words_of_details(details: npt.NDArray[np.int16]) -> dict[int, str]:
+    present = np.flatnonzero(np.bincount(details[details >= 0], minlength=1))
+    names = {code: detail_name(code) for code in present.tolist() if code}
+    return dict(sorted(names.items(), key=lambda item: item[1]))
+
+
+def _category(codes: npt.NDArray[Any], words: dict[int, str]) -> pd.Categorical:
+    """Make a category of those words that occur; a code without a word is missing."""
+    places: dict[str, int] = {}
+    table = np.full(max(words, default=0) + 2, -1, np.int16)  # the last is for a code of -1
+    for code, word in words.items():
+        table[code] = places.setdefault(word, len(places))
+    dtype = pd.CategoricalDtype(pd.Index(list(places), dtype="str"))
+    return pd.Categorical.from_codes(table[codes], dtype=dtype)
