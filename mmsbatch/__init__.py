@@ -1,1 +1,68 @@
-"""Dataframe in, dataframe out: French mobile numbers checked, MMS sent, every outcome proved."""
+"""Dataframe in, dataframe out: French mobile numbers checked, MMS sent, every outcome proved.
+
+::
+
+    import mmsbatch as mms
+
+    contacts = mms.read_contacts("data/samples/crm.csv")
+    prepared = mms.prepare(contacts, phone="mobile", fictional=True)
+    campaign = mms.Campaign("noel-2026", mms.Image("Joyeux Noël !", "http://www.example.com/noel.jpg"))
+    plan = mms.plan(prepared, campaign)
+    results = mms.send(plan, mms.Account.from_env("sandbox"), run="data/runs/noel-2026")
+"""
+
+from mmsbatch._version import __version__
+from mmsbatch.account import Account
+from mmsbatch.campaign import Campaign
+from mmsbatch.campaign_file import load_campaign
+from mmsbatch.contacts import read_contacts
+from mmsbatch.content import Image, Sound, SoundImage, Text, Video
+from mmsbatch.errors import (
+    AccountError,
+    CampaignError,
+    ContactsError,
+    InDoubt,
+    InputError,
+    MmsbatchError,
+    NotSent,
+    PlanError,
+    RunError,
+    RunInDoubt,
+    RunStopped,
+    UnreadableAnswer,
+)
+from mmsbatch.plan import Plan, plan
+from mmsbatch.prepare import prepare
+from mmsbatch.runs import results, resume, send, status
+
+__all__ = [
+    "Account",
+    "AccountError",
+    "Campaign",
+    "CampaignError",
+    "ContactsError",
+    "Image",
+    "InDoubt",
+    "InputError",
+    "MmsbatchError",
+    "NotSent",
+    "Plan",
+    "PlanError",
+    "RunError",
+    "RunInDoubt",
+    "RunStopped",
+    "Sound",
+    "SoundImage",
+    "Text",
+    "UnreadableAnswer",
+    "Video",
+    "__version__",
+    "load_campaign",
+    "plan",
+    "prepare",
+    "read_contacts",
+    "results",
+    "resume",
+    "send",
+    "status",
+]

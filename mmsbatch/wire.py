@@ -193,7 +193,7 @@ def _text(body: bytes) -> str:
 def _values(text: str) -> dict[str, list[str]]:
     """Cut the text at its keys; a value runs to the next key, since `IDs` may span lines."""
     keys = list(_KEY.finditer(text))
-    ends = [key.start() for key in keys[1:]] + [len(text)]
+    ends = [*(key.start() for key in keys), len(text)][1:]
     values: dict[str, list[str]] = {}
     for key, end in zip(keys, ends, strict=True):
         values.setdefault(key[1], []).append(text[key.end() : end])

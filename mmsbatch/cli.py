@@ -1,0 +1,362 @@
+"""The command line: parses, calls the verbs, prints. Exit codes 0, 2, 3 and 4 as in `report`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+import typer
+from tqdm.auto import tqdm
+
+from mmsbatch import demo as demonstration
+from mmsbatch import export, report, runs, show, spec
+from mmsbatch._version import __version__
+from mmsbatch.account import Account, Target
+from mmsbatch.campaign_file import load_campaign
+from mmsbatch.contacts import read_contacts
+from mmsbatch.errors import InDoubt, InputError, MmsbatchError, NotSent
+from mmsbatch.gateway import Gateway
+from mmsbatch.plan import Plan
+from mmsbatch.plan import plan as make_plan
+from mmsbatch.policy import OnDoubt
+from mmsbatch.prepare import prepare, summarize
+from mmsbatch.sandbox import Sandbox, SandboxOptions
+from mmsbatch.states import Request, read_account
+
+app = typer.Typer(
+    name="mmsbatch",
+    help="Check French mobile numbers, send MMS in requests of 200, prove every row's outcome.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # a traceback with local variables could show a passcode
+    rich_markup_mode=None,
+)
+
+ContactsArgument = Annotated[
+    str, typer.Argument(help="CSV, Excel or Parquet: a file, a folder of parts, or a URL.")
+]
+PhoneOption = Annotated[
+    list[str] | None,
+    typer.Option(help="The column with the mobile numbers; several times: the first that can be "
+                      "sent to. Without it: the one column that looks like phones."),
+]
+CampaignOption = Annotated[Path, typer.Option(help="The campaign's TOML file.")]
+RunOption = Annotated[Path, typer.Option(help="The run's folder; its name is the run's name.")]
+RunArgument = Annotated[Path, typer.Argument(help="A run's folder.")]
+LiveOption = Annotated[
+    bool, typer.Option("--live", help="People, not the sandbox. The account is taken from "
+                       "MMSBATCH_CLIENTCODE and MMSBATCH_PASSCODE.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing else.")]
+SheetOption = Annotated[str | None, typer.Option(help="The sheet of an Excel workbook.")]
+SeparatorOption = Annotated[str | None, typer.Option(help="Of a CSV; found out without it.")]
+EncodingOption = Annotated[str | None, typer.Option(help="Of a CSV; found out without it.")]
+OnDoubtOption = Annotated[
+    str, typer.Option(help="After a request in doubt: 'stop', or 'continue' with the next.")
+]
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def demo(
+    run: RunOption = Path("data/runs/demo"),
+    as_json: JsonOption = False,
+) -> None:
+    """Do the whole job on the sample export, on a sandbox inside this process."""
+    with _errors(as_json):
+        story = demonstration.tell(run, _progress)
+        _print(as_json, story.report.to_json(), story.text)
+        raise typer.Exit(story.report.exit_code)
+
+
+@app.command()
+def check(
+    contacts: ContactsArgument,
+    phone: PhoneOption = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the checked rows here (.parquet or .csv).")
+    ] = None,
+    live: LiveOption = False,
+    as_json: JsonOption = False,
+    sheet: SheetOption = None,
+    separator: SeparatorOption = None,
+    encoding: EncodingOption = None,
+) -> None:
+    """Check the phone column: what can be sent, what cannot, and why."""
+    with _errors(as_json):
+        prepared = _prepare(contacts, phone, live, sheet, separator, encoding)
+        if out is not None:
+            export.write(prepared, out)
+        checked = summarize(prepared)
+        _print(as_json, checked.to_json(), show.summary(checked))
+
+
+@app.command()
+def plan(
+    contacts: ContactsArgument,
+    campaign: CampaignOption,
+    phone: PhoneOption = None,
+    live: LiveOption = False,
+    as_json: JsonOption = False,
+    sheet: SheetOption = None,
+    separator: SeparatorOption = None,
+    encoding: EncodingOption = None,
+) -> None:
+    """Show what would be sent: rows by problem, requests, and the fingerprint to confirm."""
+    with _errors(as_json):
+        made = _plan(contacts, phone, campaign, live, sheet, separator, encoding)
+        _print(as_json, made.to_json(), f"{show.summary(made.summary)}\n{show.plan(made)}")
+
+
+@app.command()
+def send(
+    contacts: ContactsArgument,
+    campaign: CampaignOption,
+    run: RunOption,
+    phone: PhoneOption = None,
+    live: LiveOption = False,
+    confirm: Annotated[
+        str | None, typer.Option(help="The plan's fingerprint, or its first 12 characters.")
+    ] = None,
+    max_recipients: Annotated[
+        int | None, typer.Option(min=1, help="Refuse a plan that reaches more people.")
+    ] = None,
+    on_doubt: OnDoubtOption = "stop",
+    as_json: JsonOption = False,
+    sheet: SheetOption = None,
+    separator: SeparatorOption = None,
+    encoding: EncodingOption = None,
+) -> None:
+    """Send a campaign. The same command again goes on where it stands, and repeats nothing."""
+    with _errors(as_json):
+        doubt = _on_doubt(on_doubt)
+        account = _account(live)
+        made = _plan(contacts, phone, campaign, live, sheet, separator, encoding)
+        with _progress(made.requests) as on_request:
+            done = runs.execute(
+                made,
+                account,
+                run=run,
+                confirm=confirm,
+                max_recipients=max_recipients,
+                on_doubt=doubt,
+                on_request=on_request,
+            )
+        _print_run(as_json, done, run)
+
+
+@app.command()
+def resume(
+    run: RunArgument,
+    live: LiveOption = False,
+    on_doubt: OnDoubtOption = "stop",
+    as_json: JsonOption = False,
+) -> None:
+    """Go on with a run: what is pending is sent, what is in doubt is left alone."""
+    with _errors(as_json):
+        doubt = _on_doubt(on_doubt)
+        total = sum(runs.status(run).requests.values())
+        account = _account(live)
+        with _progress(total) as on_request:
+            done = runs.execute_rest(run, account, on_doubt=doubt, on_request=on_request)
+        _print_run(as_json, done, run)
+
+
+@app.command()
+def status(run: RunArgument, as_json: JsonOption = False) -> None:
+    """Say where a run stands; nothing is sent or written."""
+    with _errors(as_json):
+        _print_run(as_json, runs.status(run), run)
+
+
+@app.command()
+def results(
+    run: RunArgument,
+    out: Annotated[
+        Path | None, typer.Option(help="Also write them here (.parquet or .csv).")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Rebuild results.parquet and requests.parquet from the plan and the facts."""
+    with _errors(as_json):
+        runs.write_results(run)
+        if out is not None:
+            export.write(runs.results(run), out)
+        where = out or run / "results.parquet"
+        done = runs.status(run)
+        _print(as_json, done.to_json(), f"{show.run(done)}\n{show.labelled('results', str(where))}")
+
+
+@app.command()
+def account(live: LiveOption = False, as_json: JsonOption = False) -> None:
+    """Ask the gateway about the account: does it exist, is it active, what has it left."""
+    with _errors(as_json):
+        mine = _account(live)
+        gateway = Gateway(mine)
+        gateway.check_sandbox()
+        answer = read_account(gateway.account_info().body)
+        if answer is None:
+            raise NotSent(f"{mine.url} did not answer as the account tool does: check its address")
+        known = spec.account_status(answer.status)
+        figures = {
+            "login": mine.clientcode,
+            "status": answer.status,
+            "status_text": answer.text or known.text,
+            "active": known.accepted,
+            "credits": report.plain(answer.credits),
+        }
+        text = f"{mine.clientcode} at {mine.url}: {answer.status} {figures['status_text']}"
+        credits_left = f"credits left: {show.amount(answer.credits)}"
+        advice = "" if known.accepted else f"\nwhat to do: {known.what_to_do}"
+        _print(as_json, figures, f"{text}\n{credits_left}{advice}")
+        raise typer.Exit(report.DONE if known.accepted else report.STOPPED)
+
+
+@app.command()
+def sandbox(
+    port: Annotated[int, typer.Option(help="On 127.0.0.1; 0 takes a free one.")] = 8025,
+    login: Annotated[str, typer.Option(help="Of its one account.")] = "demo",
+    passcode: Annotated[str, typer.Option(help="Of its one account.")] = "demo",
+    credits_: Annotated[int, typer.Option("--credits", help="What the account has.")] = 100_000,
+    cost: Annotated[int, typer.Option(min=0, help="Credits a recipient costs.")] = 1,
+    strict: Annotated[bool, typer.Option("--strict", help="The document to the letter.")] = False,
+    latency_ms: Annotated[int, typer.Option(min=0, help="Before each answer.")] = 0,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(help="What goes wrong with the Nth request: '3=close:after' (see "
+                          "mmsbatch.sandbox.faults); '*=…' for every one."),
+    ] = None,
+    ledger: Annotated[
+        Path | None, typer.Option(help="Append each delivery to this file as a JSON line.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the sandbox gateway until Ctrl-C. It sends nothing; its inbox is at its address."""
+    with _errors(as_json):
+        options = SandboxOptions(
+            login=login,
+            passcode=passcode,  # type: ignore[arg-type]  # pydantic makes it secret
+            credits=credits_,
+            cost_per_recipient=cost,
+            strict=strict,
+            latency_ms=latency_ms,
+        )
+        gateway = Sandbox(port, options=options, faults=fault or (), ledger_file=ledger)
+        _print(
+            as_json,
+            {"url": gateway.url, "login": login, "pid": os.getpid()},
+            f"sandbox gateway at {gateway.url} (login {login}, {credits_:,} credits)\n"
+            f"use it: MMSBATCH_URL={gateway.url} mmsbatch send …\nstop it: Ctrl-C",
+        )
+        sys.stdout.flush()
+        try:
+            gateway.serve_forever()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            gateway.stop()
+
+
+# ----- shared ------------------------------------------------------------------------------------
+
+
+def _prepare(
+    contacts: str,
+    phone: list[str] | None,
+    live: bool,
+    sheet: str | None,
+    separator: str | None,
+    encoding: str | None,
+) -> pd.DataFrame:
+    frame = read_contacts(contacts, sheet=sheet, separator=separator, encoding=encoding)
+    columns = phone[0] if phone and len(phone) == 1 else phone or None
+    # Numbers reserved for fiction may go to the sandbox and nowhere else.
+    return prepare(frame, phone=columns, fictional=not live)
+
+
+def _plan(
+    contacts: str,
+    phone: list[str] | None,
+    campaign: Path,
+    live: bool,
+    sheet: str | None,
+    separator: str | None,
+    encoding: str | None,
+) -> Plan:
+    loaded = load_campaign(campaign)  # first: it is quick, and most often what is wrong
+    prepared = _prepare(contacts, phone, live, sheet, separator, encoding)
+    return make_plan(prepared, loaded)
+
+
+def _account(live: bool) -> Account:
+    return Account.from_env(Target.LIVE if live else Target.SANDBOX)
+
+
+def _on_doubt(word: str) -> OnDoubt:
+    if word == "stop":
+        return "stop"
+    if word == "continue":
+        return "continue"
+    raise InputError(f"--on-doubt must be 'stop' or 'continue', found {word!r}")
+
+
+@contextmanager
+def _progress(requests: int) -> Iterator[Any]:
+    """Show requests as they are answered, on a terminal only."""
+    bar = tqdm(total=requests, unit="request", disable=None, leave=False, file=sys.stderr)
+    with bar:
+
+        def on_request(_request: Request) -> None:
+            bar.update()
+
+        yield on_request
+
+
+def _print_run(as_json: bool, done: report.RunReport, run: Path) -> None:
+    files = show.labelled(
+        "files", str(run / "results.parquet"), str(run / "requests.parquet")
+    )
+    _print(as_json, done.to_json(), f"{show.run(done)}\n{files}")
+    raise typer.Exit(done.exit_code)
+
+
+def _print(as_json: bool, document: dict[str, Any], text: str) -> None:
+    print(json.dumps(document, ensure_ascii=False) if as_json else text)
+
+
+@contextmanager
+def _errors(as_json: bool) -> Iterator[None]:
+    """Turn an error into a line on stderr and its exit code."""
+    try:
+        yield
+    except MmsbatchError as error:
+        if as_json:
+            document = {"error": {"type": type(error).__name__, "message": str(error)}}
+            print(json.dumps(document, ensure_ascii=False))
+        print(f"mmsbatch: {error}", file=sys.stderr)
+        raise typer.Exit(_exit_code(error)) from None
+
+
+def _exit_code(error: MmsbatchError) -> int:
+    if isinstance(error, InDoubt):
+        return report.IN_DOUBT
+    return report.BAD_INPUT if isinstance(error, InputError) else report.STOPPED

@@ -1,0 +1,97 @@
+"""The whole job on the sample export, on a sandbox inside this process; what a newcomer sees."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from mmsbatch import runs, show
+from mmsbatch.account import SANDBOX_LOGIN, SANDBOX_PASSCODE, Account, Target
+from mmsbatch.campaign_file import load_campaign
+from mmsbatch.contacts import read_contacts
+from mmsbatch.outcomes import Outcome
+from mmsbatch.plan import Plan
+from mmsbatch.plan import plan as make_plan
+from mmsbatch.prepare import prepare
+from mmsbatch.report import RunReport
+from mmsbatch.runs import OnRequest
+from mmsbatch.samples import sample
+from mmsbatch.sandbox import Sandbox, SandboxOptions
+
+OPTED_OUT: Final = 97
+"""Every 97th recipient has opted out at the gateway, as some always have: refused numbers hide
+under a status that says "sent"."""
+
+
+@dataclass(frozen=True)
+class Story:
+    """What happened, in figures and in words."""
+
+    report: RunReport
+    text: str
+
+
+def tell(run: Path, progress: Callable[[int], AbstractContextManager[OnRequest]]) -> Story:
+    """Read, check, plan, send and report.
+
+    Parameters
+    ----------
+    run
+        The run's folder. Where it was sent before, nothing is sent again.
+    progress
+        Given the number of requests, opens what is called after each.
+    """
+    contacts_path, campaign_path = sample("crm.csv"), sample("noel.toml")
+    contacts = read_contacts(contacts_path)
+    prepared = prepare(contacts, phone="mobile", fictional=True)
+    plan = make_plan(prepared, load_campaign(campaign_path))
+    options = SandboxOptions(blacklist=frozenset(_opted_out(plan)))
+    with Sandbox(options=options) as sandbox, progress(plan.requests) as on_request:
+        account = Account(SANDBOX_LOGIN, SANDBOX_PASSCODE, sandbox.url, target=Target.SANDBOX)
+        report = runs.execute(plan, account, run=run, on_request=on_request)
+        delivered = len(sandbox.ledger)
+    claimed = report.outcomes.get(Outcome.ACCEPTED, 0)
+    blocks = [
+        "The whole job on fictional people; no connection leaves this machine.",
+        "",
+        show.labelled("contacts", f"{_short(contacts_path)}, column 'mobile'"),
+        show.summary(plan.summary),
+        show.plan(plan),
+        show.run(report),
+        show.labelled("sandbox", _compared(claimed, delivered)),
+        show.labelled(
+            "files",
+            f"{_short(run / 'results.parquet')}   your contacts, one outcome per row",
+            f"{_short(run / 'requests.parquet')}  one row per request: times, status, raw answer",
+            f"{_short(run / 'plan.parquet')}      who gets what in which request",
+        ),
+        "",
+        "Next, with your own export (still nobody gets anything; --live is another word):",
+        "  mmsbatch check export.csv --phone mobile --out checked.csv",
+        f"  mmsbatch plan  export.csv --phone mobile --campaign {_short(campaign_path)}",
+        f"  mmsbatch send  export.csv --phone mobile --campaign {_short(campaign_path)} "
+        "--run data/runs/first",
+        f"  mmsbatch status {_short(run)}",
+    ]
+    return Story(report, "\n".join(blocks))
+
+
+def _opted_out(plan: Plan) -> list[str]:
+    recipients = plan.rows.loc[plan.rows["mms_request"].notna(), "mms_e164"]
+    return [str(number) for number in recipients.iloc[OPTED_OUT - 1 :: OPTED_OUT]]
+
+
+def _compared(claimed: int, delivered: int) -> str:
+    if not delivered:
+        return "this run was sent before: nothing was sent again"
+    verdict = "exactly the rows called accepted" if claimed == delivered else "NOT the same!"
+    return f"its ledger holds {show.plural(delivered, 'message')}, {verdict}"
+
+
+def _short(path: Path) -> str:
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative

@@ -1,0 +1,71 @@
+"""What every test file shares: the `--full` option, a sandbox, and small plans."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import settings
+
+import mmsbatch as mms
+from mmsbatch.sandbox import Sandbox
+
+# Shared machines stall at times; a deadline would measure the neighbours. Derandomized: a suite
+# that fails by luck teaches people to run it again.
+settings.register_profile("suite", deadline=None, derandomize=True)
+settings.load_profile("suite")
+
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="also run the long sweeps")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--full"):
+        return
+    for item in items:
+        if "full" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="a long sweep: pytest --full"))
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the machine's own environment reaches a test."""
+    for name in ("URL", "CLIENTCODE", "PASSCODE", "ALLOW_HTTP"):
+        monkeypatch.delenv(f"MMSBATCH_{name}", raising=False)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as running:
+        yield running
+
+
+def account_at(sandbox: Sandbox, passcode: str = "demo") -> mms.Account:
+    return mms.Account("demo", passcode, sandbox.url, target="sandbox")
+
+
+def fictional(count: int, start: int = 0) -> list[str]:
+    """Give `count` different numbers of the block reserved for fiction, national form."""
+    return [f"063998{number:04d}" for number in range(start, start + count)]
+
+
+def planned(
+    rows: int = 500, message: str = "Joyeux Noël !", numbers: list[str] | None = None
+) -> mms.Plan:
+    """Plan an image for `rows` fictional people (or for `numbers`)."""
+    contacts = pd.DataFrame({"id": range(rows), "mobile": fictional(rows)})
+    if numbers is not None:
+        contacts = pd.DataFrame({"id": range(len(numbers)), "mobile": numbers})
+    prepared = mms.prepare(contacts, phone="mobile", fictional=True)
+    content = mms.Image(message, "http://www.example.com/noel.jpg")
+    return mms.plan(prepared, mms.Campaign("noel-2026", content))
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """Where a run may be made."""
+    return tmp_path / "runs" / "noel"
