@@ -100,12 +100,12 @@ class Fault:
         words = [word.strip() for word in text.split(",")]
         for word in words:
             name, *arguments = word.split(":")
-            if name not in _WORDS:
+            if name not in WORDS:
                 raise InputError(
-                    f"fault {text!r}: no word {name!r}.{nearest(name, _WORDS)} "
-                    f"Words are: {', '.join(_WORDS)}."
+                    f"fault {text!r}: no word {name!r}.{nearest(name, WORDS)} "
+                    f"Words are: {', '.join(WORDS)}."
                 )
-            pattern, example, act = _WORDS[name]
+            pattern, example, act = WORDS[name]
             found = re.fullmatch(pattern, ":".join(arguments))
             if found is None:
                 meant = nearest(":".join(arguments), _choices(pattern))
@@ -238,7 +238,7 @@ def _choices(pattern: str) -> list[str]:
     return pattern.strip("()").replace("\\", "").split("|")
 
 
-_WORDS: Final[dict[str, _Word]] = {
+WORDS: Final[dict[str, _Word]] = {
     "process": (
         "(all|none|[0-9]{1,9})",
         "process:50",
