@@ -183,12 +183,13 @@ def _medium(
         problems.append(f"campaign.{key}: write {shape} (§1.2); found {shown(value)}.")
     else:
         problems += _unknown(f"campaign.{key}", value, _TABLE_KEYS[key])
-        for inner, argument in (("url", key), ("duration_s", "duration_s"), ("bytes", None)):
-            if inner in value and inner in _TABLE_KEYS[key]:
-                arguments[argument or f"{key}_bytes"] = value[inner]
-            elif argument in arguments:
+        names = {"url": key, "duration_s": "duration_s", "bytes": f"{key}_bytes"}
+        for inner in _TABLE_KEYS[key]:
+            places[f"campaign.{names[inner]}"] = f"campaign.{key}.{inner}"
+            if inner in value:
+                arguments[names[inner]] = value[inner]
+            elif inner != "bytes":
                 problems.append(f"campaign.{key}.{inner}: missing; write {shape} (§1.2).")
-            places[f"campaign.{argument or f'{key}_bytes'}"] = f"campaign.{key}.{inner}"
     return arguments
 
 

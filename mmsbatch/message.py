@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
-from jinja2 import TemplateError, UndefinedError
+from jinja2 import StrictUndefined, TemplateError, UndefinedError
 
-from mmsbatch import template
-from mmsbatch.errors import CampaignError, nearest
-from mmsbatch.rules import illegal_character_rule
+from mmsbatch import cells, template
+from mmsbatch.errors import CampaignError
 from mmsbatch.spec import MAX_MESSAGE_LENGTH, Kind
 from mmsbatch.text import illegal_character, is_blank, length, with_line_feeds
 
@@ -76,7 +75,7 @@ def broken_rules(message: str, kind: Kind) -> Iterator[str]:
     """
     illegal = illegal_character(message)
     if illegal is not None:
-        yield illegal_character_rule(illegal)
+        yield f"every character must be one XML can carry (§1.3); found {illegal}. Remove it."
     if is_blank(message):
         yield f"a message is needed, also for {ARTICLES[kind]} (§1.2); found only blanks."
         return
@@ -205,18 +204,20 @@ def render(message: str, kind: Kind, frame: pd.DataFrame) -> Rendered:
     Source: §1.2 (one message a request; limits), §1.3 (line breaks, characters).
     """
     columns = sorted(columns_of(message))
-    coded = [_coded(frame, column) for column in columns]
-    inverse, first_rows = _combinations([codes for codes, _ in coded], len(frame))
+    cells.check_columns(columns, list(frame.columns))
+    coded = [cells.coded(frame, column) for column in columns]
+    inverse, first_rows = cells.combinations([codes for codes, _ in coded], len(frame))
     compiled = template.parse(message).compiled if columns else None
     texts: dict[str, int] = {}
     words = list(MESSAGE_PROBLEMS)
     code_of = np.full(len(first_rows), -1, dtype=np.int64)
     problem_of = np.full(len(first_rows), -1, dtype=np.int64)
     for place, row in enumerate(first_rows):
+        # A missing value is there as Undefined: looked up in vain, Jinja2 would go on to try the
+        # name as an attribute, and ``row["items"]`` has one.
         values = {
-            column: values[codes[row]]
-            for column, (codes, values) in zip(columns, coded, strict=True)
-            if codes[row] >= 0
+            column: texts_of[codes[row]] if codes[row] >= 0 else StrictUndefined(name=column)
+            for column, (codes, texts_of) in zip(columns, coded, strict=True)
         }
         text = message if compiled is None else _filled(compiled, values)
         text = text if text is None else with_line_feeds(text)
@@ -232,7 +233,7 @@ def render(message: str, kind: Kind, frame: pd.DataFrame) -> Rendered:
     )
 
 
-def _filled(compiled: jinja2.Template, values: dict[str, str]) -> str | None:
+def _filled(compiled: jinja2.Template, values: dict[str, str | StrictUndefined]) -> str | None:
     """Write a template with one row's values; None where it needs a value that is missing."""
     try:
         return compiled.render(values, **{template.ROW: values})
@@ -252,57 +253,3 @@ def _problem(text: str | None, kind: Kind) -> str | None:
     if is_blank(text):
         return "message_blank"
     return "message_too_long" if length(text) > MAX_MESSAGE_LENGTH[kind] else None
-
-
-def _coded(frame: pd.DataFrame, column: str) -> tuple[npt.NDArray[np.int64], list[str]]:
-    """Code a column as text: one code per row (-1: missing), and the different texts."""
-    there = int((frame.columns == column).sum())
-    if there != 1:
-        named = ", ".join(map(repr, frame.columns))
-        what = "is there more than once" if there else f"is not among {named}."
-        raise CampaignError(
-            f"campaign.message: column {column!r} {what}"
-            + ("; rename one." if there else nearest(column, map(str, frame.columns)))
-        )
-    cells = frame[column]
-    if cells.dtype == object:  # 1, True and 1.0 are one value to factorize, and three texts
-        cells = pd.Series([_text(cell, column) for cell in cells], dtype="str")
-    raw_codes, raw_values = pd.factorize(cells)
-    texts: dict[str, int] = {}
-    # The last place is that of -1, factorize's code for a missing cell.
-    again = np.full(len(raw_values) + 1, -1, dtype=np.int64)
-    for place, value in enumerate(raw_values):
-        text = _text(value, column)
-        if text is not None:
-            again[place] = texts.setdefault(text, len(texts))
-    return again[raw_codes], list(texts)
-
-
-def _text(cell: Any, column: str) -> str | None:
-    """Write a cell as text; None where it is missing or blank."""
-    if isinstance(cell, str):
-        return cell if cell.strip() else None
-    if not pd.api.types.is_scalar(cell):
-        raise CampaignError(
-            f"campaign.message: column {column!r} holds a {type(cell).__name__}; "
-            "make it a column of text."
-        )
-    if pd.isna(cell):
-        return None
-    if isinstance(cell, float | np.floating) and float(cell).is_integer():
-        return str(int(cell))
-    return str(cell)
-
-
-def _combinations(
-    columns: list[npt.NDArray[np.int64]], rows: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Number combinations of codes in order of first appearance; name the first row of each."""
-    inverse = np.zeros(rows, dtype=np.int64)
-    for codes in columns:
-        # Numbered anew after each column, so the product never outgrows rows * values.
-        width = int(codes.max(initial=-1)) + 2
-        inverse = pd.factorize(inverse * width + codes + 1)[0].astype(np.int64)
-    if not columns:
-        return inverse, np.arange(min(rows, 1))
-    return inverse, np.unique(inverse, return_index=True)[1]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mmsbatch.errors import CampaignError, nearest
-from mmsbatch.text import illegal_character
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -48,11 +47,6 @@ def shown(value: object) -> str:
     return f"{text} ({type(value).__name__})"
 
 
-def illegal_character_rule(found: str) -> str:
-    """Word the rule on characters that XML cannot carry (§1.3)."""
-    return f"every character must be one XML can carry (§1.3); found {found}. Remove it."
-
-
 def reported(error: ValidationError, what: str, fields: Sequence[str]) -> CampaignError:
     """Write pydantic's findings as this package's error, one broken rule a line.
 
@@ -90,11 +84,6 @@ def _lines(detail: ErrorDetails, what: str, fields: Sequence[str]) -> Iterable[t
         yield field, f"not used by {what} (§1.2); {takes}.{nearest(name, fields)}"
     elif kind == "multiple_argument_values":
         yield field, f"given twice; {takes}."
-    elif kind == "string_unicode":
-        yield (
-            field,
-            illegal_character_rule(illegal_character(detail["input"]) or "a lone surrogate"),
-        )
     else:
         needed = _NEEDED.get(kind, detail["msg"])
         yield field, f"{needed} (§1.2); found {shown(detail['input'])}."

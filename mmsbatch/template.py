@@ -163,8 +163,10 @@ def parse(message: str) -> Parsed:
         if "expected token 'end of print statement'" in str(error.message):
             hint = '; a column whose name is not one word is written {{ row["its name"] }}'
         raise TemplateProblem(f"line {error.lineno}: {error.message}{hint}") from None
-    except RecursionError:
+    except (RecursionError, SyntaxError):  # Python's own limits on what Jinja2 generates
         raise TemplateProblem("line 1: nested too deeply") from None
+    except ValueError:  # Python's limit on the digits of a number
+        raise TemplateProblem("line 1: holds a number that is too long") from None
     if not columns:
         raise TemplateProblem("line 1: names no column; write the text as it is to be read")
     fixed = "".join(
