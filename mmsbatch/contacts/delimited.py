@@ -135,21 +135,30 @@ class DelimitedFile:
     def _explain(self, error: pa.ArrowInvalid) -> NoReturn:
         """Find the line that Arrow could not read."""
         expected = len(self.names)
+        self._check_quotes()  # first: what looks like a short line is often their doing
         with self._opener() as file:
             try:
                 body = _Body(utf8_blocks(file, self._encoding, self._label), self._dialect)
                 for line, found in _widths(body, self._dialect):
                     if found not in {expected, 0}:
                         raise ContactsError(self._ragged(line, expected, found))
-                body.check_closed()
-            except _BadQuoteError as problem:
-                self._fail(problem)
             except csv.Error as problem:
                 raise ContactsError(f"{self._label}: cannot be read as CSV ({problem}).") from error
         raise ContactsError(
             f"{self._label}: one record is longer than {PARSE_BYTES:,} bytes: is a quote not "
             "closed? Correct it, or export the file again."
         ) from error
+
+    def _check_quotes(self) -> None:
+        """Follow the quotes of the whole file."""
+        with self._opener() as file:
+            try:
+                body = _Body(utf8_blocks(file, self._encoding, self._label), self._dialect)
+                while body.read(PARSE_BYTES):
+                    pass
+                body.check_closed()
+            except _BadQuoteError as problem:
+                self._fail(problem)
 
     def _ragged(self, line: int, expected: int, found: int) -> str:
         """Word the error of a line with too many or too few values."""
@@ -161,8 +170,8 @@ class DelimitedFile:
             advice = "A value is missing, or a line was cut."
         return (
             f"{self._label}: line {line} has {_count(found, 'value')}, the header "
-            f"{_count(expected, 'column')}. {advice} Nothing was read, because values would stand "
-            "beside the wrong person."
+            f"{_count(expected, 'column')}. {advice} Read like this, values would stand beside the "
+            "wrong person."
         )
 
 

@@ -76,6 +76,8 @@ _MARKUP: Final = (
     (b"<meta", "an HTML page"),
     (b"<?xml", "an XML file"),
     (b"begin:vcard", "a vCard file"),
+    (b"{", "a JSON file"),
+    (b"[{", "a JSON file"),
 )
 
 
@@ -138,11 +140,9 @@ def _refuse_markup(head: bytes, label: str) -> None:
     for begin, what in _MARKUP:
         if start.startswith(begin):
             raise ContactsError(
-                f"{label}: is {what}, whatever its name says; some tools save that as .xls. "
-                "Open it in Excel or LibreOffice and save it as .xlsx or CSV."
+                f"{label}: is {what}, whatever its name says. Export the table itself, or open "
+                "this in Excel or LibreOffice and save it as .xlsx or CSV."
             )
-    if start[:1] == b"{" or start[:2] == b"[{":
-        raise ContactsError(f"{label}: is JSON. Write it as CSV or Parquet.")
 
 
 def _zipped(file: BinaryIO, label: str) -> Kind:

@@ -30,10 +30,13 @@ def check_names(names: Sequence[str], where: str) -> None:
     seen: dict[str, int] = {}
     for position, name in enumerate(names, start=1):
         if not name.strip():
-            raise ContactsError(
-                f"{where}: column {position} of {len(names)} has no name. "
-                "Name it in the header, or delete the column."
+            title = sum(not other.strip() for other in names) * 2 > len(names)
+            advice = (
+                "Is this a title above the header? Delete it."
+                if title
+                else "Name it in the header, or delete the column."
             )
+            raise ContactsError(f"{where}: column {position} of {len(names)} has no name. {advice}")
         if _VALUE.fullmatch(name.strip()):
             raise ContactsError(
                 f"{where}: column {position} is named by what looks like a value, so the header "

@@ -5,8 +5,9 @@ typed                   as text
 ======================  =========================================================================
 whole number            its digits: ``639980001``
 float                   as the whole number it is, where every digit is certain (below 2**53, or
-                        2**24 in single precision); else as short as it can be written, so that
-                        ``6.39981e+20`` is seen to have lost digits; not-a-number is missing
+                        2**24 in single precision); a larger one with an exponent, such as
+                        ``6.3998e+08``, so that it is seen to have lost digits; else its shortest
+                        decimals; not-a-number is missing
 decimal                 without zeros behind the point
 yes/no                  ``true``, ``false``
 date, time, timestamp   ISO 8601, with ``T``; a workbook's timestamp at midnight is its date
@@ -22,6 +23,7 @@ import math
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -52,7 +54,10 @@ def cell_text(value: Any) -> str | None:
 def _number_text(value: float) -> str | None:
     if math.isnan(value):
         return None
-    return str(int(value)) if value.is_integer() and abs(value) < _CERTAIN[64] else repr(value)
+    if not value.is_integer():
+        return repr(value)
+    certain = abs(value) < _CERTAIN[64]
+    return str(int(value)) if certain else np.format_float_scientific(value, trim="-")
 
 
 def column_text(column: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
@@ -111,10 +116,20 @@ def _float_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Write floats; whole numbers below the certain limit as their digits."""
     number = pc.if_else(pc.is_nan(column), None, column)
     wide = number.cast(pa.float64())
-    limit = float(_CERTAIN[column.type.bit_width])
-    whole = pc.and_(pc.equal(pc.floor(wide), wide), pc.less(pc.abs(wide), limit))
-    digits = pc.if_else(whole, wide, None).cast(pa.int64()).cast(pa.string())
-    return pc.if_else(whole, digits, number.cast(pa.string()))
+    whole = pc.equal(pc.floor(wide), wide)
+    certain = pc.less(pc.abs(wide), float(_CERTAIN[column.type.bit_width]))
+    digits = pc.if_else(pc.and_(whole, certain), wide, None).cast(pa.int64()).cast(pa.string())
+    decimals = pc.if_else(whole, None, number).cast(pa.string())
+    text = pc.coalesce(digits, decimals)
+    vague = pc.and_(whole, pc.invert(certain))
+    if not pc.any(vague).as_py():
+        return text
+    kind = column.type.to_pandas_dtype()
+    exponents = [
+        None if value is None else np.format_float_scientific(kind(value), trim="-")
+        for value in pc.if_else(vague, wide, None).to_pylist()
+    ]
+    return pc.coalesce(text, pa.chunked_array([exponents], pa.string()))
 
 
 def _json(value: Any) -> str | None:
