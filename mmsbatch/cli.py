@@ -43,15 +43,21 @@ ContactsArgument = Annotated[
 ]
 PhoneOption = Annotated[
     list[str] | None,
-    typer.Option(help="The column with the mobile numbers; several times: the first that can be "
-                      "sent to. Without it: the one column that looks like phones."),
+    typer.Option(
+        help="The column with the mobile numbers; several times: the first that can be "
+        "sent to. Without it: the one column that looks like phones."
+    ),
 ]
 CampaignOption = Annotated[Path, typer.Option(help="The campaign's TOML file.")]
 RunOption = Annotated[Path, typer.Option(help="The run's folder; its name is the run's name.")]
 RunArgument = Annotated[Path, typer.Argument(help="A run's folder.")]
 LiveOption = Annotated[
-    bool, typer.Option("--live", help="People, not the sandbox. The account is taken from "
-                       "MMSBATCH_CLIENTCODE and MMSBATCH_PASSCODE.")
+    bool,
+    typer.Option(
+        "--live",
+        help="People, not the sandbox. The account is taken from "
+        "MMSBATCH_CLIENTCODE and MMSBATCH_PASSCODE.",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing else.")]
 SheetOption = Annotated[str | None, typer.Option(help="The sheet of an Excel workbook.")]
@@ -242,8 +248,10 @@ def sandbox(
     latency_ms: Annotated[int, typer.Option(min=0, help="Before each answer.")] = 0,
     fault: Annotated[
         list[str] | None,
-        typer.Option(help="What goes wrong with the Nth request: '3=close:after' (see "
-                          "mmsbatch.sandbox.faults); '*=…' for every one."),
+        typer.Option(
+            help="What goes wrong with the Nth request: '3=close:after' (see "
+            "mmsbatch.sandbox.faults); '*=…' for every one."
+        ),
     ] = None,
     ledger: Annotated[
         Path | None, typer.Option(help="Append each delivery to this file as a JSON line.")
@@ -332,9 +340,7 @@ def _progress(requests: int) -> Iterator[Any]:
 
 
 def _print_run(as_json: bool, done: report.RunReport, run: Path) -> None:
-    files = show.labelled(
-        "files", str(run / "results.parquet"), str(run / "requests.parquet")
-    )
+    files = show.labelled("files", str(run / "results.parquet"), str(run / "requests.parquet"))
     _print(as_json, done.to_json(), f"{show.run(done)}\n{files}")
     raise typer.Exit(done.exit_code)
 

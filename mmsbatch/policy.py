@@ -101,15 +101,14 @@ def may_go(request: Request) -> bool:
     return request.state is State.REFUSED and status is not None and status.passing
 
 
-def holds_back(request: Request) -> bool:
-    """Say whether a refusal found earlier speaks against every request with the same message."""
+def held_back_by(request: Request) -> HoldBack | None:
+    """Say why a refusal found earlier speaks against every request with the same message."""
     status = request.status
-    return (
-        request.state is State.REFUSED
-        and status is not None
-        and status.stop is spec.Stop.CONTENT
-        and not status.passing
-    )
+    if request.state is not State.REFUSED or status is None or status.passing:
+        return None
+    if status.stop is not spec.Stop.CONTENT:
+        return None
+    return HoldBack(_refusal(request), status.what_to_do)
 
 
 def _refused(request: Request, tries: int, refused_before: int | None) -> Decision:
@@ -117,7 +116,7 @@ def _refused(request: Request, tries: int, refused_before: int | None) -> Decisi
     assert status is not None  # noqa: S101  (only an answer makes a request refused)
     if status.retry and tries < MAX_TRIES:
         return TryAgain(pause_s(tries))
-    reason = f"the gateway refused request {request.number}: {request.reason}{_figures(request)}"
+    reason = _refusal(request)
     in_a_row = refused_before is not None and (
         _is_about_xml(status.code, refused_before) or _are_unknown(status.code, refused_before)
     )
@@ -126,6 +125,10 @@ def _refused(request: Request, tries: int, refused_before: int | None) -> Decisi
     if status.stop is spec.Stop.CONTENT:
         return HoldBack(reason, status.what_to_do)
     return GoOn()
+
+
+def _refusal(request: Request) -> str:
+    return f"the gateway refused request {request.number}: {request.reason}{_figures(request)}"
 
 
 def _is_about_xml(status: int, before: int) -> bool:

@@ -11,7 +11,7 @@ import hashlib
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -28,7 +28,7 @@ from mmsbatch.policy import (
     Stop,
     TryAgain,
     decide,
-    holds_back,
+    held_back_by,
     may_go,
 )
 from mmsbatch.states import Fact, Kind, Request, step
@@ -71,7 +71,7 @@ class Sender:
 
     def has_work(self) -> bool:
         """Say whether any request may be sent at all."""
-        return any(map(may_go, self.requests.values()))
+        return bool(self._waiting(self._held()))
 
     def run(self) -> Stop | None:
         """Send; give why it ended early, or nothing.
@@ -82,14 +82,9 @@ class Sender:
             A fact could not be written. Before a POST: nothing of that request left. After it:
             the request is in doubt.
         """
-        held = {
-            self.plan.message_of(number)
-            for number, request in self.requests.items()
-            if holds_back(request)
-        }
-        held_for: HoldBack | None = None
+        held = self._held()
         refused_before: int | None = None
-        for number in [n for n, request in self.requests.items() if may_go(request)]:
+        for number in self._waiting(held):
             message = self.plan.message_of(number)
             if message in held:
                 continue
@@ -105,11 +100,23 @@ class Sender:
                 return decision
             refused_before = None
             if isinstance(decision, HoldBack):
-                held.add(message)
-                held_for = held_for or decision
+                held[message] = decision
                 answer = self.requests[number].answer
                 refused_before = answer.status if answer else None
-        return Stop(held_for.reason, held_for.what_to_do) if held_for else None
+        first = next(iter(held.values()), None)
+        return Stop(first.reason, first.what_to_do) if first else None
+
+    def _held(self) -> dict[str, HoldBack]:
+        """Give the messages that were refused for themselves, and why."""
+        reasons = {number: held_back_by(request) for number, request in self.requests.items()}
+        return {self.plan.message_of(number): held for number, held in reasons.items() if held}
+
+    def _waiting(self, held: Mapping[str, HoldBack]) -> list[int]:
+        return [
+            number
+            for number, request in self.requests.items()
+            if may_go(request) and self.plan.message_of(number) not in held
+        ]
 
     def _send(self, number: int, refused_before: int | None) -> Decision:
         """Make attempts at one request until something else is to be done."""

@@ -8,9 +8,9 @@ from decimal import Decimal
 from mmsbatch import spec
 from mmsbatch.message import MESSAGE_PROBLEMS
 from mmsbatch.outcomes import Outcome
+from mmsbatch.phones.words import PROBLEMS, REPAIRS
 from mmsbatch.plan import Plan
 from mmsbatch.prepare import Summary
-from mmsbatch.phones.words import PROBLEMS, REPAIRS
 from mmsbatch.report import RunReport
 
 OUTCOMES: Mapping[Outcome, str] = {
@@ -101,9 +101,7 @@ def run(report: RunReport) -> str:
     ]
     if report.credits is not None:
         before = (
-            f"{amount(report.credits_before)} before, "
-            if report.credits_before is not None
-            else ""
+            f"{amount(report.credits_before)} before, " if report.credits_before is not None else ""
         )
         blocks.append(labelled("credits", f"{before}{amount(report.credits)} after"))
     blocks += [

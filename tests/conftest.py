@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import mmsbatch as mms
 import pandas as pd
 import pytest
 from hypothesis import settings
-
-import mmsbatch as mms
 from mmsbatch.sandbox import Sandbox
 
 # Shared machines stall at times; a deadline would measure the neighbours. Derandomized: a suite
 # that fails by luck teaches people to run it again.
 settings.register_profile("suite", deadline=None, derandomize=True)
 settings.load_profile("suite")
-
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import pickle
 import traceback
 
-import pytest
-from pydantic import SecretStr
-
 import mmsbatch as mms
+import pytest
 from mmsbatch.account import Account, Target, is_loopback
 from mmsbatch.errors import AccountError
+from pydantic import SecretStr
 
 SECRET = "s3cr3t-Passcode"
 

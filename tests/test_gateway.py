@@ -7,13 +7,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-import pytest
-from conftest import account_at
-
 import mmsbatch as mms
+import pytest
 from mmsbatch.errors import AccountError, InDoubt, NotSent
 from mmsbatch.gateway import Gateway, Interrupted, Reply
 from mmsbatch.sandbox import Sandbox
+
+from conftest import account_at
 
 XML = (
     b"<DATA><CLIENT>DEMO</CLIENT><CAMPAIGN_NAME>essai</CAMPAIGN_NAME>"
@@ -103,7 +103,7 @@ def test_an_unknown_name_is_not_sent() -> None:
 
 
 def test_a_failed_tls_handshake_is_not_sent() -> None:
-    """https to a server that speaks plain http: the request itself never left."""
+    """Https to a server that speaks plain http: the request itself never left."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(10)
 

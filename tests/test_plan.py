@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import mmsbatch as mms
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import fictional, planned
 from hypothesis import given
 from hypothesis import strategies as st
-
-import mmsbatch as mms
 from mmsbatch.errors import CampaignError, PlanError
+
+from conftest import fictional, planned
 
 
 def prepared_from(contacts: pd.DataFrame) -> pd.DataFrame:
@@ -40,7 +40,9 @@ def test_a_smaller_chunk_can_be_asked_for() -> None:
 
 def test_each_message_has_requests_of_its_own() -> None:
     """A request carries one message, so rows are grouped by it, in order of appearance."""
-    contacts = pd.DataFrame({"mobile": fictional(5), "ville": ["Nice", "Lyon", "Nice", None, "Lyon"]})
+    contacts = pd.DataFrame(
+        {"mobile": fictional(5), "ville": ["Nice", "Lyon", "Nice", None, "Lyon"]}
+    )
     plan = mms.plan(prepared_from(contacts), text("À {{ ville }}"))
     assert [(request.message, len(request.numbers)) for request in plan] == [
         ("À Nice", 2),
@@ -53,7 +55,8 @@ def test_each_message_has_requests_of_its_own() -> None:
 def test_a_duplicate_names_the_first_row_with_its_number() -> None:
     """By position, whatever the notation and the index."""
     contacts = pd.DataFrame(
-        {"mobile": ["06 39 98 00 01", "0639980002", "+33639980001", "639980001"]}, index=[9, 9, 4, 4]
+        {"mobile": ["06 39 98 00 01", "0639980002", "+33639980001", "639980001"]},
+        index=[9, 9, 4, 4],
     )
     rows = mms.plan(prepared_from(contacts), text()).rows
     assert rows["mms_problem"].astype(object).where(rows["mms_problem"].notna(), "").tolist() == [
@@ -110,7 +113,9 @@ def test_the_fingerprint_is_of_what_is_sent_and_nothing_else() -> None:
 
 def test_the_fingerprint_never_changes_between_versions() -> None:
     """A run begun with one version is resumed with the next: this value is a promise."""
-    assert planned(3).fingerprint == "b9e7894dc1d3ad49c5c73e55447934dff2a92db342ff659298f6abd9b834d0e5"
+    assert (
+        planned(3).fingerprint == "b9e7894dc1d3ad49c5c73e55447934dff2a92db342ff659298f6abd9b834d0e5"
+    )
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import parse_qsl
 
-import pytest
-
 import mmsbatch as mms
+import pytest
 from mmsbatch.wire import encode_account_form, encode_form, encode_request
 
 GOLDEN = Path(__file__).parent / "golden"
