@@ -84,11 +84,12 @@ def load_campaign(path: str | PathLike[str]) -> Campaign:
     """
     path = Path(path)
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise CampaignError(
-            f"{path}: the campaign file cannot be read: {error.strerror}."
-        ) from None
+        raw = path.read_bytes()
+    except (OSError, ValueError) as error:  # a ValueError where the path holds a NUL
+        reason = getattr(error, "strerror", None) or error
+        raise CampaignError(f"{path!s}: the campaign file cannot be read: {reason}.") from None
+    try:
+        text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise CampaignError(
@@ -99,7 +100,9 @@ def load_campaign(path: str | PathLike[str]) -> Campaign:
     except RecursionError:
         raise CampaignError(f"{path}: nested too deeply for a campaign.") from None
     except ValueError as error:
-        raise CampaignError(f"{path}: not TOML: {error}. Correct that line.") from None
+        last = f"at line {text.count(chr(10)) + 1}, the last"
+        where = str(error).replace("at end of document", last)
+        raise CampaignError(f"{path}: not TOML: {where}. Correct that line.") from None
     problems, campaign = _read(given)
     if campaign is None:
         raise CampaignError("\n".join(f"{path}: {problem}" for problem in problems))
