@@ -13,7 +13,7 @@ from mmsbatch.errors import InputError
 from mmsbatch.sandbox import Sandbox, SandboxOptions, embedded
 from pydantic import ValidationError
 
-from sandbox_client import ONE, TWO, call, flow, numbers_sent, post
+from sandbox_client import ONE, SEND, TWO, call, flow, numbers_sent, post
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 HOSTILE = '<script>alert("x")</script> {{ 7 * 7 }} & \'">'
@@ -170,6 +170,10 @@ def test_requests_are_not_logged_on_stderr(capfd: pytest.CaptureFixture[str]) ->
             post(sandbox, flow())
         with socket.create_connection(("127.0.0.1", sandbox.port), timeout=10) as connection:
             connection.sendall(b"no http at all\r\n\r\n")
+            connection.recv(512)
+        with socket.create_connection(("127.0.0.1", sandbox.port), timeout=10) as connection:
+            connection.sendall(f"POST {SEND} HTTP/1.1\r\nContent-Length: 9\r\n\r\ncut".encode())
+            connection.shutdown(socket.SHUT_WR)
             connection.recv(512)
 
     assert ("", "") == capfd.readouterr()
