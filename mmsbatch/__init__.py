@@ -6,7 +6,9 @@
 
     contacts = mms.read_contacts("data/samples/crm.csv")
     prepared = mms.prepare(contacts, phone="mobile", fictional=True)
-    campaign = mms.Campaign("noel-2026", mms.Image("Joyeux Noël !", "http://www.example.com/noel.jpg"))
+    campaign = mms.Campaign(
+        "noel-2026", mms.Image("Joyeux Noël !", "http://www.example.com/noel.jpg")
+    )
     plan = mms.plan(prepared, campaign)
     results = mms.send(plan, mms.Account.from_env("sandbox"), run="data/runs/noel-2026")
 """

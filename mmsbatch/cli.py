@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -130,6 +131,7 @@ def plan(
     """Show what would be sent: rows by problem, requests, and the fingerprint to confirm."""
     with _errors(as_json):
         made = _plan(contacts, phone, campaign, live, sheet, separator, encoding)
+        made.campaign.check_schedule(datetime.now(UTC))
         _print(as_json, made.to_json(), f"{show.summary(made.summary)}\n{show.plan(made)}")
 
 

@@ -53,8 +53,9 @@ def tell(run: Path, progress: Callable[[int], AbstractContextManager[OnRequest]]
     with Sandbox(options=options) as sandbox, progress(plan.requests) as on_request:
         account = Account(SANDBOX_LOGIN, SANDBOX_PASSCODE, sandbox.url, target=Target.SANDBOX)
         report = runs.execute(plan, account, run=run, on_request=on_request)
-        delivered = len(sandbox.ledger)
-    claimed = report.outcomes.get(Outcome.ACCEPTED, 0)
+        delivered = [f"+{delivery.number}" for delivery in sandbox.ledger]
+    results = runs.results(run)
+    claimed = results.loc[results["mms_outcome"] == Outcome.ACCEPTED, "mms_e164"].tolist()
     blocks = [
         "The whole job on fictional people; no connection leaves this machine.",
         "",
@@ -85,11 +86,13 @@ def _opted_out(plan: Plan) -> list[str]:
     return [str(number) for number in recipients.iloc[OPTED_OUT - 1 :: OPTED_OUT]]
 
 
-def _compared(claimed: int, delivered: int) -> str:
+def _compared(claimed: list[str], delivered: list[str]) -> str:
+    """Hold the numbers that the results claim against those the sandbox truly served."""
     if not delivered:
         return "this run was sent before: nothing was sent again"
-    verdict = "exactly the rows called accepted" if claimed == delivered else "NOT the same!"
-    return f"its ledger holds {show.plural(delivered, 'message')}, {verdict}"
+    same = sorted(claimed) == sorted(delivered)
+    verdict = "exactly the rows called accepted" if same else "NOT the rows called accepted!"
+    return f"its ledger holds {show.plural(len(delivered), 'message')}, {verdict}"
 
 
 def _short(path: Path) -> str:
