@@ -10,7 +10,8 @@ float                   as the whole number it is, where every digit is certain 
                         decimals; not-a-number is missing
 decimal                 without zeros behind the point
 yes/no                  ``true``, ``false``
-date, time, timestamp   ISO 8601, with ``T``; a workbook's timestamp at midnight is its date
+date, time, timestamp   ISO 8601, with ``T`` and any zone's offset; a workbook's midnight is the
+                        date alone
 list, struct, map       JSON
 bytes                   UTF-8, else an error naming the column
 ======================  =========================================================================
@@ -108,7 +109,9 @@ def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_timestamp(kind):
         text = pc.replace_substring(text, " ", "T", max_replacements=1)
     if pa.types.is_timestamp(kind) or pa.types.is_time(kind):
-        text = pc.replace_substring_regex(text, r"\.0+(Z?)$", r"\1")
+        text = pc.replace_substring_regex(text, r"\.0+(Z|[+-][0-9]+|)$", r"\1")
+    if pa.types.is_timestamp(kind) and kind.tz:
+        text = pc.replace_substring_regex(text, r"([+-][0-9]{2})([0-9]{2})$", r"\1:\2")
     return text
 
 
