@@ -125,7 +125,7 @@ BROKEN: list[tuple[str, Callable[[], object], str, str, str]] = [
         "§1.2",
         "year",
     ),
-    ("R43", lambda: campaign(send_at=pd.NaT), "send_at", "§1.2", "found NaT"),
+    ("R43", lambda: campaign(send_at=pd.NaT), "send_at", "§1.2", "is needed (§1.2); found NaT"),
     ("R43", lambda: campaign(send_at=float("nan")), "send_at", "§1.2", "found nan"),
     ("R43", lambda: campaign(send_at=np.datetime64("2030-01-31")), "send_at", "§1.2", "datetime64"),
     ("R43", lambda: campaign(send_at="2026-03-29 02:00:00"), "send_at", "§1.2", "does not exist"),

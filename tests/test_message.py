@@ -203,6 +203,11 @@ def test_each_row_gets_its_own_message_once() -> None:
     assert problems(rendered) == [None, None, None, "message_value_missing", None]
 
 
+def test_a_template_keeps_its_own_blanks() -> None:
+    """Blanks and line breaks around what is filled in are the writer's, and are counted."""
+    assert write(" \r\n{{ a }}\n\n", pd.DataFrame({"a": ["x"]})) == [" \nx\n\n"]
+
+
 def test_different_values_may_give_one_message() -> None:
     """Rows are alike by the text they get, not by the values behind it."""
     frame = pd.DataFrame({"a": ["x", "X", "y"]})
