@@ -33,7 +33,34 @@ def first_rows(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     array of shape (rows,)
         Position of the earliest row with the same number, for rows that are not it; else -1.
     """
-    return Seen().first_rows(numbers)
+    found = np.full(len(numbers), NO_ROW, np.int64)
+    keys = _sorted_keys(numbers, 0)
+    repeats = _repeats(keys)
+    if len(repeats):
+        # A group of equal numbers is a run of neighbours; the key before its repeats is its first.
+        starts = np.flatnonzero(np.diff(repeats, prepend=-2) != 1)
+        heads = np.repeat(repeats[starts] - 1, np.diff(starts, append=len(repeats)))
+        found[_rows(keys[repeats])] = _rows(keys[heads])
+    return found
+
+
+def _sorted_keys(numbers: npt.NDArray[np.int64], first_row: int) -> npt.NDArray[np.uint64]:
+    keys = numbers.view(np.uint64) << _SHIFT
+    keys |= np.arange(first_row, first_row + len(numbers), dtype=np.uint64)
+    given = numbers >= 0
+    keys = keys if given.all() else keys[given]
+    keys.sort()
+    return keys
+
+
+def _repeats(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+    """Places of sorted keys whose number is that of the key before."""
+    numbers = keys >> _SHIFT
+    return np.flatnonzero(numbers[1:] == numbers[:-1]) + 1
+
+
+def _rows(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+    return (keys & _ROW_MASK).view(np.int64)
 
 
 class Seen:
@@ -51,6 +78,11 @@ class Seen:
         """Rows met so far, with or without a number."""
         return self._rows
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes kept."""
+        return sum(run.nbytes for run in self._runs)
+
     def __repr__(self) -> str:
         return f"Seen({self._rows} rows, {sum(map(len, self._runs))} numbers)"
 
@@ -60,36 +92,28 @@ class Seen:
         Parameters and result are those of the function ``first_rows``.
         """
         found = np.full(len(numbers), NO_ROW, np.int64)
-        given = np.flatnonzero(numbers >= 0)
-        if len(given):
-            rows = given + self._rows
-            keys = numbers[given].astype(np.uint64) << _SHIFT | rows.astype(np.uint64)
-            keys.sort()
+        keys = _sorted_keys(numbers, self._rows)
+        if len(keys):
             self._look_up(keys, found)
         self._rows += len(numbers)
         return found
 
     def _look_up(self, keys: npt.NDArray[np.uint64], found: npt.NDArray[np.int64]) -> None:
-        number = keys >> _SHIFT
-        new = np.empty(len(keys), bool)
-        new[0] = True
-        np.not_equal(number[1:], number[:-1], out=new[1:])
-        heads = np.flatnonzero(new)
-        first, known = keys[heads], np.zeros(len(heads), bool)
+        repeats = _repeats(keys)
+        firsts = np.delete(keys, repeats)
+        earliest = firsts.copy()
+        known = np.zeros(len(firsts), bool)
+        wanted = firsts & ~_ROW_MASK
         for run in self._runs:
-            wanted = first & ~_ROW_MASK
             place = np.searchsorted(run, wanted)
             candidate = run[np.minimum(place, len(run) - 1)]
             here = (candidate & ~_ROW_MASK) == wanted
-            first = np.where(here, candidate, first)
+            np.copyto(earliest, candidate, where=here)
             known |= here
-        if not new.all() or known.any():
-            repeats = ~new
-            repeats[heads[known]] = True
-            group = np.cumsum(new) - 1
-            row = (keys[repeats] & _ROW_MASK).astype(np.int64) - self._rows
-            found[row] = (first[group[repeats]] & _ROW_MASK).astype(np.int64)
-        self._keep(first[~known])
+        found[_rows(firsts[known]) - self._rows] = _rows(earliest[known])
+        group = np.searchsorted(firsts, keys[repeats]) - 1
+        found[_rows(keys[repeats]) - self._rows] = _rows(earliest[group])
+        self._keep(firsts[~known])
 
     def _keep(self, run: npt.NDArray[np.uint64]) -> None:
         """Add a sorted run; runs of like length are merged, so that few have to be searched."""

@@ -140,9 +140,10 @@ def _first_sendable(columns: list[Phones]) -> tuple[Phones, npt.NDArray[np.int8]
     problems = np.stack([phones.problems for phones in columns])
     sendable, telling = problems == SENDABLE, problems != PROBLEM_CODE["missing"]
     chosen = np.where(sendable.any(axis=0), sendable.argmax(axis=0), telling.argmax(axis=0))
+    rows = np.arange(len(first))
     taken = Phones(
         *(
-            np.choose(chosen, [getattr(phones, field) for phones in columns])
+            np.stack([getattr(phones, field) for phones in columns])[chosen, rows]
             for field in ("numbers", "problems", "repairs", "details")
         )
     )
@@ -153,7 +154,8 @@ def _first_sendable(columns: list[Phones]) -> tuple[Phones, npt.NDArray[np.int8]
 
 
 def _strings(values: pa.LargeStringArray) -> Any:
-    return pd.StringDtype(na_value=np.nan).__from_arrow__(pa.chunked_array([values]))
+    dtype: Any = pd.StringDtype(na_value=np.nan)
+    return dtype.__from_arrow__(pa.chunked_array([values]))
 
 
 def _words_of_repairs(repairs: npt.NDArray[np.uint8]) -> dict[int, str]:

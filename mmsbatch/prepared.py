@@ -1,4 +1,4 @@
-"""What ``prepare`` gives: a frame that shows what is wrong with its rows, and their counts. Pure."""
+"""What ``prepare`` gives: a frame that shows what is wrong with its rows, and counts. Pure."""
 
 from __future__ import annotations
 

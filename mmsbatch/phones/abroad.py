@@ -6,7 +6,7 @@ The gateway takes none of them; what is found out here is why, for the person wh
 from __future__ import annotations
 
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -96,13 +96,14 @@ def _where(code: int, national: Ints, count: Ints) -> npt.NDArray[np.int16]:
         return np.where(known > 0, known, bits).astype(np.int16)
     digits = np.minimum(count, _LEADING)
     lead = np.where(np.arange(_LEADING) < digits[:, None], national[:, :_LEADING], 0)
-    keys = np.stack([count, digits, lead @ np.array([1000, 100, 10, 1])], axis=1)
-    unique, place = np.unique(keys, axis=0, return_inverse=True)
-    found = [
-        region_detail(code, f"{value:0{_LEADING}d}"[:shown], length)
-        for length, shown, value in unique.tolist()
-    ]
-    return np.array(found, np.int16)[place.reshape(-1)]
+    keys = (count * 10 + digits) * 10**_LEADING + lead @ np.array([1000, 100, 10, 1])
+    unique, place = np.unique(keys, return_inverse=True)
+    found = []
+    for key in unique.tolist():
+        length, rest = divmod(key, 10 * 10**_LEADING)
+        shown, value = divmod(rest, 10**_LEADING)
+        found.append(region_detail(code, f"{value:0{_LEADING}d}"[:shown], length))
+    return np.array(found, np.int16)[place]
 
 
 _POWERS: Final = 10 ** np.arange(NSN_DIGITS - 1, -1, -1)
@@ -125,7 +126,7 @@ def _is_m2m(abroad: Ints, length: Ints, marked: Bools) -> Bools:
 def _is_two_numbers(digits: Ints, count: Ints) -> Bools:
     """Two national numbers one after the other."""
     zeros, others = digits[:, [0, 10]], digits[:, [1, 11]]
-    return (count == MAX_DIGITS) & (zeros == 0).all(axis=1) & (others > 0).all(axis=1)
+    return np.asarray((count == MAX_DIGITS) & (zeros == 0).all(axis=1) & (others > 0).all(axis=1))
 
 
 @cache
@@ -134,7 +135,8 @@ def _short_numbers() -> tuple[tuple[int, Bools], ...]:
 
     Those of five digits are for messages, and a truncated mobile looks like one.
     """
-    pattern = PhoneMetadata.short_metadata_for_region("FR").short_code.national_number_pattern
+    short: Any = PhoneMetadata.short_metadata_for_region("FR")
+    pattern = short.short_code.national_number_pattern
     tables = {length: np.zeros((10,) * length, bool) for length in (4, 6)}
     for sequence in sequences(pattern):
         if len(sequence) in tables:

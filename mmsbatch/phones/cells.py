@@ -7,6 +7,7 @@ and no number becomes a text that no reading accepts.
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
@@ -120,28 +121,39 @@ def _text(value: Any) -> str | None:
         return value.encode("utf-8", "replace").decode("utf-8")
     if value is None or value is pd.NA or value is pd.NaT:
         return None
-    if isinstance(value, (bool, np.bool_)):
-        return UNREADABLE
-    if isinstance(value, (int, np.integer)):
-        return _integer_text(int(value))
-    if isinstance(value, (float, np.floating)):
-        return _float_text(float(value), value.nbytes if isinstance(value, np.floating) else 8)
-    if isinstance(value, Decimal):
-        return None if value.is_nan() else str(value)
     if isinstance(value, bytes):
-        try:
-            return value.decode("utf-8")
-        except UnicodeDecodeError:
-            return value.decode("latin-1")
+        # Every byte is a Latin-1 character: never an error.
+        return value.decode("utf-8" if _is_utf8(value) else "latin-1")
+    if isinstance(value, (int, float, np.integer, np.floating, Decimal)):
+        return _number_text(value)
     return UNREADABLE
 
 
+def _number_text(value: Any) -> str | None:
+    if isinstance(value, bool):
+        return UNREADABLE
+    if isinstance(value, (int, np.integer)):
+        return _integer_text(int(value))
+    if isinstance(value, Decimal):
+        return None if value.is_nan() else str(value)
+    width = value.nbytes if isinstance(value, np.floating) else 8
+    return _float_text(float(value), width)
+
+
 def _float_text(value: float, width: int) -> str | None:
-    if value != value:  # NaN
+    if math.isnan(value):
         return None
     if abs(value) >= _EXACT_INTEGERS[min(width, 8)]:
-        return ROUNDED if abs(value) < float("inf") else UNREADABLE
+        return UNREADABLE if math.isinf(value) else ROUNDED
     return f"{int(value)}.0" if value == int(value) else UNREADABLE
+
+
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _integer_text(value: int) -> str:

@@ -29,6 +29,7 @@ MORE_SEPARATORS: Final = SEPARATORS + b"()[]_*'\"=\r\n\v\f"
 """Deleted in the second: brackets, Excel's text marks, and what else ends up between digits."""
 
 _PAD: Final = 24
+"""Bytes before the first cell, so that words before it can be loaded."""
 _PLAIN, _NATIONAL, _BARE = 1, 2, 3
 FORM_OF_PREFIX: Final = {
     b"": _BARE,
@@ -37,10 +38,13 @@ FORM_OF_PREFIX: Final = {
     b"33": _PLAIN,
     b"330": _PLAIN,
     b"33(0)": _PLAIN,
+    b"3300": _PLAIN,
     b"+33": _NATIONAL,
     b"+330": _NATIONAL,
     b"+33(0)": _NATIONAL,
     b"+0033": _NATIONAL,
+    b"+00330": _NATIONAL,
+    b"+0033(0)": _NATIONAL,
     b"0033": _NATIONAL,
     b"00330": _NATIONAL,
     b"0033(0)": _NATIONAL,
@@ -49,25 +53,32 @@ FORM_OF_PREFIX: Final = {
 
 
 class Cells(NamedTuple):
-    """Cells as one run of bytes, each followed by ``END``; ``ends`` are the places of the ENDs.
-
-    The run begins with padding, so that words before the first cell can be loaded.
-    """
+    """Cells as one run of bytes, padding first, an ``END`` after each cell."""
 
     data: npt.NDArray[np.uint8]
+    starts: npt.NDArray[np.int64]
+    """Place of each cell's first byte."""
     ends: npt.NDArray[np.int64]
+    """Place of each cell's ``END``."""
 
-    @property
-    def starts(self) -> npt.NDArray[np.int64]:
-        """Place of each cell's first byte."""
-        starts = np.empty_like(self.ends)
+    @classmethod
+    def of(cls, joined: bytes) -> Cells:
+        """Find the cells in joined bytes."""
+        data = np.frombuffer(joined, np.uint8)
+        ends = np.flatnonzero(data == END)
+        starts = np.empty_like(ends)
         starts[:1] = _PAD
-        starts[1:] = self.ends[:-1] + 1
-        return starts
+        np.add(ends[:-1], 1, out=starts[1:])
+        return cls(data, starts, ends)
 
     def words(self) -> npt.NDArray[np.uint64]:
         """Eight bytes from every place on, as little-endian numbers."""
         return np.ndarray((len(self.data) - 7,), "<u8", self.data, strides=(1,))
+
+    def tally(self, chars: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+        """Count marked bytes in each cell."""
+        counts: npt.NDArray[np.int64] = np.add.reduceat(chars, self.starts, dtype=np.int64)
+        return counts
 
 
 class French(NamedTuple):
@@ -79,29 +90,37 @@ class French(NamedTuple):
     """0: not one; 1: bare 33; 2: with 0, + or 00; 3: nine digits alone."""
 
     @property
+    def found(self) -> npt.NDArray[np.bool_]:
+        """Which cells are a French number."""
+        return np.asarray(self.form > 0)
+
+    @property
     def bare(self) -> npt.NDArray[np.bool_]:
         """Nine digits and no 0 before them."""
-        return self.form == _BARE
+        return np.asarray(self.form == _BARE)
 
     @property
     def like_a_quantity(self) -> npt.NDArray[np.bool_]:
         """Without a 0 or a + in front, so that it could be some other figure."""
-        return (self.form == _BARE) | (self.form == _PLAIN)
+        return np.asarray((self.form & 1).view(bool))
 
 
 def join(values: pa.LargeStringArray) -> bytes:
-    """Join cells into bytes, an ``END`` after each. A missing cell is as an empty one."""
-    cells = pc.fill_null(values, "") if values.null_count else values
-    cells = cells.cast(pa.large_binary())
+    """Join cells into padded bytes, an ``END`` after each. Null cells hold whatever bytes."""
+    if values.null_count:  # with a null among them, binary_join would give nothing at all
+        _, offsets, data = values.buffers()
+        values = pa.LargeStringArray.from_buffers(
+            len(values), offsets, data or pa.py_buffer(b""), None, 0, values.offset
+        )
+    cells = values.cast(pa.large_binary())
     row = pa.LargeListArray.from_arrays(pa.array([0, len(cells)], pa.int64()), cells)
     joined = pc.binary_join(row, pa.scalar(bytes([END]), pa.large_binary()))
-    return joined.buffers()[2].to_pybytes() + bytes([END]) if len(cells) else b""
+    return b"".join([bytes(_PAD), memoryview(joined.buffers()[2] or b""), bytes([END])])
 
 
 def delete(joined: bytes, separators: bytes, table: bytes | None = None) -> Cells:
     """Delete separators from joined cells, after no other change than ``table``'s."""
-    data = np.frombuffer(bytes(_PAD) + joined.translate(table, separators), np.uint8)
-    return Cells(data, np.flatnonzero(data == END))
+    return Cells.of(joined.translate(table, separators))
 
 
 # ----- words of eight bytes -----------------------------------------------------------------------
@@ -110,76 +129,90 @@ _U64 = np.uint64
 _ZEROS = _U64(0x3030303030303030)
 _HIGH = _U64(0x8080808080808080)
 _OVER_NINE = _U64(0x7676767676767676)
+_SHORTEST, _LONGEST = 9, 17
+_PLACES_BITS: Final = 6
 
 
-def _hash_size(keys: list[int]) -> int:
-    """Smallest modulus under which the prefixes fall into different places."""
-    size = len(keys)
-    while len({key % size for key in keys}) < len(keys):
-        size += 1
-    return size
+def _multiplier(keys: list[int]) -> int:
+    """Find an odd factor whose products' high bits tell the prefixes apart."""
+    factor = 0x9E3779B97F4A7C15
+    while len({(key * factor % 2**64) >> (64 - _PLACES_BITS) for key in keys}) < len(keys):
+        factor = factor * 0xD1342543DE82EF95 % 2**64
+    return factor
 
 
 _KEYS = [int.from_bytes(prefix, "little") for prefix in FORM_OF_PREFIX]
-_SIZE = _hash_size(_KEYS)
-_KEY_AT = np.full(_SIZE, 1, np.uint64)  # 1 is no prefix: a byte 0x01 is no digit
-_FORM_AT = np.zeros(_SIZE, np.uint8)
+_FACTOR = _U64(_multiplier(_KEYS))
+_KEY_AT = np.full(1 << _PLACES_BITS, 1, np.uint64)  # 1 is no prefix
+_FORM_AT = np.zeros(1 << _PLACES_BITS, np.uint8)
 for _key, _form in zip(_KEYS, FORM_OF_PREFIX.values(), strict=True):
-    _KEY_AT[_key % _SIZE] = _key
-    _FORM_AT[_key % _SIZE] = _form
+    _place = (_key * int(_FACTOR) % 2**64) >> (64 - _PLACES_BITS)
+    _KEY_AT[_place], _FORM_AT[_place] = _key, _form
 
 
 def read_french(cells: Cells) -> French:
     """Read each cell as prefix and nine digits, separators already deleted."""
     words, ends = cells.words(), cells.ends
-    prefix_bits = ((ends - cells.starts - 9) << 3).clip(-1, 65)
-    fits = (prefix_bits >= 0) & (prefix_bits <= 64)  # noqa: PLR2004  (bits of a word)
-    # A shift of 64 gives 0 in NumPy, which is the key of the empty prefix.
-    key = words[ends - 17] >> (64 - prefix_bits).clip(0, 64).astype(np.uint64)
-    place = (key % _U64(_SIZE)).astype(np.intp)
+    over = _LONGEST - (ends - cells.starts)
+    fits = over >= 0
+    # A shift of 64 bits or more gives 0 in NumPy, the key of the empty prefix. Cells of fewer than
+    # nine bytes get it too; the nine bytes looked at below then hold the END before the cell.
+    key = words[ends - _LONGEST] >> (over << 3).view(np.uint64)
+    place = ((key * _FACTOR) >> _U64(64 - _PLACES_BITS)).view(np.int64)
     fits &= _KEY_AT[place] == key
 
-    first = cells.data[ends - 9] - np.uint8(ord("0"))
+    first = cells.data[ends - _SHORTEST] - np.uint8(ord("0"))
     rest = words[ends - 8] ^ _ZEROS
     fits &= (((rest + _OVER_NINE) | rest) & _HIGH) == 0
-    fits &= (first - np.uint8(1)) < 9  # noqa: PLR2004  (no number begins with two zeros)
+    fits &= (first - np.uint8(1)) < 9  # noqa: PLR2004  (1 to 9: no number begins with two zeros)
 
     # Eight digits at once: neighbours are added up as tens and units, then as hundreds, and so on.
     rest = (rest * _U64(10) + (rest >> _U64(8))) & _U64(0x00FF00FF00FF00FF)
     rest = (rest * _U64(100) + (rest >> _U64(16))) & _U64(0x0000FFFF0000FFFF)
     rest = (rest * _U64(10_000) + (rest >> _U64(32))) & _U64(0x00000000FFFFFFFF)
-    numbers = rest.astype(np.int64) + first.astype(np.int64) * 100_000_000
-    return French(numbers, np.where(fits, _FORM_AT[place], np.uint8(0)))
+    rest += first * _U64(100_000_000)
+    return French(rest.view(np.int64), _FORM_AT[place] * fits)
 
 
 def e164_strings(
     numbers: npt.NDArray[np.int64], present: npt.NDArray[np.bool_]
 ) -> pa.LargeStringArray:
     """Write nine-digit numbers as ``+33612345678``; missing where not ``present``."""
-    rest = (numbers[present] % 100_000_000).astype(np.uint64)
-    first = (numbers[present] // 100_000_000).astype(np.uint32)
-    # The inverse of the addition in ``read_french``: halves, pairs, digits. The products replace
-    # divisions, exact for the numbers that can occur.
-    high = rest // _U64(10_000)
-    rest = high | ((rest - high * _U64(10_000)) << _U64(32))
-    high = ((rest * _U64(10_486)) >> _U64(20)) & _U64(0x0000007F0000007F)
-    rest = high | ((rest - high * _U64(100)) << _U64(16))
-    high = ((rest * _U64(103)) >> _U64(10)) & _U64(0x000F000F000F000F)
-    rest = high | ((rest - high * _U64(10)) << _U64(8))
-
-    cells = np.empty(len(rest), np.dtype([("plus33d", "<u4"), ("digits", "<u8")]))
-    cells["plus33d"] = (first + np.uint32(ord("0"))) << np.uint32(24) | np.uint32(
-        int.from_bytes(b"+33", "little")
-    )
-    cells["digits"] = rest | _ZEROS
+    given = numbers[present]
+    cells = np.empty(len(given), np.dtype([("plus33d", "<u4"), ("digits", "<u8")]))
+    for start in range(0, len(given), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        first, rest = _divide(given[part].astype(np.uint32), 100_000_000)
+        # The inverse of the addition in ``read_french``: halves, pairs, digits. The products
+        # replace divisions, exactly for numbers so small.
+        high, low = _divide(rest, 10_000)
+        word = high | (low.astype(np.uint64) << _U64(32))
+        high = ((word * _U64(10_486)) >> _U64(20)) & _U64(0x0000007F0000007F)
+        word = high | ((word - high * _U64(100)) << _U64(16))
+        high = ((word * _U64(103)) >> _U64(10)) & _U64(0x000F000F000F000F)
+        word = high | ((word - high * _U64(10)) << _U64(8))
+        cells["digits"][part] = word | _ZEROS
+        cells["plus33d"][part] = (first << np.uint32(24)) + _PLUS_33_0
     offsets = np.zeros(len(numbers) + 1, np.int64)
-    np.cumsum(present, out=offsets[1:])
-    offsets *= 12
-    missing = int(len(present) - len(rest))
-    mask = pa.array(present).buffers()[1] if missing else None
+    np.multiply(present, _E164_BYTES, out=offsets[1:])
+    np.cumsum(offsets, out=offsets)
+    missing = len(present) - len(given)
+    validity = pa.array(present).buffers()[1] if missing else None
     return pa.LargeStringArray.from_buffers(
-        len(numbers), pa.py_buffer(offsets), pa.py_buffer(cells), mask, missing
+        len(numbers), pa.py_buffer(offsets), pa.py_buffer(cells), validity, missing
     )
+
+
+_AT_ONCE: Final = 1 << 14
+_E164_BYTES: Final = 12
+_PLUS_33_0: Final = np.uint32(int.from_bytes(b"+330", "little"))
+
+
+def _divide(
+    numbers: npt.NDArray[np.uint32], by: int
+) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
+    quotient = numbers // np.uint32(by)
+    return quotient, numbers - quotient * np.uint32(by)
 
 
 # ----- Unicode ------------------------------------------------------------------------------------

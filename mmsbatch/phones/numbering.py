@@ -1,4 +1,4 @@
-"""The French numbering plan as tables, read from the metadata of the ``phonenumbers`` package. Pure.
+"""The French numbering plan as tables, from the metadata of the ``phonenumbers`` package. Pure.
 
 Nothing here knows a French range by heart: upgrading the package upgrades the rule. The only
 figures of this file are those the metadata does not hold: the block kept for fiction, the block of
@@ -88,6 +88,8 @@ def _alternatives(pattern: str, at: int) -> tuple[list[tuple[Digits, ...]], int]
 def _atom(pattern: str, at: int) -> tuple[list[tuple[Digits, ...]], int]:
     if pattern.startswith("(?:", at):
         found, end = _alternatives(pattern, at + 3)
+        if pattern[end:] == "":
+            raise ValueError(f"cannot read the phonenumbers pattern {pattern!r}: it ends too soon")
         return found, end + 1
     if pattern.startswith(r"\d", at):
         return [(ANY_DIGIT,)], at + 2

@@ -15,8 +15,23 @@ from mmsbatch.phones.words import REPAIR_BIT
 
 MISSING_WORDS: Final = frozenset(
     (
-        *"nan none null nil nat <na> n/a na n.a. #n/a #na #null! #ref! #value! #valeur!".split(),
-        *"nc n.c. nd n.d. neant néant vide aucun inconnu unknown empty missing".split(),
+        *(
+            "nan",
+            "none",
+            "null",
+            "nil",
+            "nat",
+            "<na>",
+            "n/a",
+            "na",
+            "n.a.",
+            "nc",
+            "n.c.",
+            "nd",
+            "n.d.",
+        ),
+        *("#n/a", "#na", "#null!", "#ref!", "#value!", "#valeur!"),  # errors of spreadsheets
+        *("neant", "néant", "vide", "aucun", "inconnu", "unknown", "empty", "missing"),
         *("non renseigné", "non renseigne", "non communiqué", "non communique", "sans objet"),
         *("pas de numéro", "pas de numero", "aucun numéro", "aucun numero"),
     )
@@ -31,9 +46,11 @@ LABELS: Final = (
 """Words that say what the number is, and nothing else about it."""
 
 _LABEL = rf"(?:{'|'.join(sorted(map(re.escape, LABELS), key=len, reverse=True))})"
-_BEFORE = re.compile(rf"^\W*(?:{_LABEL}(?![^\W\d])[^\w+]*)+")
+_BEFORE = re.compile(rf"^[^\w+]*(?:{_LABEL}(?![^\W\d])[^\w+]*)+")
 _AFTER = re.compile(rf"(?:[^\w#]*(?<![^\W\d]){_LABEL})+[^\w#]*$")
 _JUNK = re.compile(r"^[^\w+]+|[^\w#]+$")
+_ALNUM = re.compile(r"[^\W_]")
+_LETTER = re.compile(r"[^\W\d_o]")  # o may still be a zero
 _SCIENTIFIC = re.compile(r"\+?([0-9])(?:[.,]([0-9]+))?e\+?([0-9]{1,3})")
 _RFC3966 = re.compile(r"tel:([^;]*);phone-context=\+33")
 _PLUSES = re.compile(r"^\+[+\s]*(?:00)?")
@@ -63,8 +80,8 @@ def simplify(text: str) -> Simpler:
     Words other than ``LABELS`` beside a number are not skipped: "ne pas appeler 06…" is not an
     invitation.
     """
-    plain = text.translate(_to_ascii()).strip().lower()
-    if not any(char.isalnum() for char in plain):
+    plain = (text if text.isascii() else text.translate(_to_ascii())).strip().lower()
+    if not _ALNUM.search(plain):
         return Simpler("digits_lost" if plain and not plain.strip("#") else "missing")
     if plain in MISSING_WORDS:
         return Simpler("missing")
@@ -79,7 +96,7 @@ def simplify(text: str) -> Simpler:
     unlabelled = _AFTER.sub("", _BEFORE.sub("", bare))
     repair = REPAIR_BIT["label_removed"] if unlabelled != bare else 0
     simple = _PLUSES.sub("+", _JUNK.sub("", unlabelled))
-    if any(char.isalpha() and char != "o" for char in simple):
+    if _LETTER.search(simple):
         return Simpler("malformed")
     return Simpler(None, simple, repair)
 
@@ -93,6 +110,8 @@ def _expanded(scientific: re.Match[str]) -> Simpler:
 
 
 def _has_several(plain: str) -> bool:
+    if len(plain) <= 2 * _NUMBER_DIGITS:
+        return False
     parts = [sum(map(str.isdecimal, part)) for part in _STRONG.split(plain)]
     if sum(digits >= _NUMBER_DIGITS for digits in parts) > 1:
         return True

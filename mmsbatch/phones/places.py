@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -72,7 +72,7 @@ def possible_lengths(code: int) -> int:
     """Bit ``n`` is set when ``n`` digits may follow a calling code."""
     bits = 0
     for region in regions_of(code):
-        metadata = (
+        metadata: Any = (
             PhoneMetadata.metadata_for_nongeo_region(code)
             if region == _NON_GEOGRAPHIC
             else PhoneMetadata.metadata_for_region(region)

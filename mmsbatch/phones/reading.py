@@ -6,7 +6,7 @@ ones, still all at once; and single texts, each distinct one once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,7 +17,6 @@ import pyarrow as pa
 from mmsbatch.phones.abroad import MAX_DIGITS, NO_DIGIT, other_numbers
 from mmsbatch.phones.notation import (
     BLANK,
-    END,
     MORE_SEPARATORS,
     SEPARATORS,
     Cells,
@@ -32,7 +31,7 @@ from mmsbatch.phones.oddities import simplify
 from mmsbatch.phones.places import NO_DETAIL
 from mmsbatch.phones.words import PROBLEM_CODE, REPAIR_BIT, SENDABLE
 
-ROWS_AT_ONCE: Final = 1 << 16
+ROWS_AT_ONCE: Final = 1 << 15
 """Rows of one pass: its arrays stay in the processor's cache."""
 
 NO_NUMBER: Final = -1
@@ -96,143 +95,163 @@ def read_texts(values: pa.ChunkedArray, *, fictional: bool = False) -> Phones:
     Source: §1.4.
     """
     phones = unread(len(values))
-    done = 0
-    for cells in _pieces(values):
-        rows = slice(done, done + len(cells))
-        _read(cells, _part(phones, rows), odd=True)
-        done += len(cells)
+    _in_pieces(_read_usual, values, phones)
+    if values.null_count:
+        phones.problems[values.is_null().to_numpy()] = PROBLEM_CODE["missing"]
+    _left_to(_read_damaged, values, phones)
+    _left_to(_read_singly, values, phones)
+    phones.problems[phones.problems == _UNREAD] = PROBLEM_CODE["malformed"]
+
+    plan = numbering()
     if fictional:
         phones.problems[phones.problems == PROBLEM_CODE["fictional"]] = SENDABLE
-    sendable = phones.problems == SENDABLE
-    phones.numbers[~sendable] = NO_NUMBER
-    phones.repairs[~sendable] = 0
+    overseas = np.flatnonzero((phones.problems == PROBLEM_CODE["overseas"]) & (phones.numbers > 0))
+    phones.details[overseas] = plan.territories[plan.prefix(phones.numbers[overseas])]
+    not_sendable = phones.problems != SENDABLE
+    phones.numbers[not_sendable] = NO_NUMBER
+    phones.repairs[not_sendable] = 0
     return phones
 
 
-def _pieces(values: pa.ChunkedArray) -> Iterator[pa.LargeStringArray]:
+Reader = Callable[[pa.LargeStringArray, Phones], None]
+"""Fills in those verdicts, unread before, that it can tell."""
+
+
+def _in_pieces(reader: Reader, values: pa.ChunkedArray, phones: Phones) -> None:
+    done = 0
     for chunk in values.chunks:
         for start in range(0, len(chunk), ROWS_AT_ONCE):
-            yield chunk.slice(start, ROWS_AT_ONCE)
+            cells = chunk.slice(start, ROWS_AT_ONCE)
+            rows = slice(done, done + len(cells))
+            part = Phones(
+                phones.numbers[rows],
+                phones.problems[rows],
+                phones.repairs[rows],
+                phones.details[rows],
+            )
+            reader(cells, part)
+            done += len(cells)
 
 
-def _part(phones: Phones, rows: slice) -> Phones:
-    """Give the verdicts of some rows, as views to be filled."""
-    return Phones(
-        phones.numbers[rows], phones.problems[rows], phones.repairs[rows], phones.details[rows]
-    )
+def _left_to(reader: Reader, values: pa.ChunkedArray, phones: Phones) -> None:
+    """Have a reader look at the rows that are still unread."""
+    left = np.flatnonzero(phones.problems == _UNREAD)
+    if not len(left):
+        return
+    rest = unread(len(left))
+    rest.repairs[:] = phones.repairs[left]
+    _in_pieces(reader, values.take(pa.array(left)), rest)
+    phones.numbers[left] = rest.numbers
+    phones.problems[left] = rest.problems
+    phones.repairs[left] = rest.repairs
+    phones.details[left] = rest.details
 
 
 # ----- the usual notations ------------------------------------------------------------------------
 
 
-def _read(values: pa.LargeStringArray, into: Phones, *, odd: bool) -> None:
-    """Fill in the verdicts of one pass. ``odd``: single texts may be simplified and read again."""
-    joined = join(values)
-    cells = delete(joined, SEPARATORS)
+def _read_usual(values: pa.LargeStringArray, into: Phones) -> None:
+    cells = delete(join(values), SEPARATORS)
     french = read_french(cells)
-    read = french.form > 0
-
     offsets = np.frombuffer(values.buffers()[1], np.int64)
     lengths = np.diff(offsets[values.offset : values.offset + len(values) + 1])
     removed = lengths - (cells.ends - cells.starts)
     # 61234567.8 and 061234567.0 are nine and ten digits only when the dot is overlooked.
-    doubtful = read & ((french.like_a_quantity & (removed > 0)) | (removed == 1))
-    read &= ~doubtful
-    _settle(into, read, french)
-    if not read.all():
-        left = np.flatnonzero(~read)
-        rest = unread(len(left))
-        _read_unusual(values.take(pa.array(left)), rest, odd=odd)
-        into.numbers[left] = rest.numbers
-        into.problems[left] = rest.problems
-        into.repairs[left] = rest.repairs
-        into.details[left] = rest.details
+    doubtful = (french.like_a_quantity & (removed > 0)) | (removed == 1)
+    _settle(into, french.found & ~doubtful, french)
 
 
 def _settle(into: Phones, rows: npt.NDArray[np.bool_], french: French, repair: int = 0) -> None:
     """Give the rows the verdict of the numbering plan on their nine digits."""
     plan = numbering()
-    prefix = np.where(rows, plan.prefix(french.numbers), 0)
-    np.copyto(into.numbers, french.numbers, where=rows)
-    np.copyto(into.problems, plan.problem[prefix], where=rows)
-    repairs = np.uint8(repair) + french.bare * np.uint8(REPAIR_BIT["leading_zero_restored"])
+    numbers = np.where(rows, french.numbers, 0)
+    np.copyto(into.numbers, numbers, where=rows)
+    np.copyto(into.problems, plan.problem[plan.prefix(numbers)], where=rows)
+    repairs = french.bare * np.uint8(REPAIR_BIT["leading_zero_restored"]) | np.uint8(repair)
     np.bitwise_or(into.repairs, repairs, out=into.repairs, where=rows)
-    territories = plan.territories[prefix]
-    np.copyto(into.details, territories, where=rows & (territories > 0))
 
 
 # ----- damaged and foreign ones -------------------------------------------------------------------
 
 
-def _read_unusual(values: pa.LargeStringArray, into: Phones, *, odd: bool) -> None:
+def _read_damaged(values: pa.LargeStringArray, into: Phones) -> None:
     plain = to_ascii(join(values))
-    data = np.frombuffer(plain.data, np.uint8)
-    ends = np.flatnonzero(data == END)
-    starts = np.concatenate([[0], ends[:-1] + 1])
+    raw = Cells.of(plain.data)
     if len(plain.digits):
-        into.repairs[np.searchsorted(ends, plain.digits)] |= REPAIR_BIT["other_digits_read"]
-
-    floats = _read_floats(data, starts, ends, into)
+        other = np.unique(np.searchsorted(raw.ends, plain.digits))
+        into.repairs[other] |= REPAIR_BIT["other_digits_read"]
+    decimal = _read_floats(raw, into)
     cells = delete(plain.data, MORE_SEPARATORS)
     french = read_french(cells)
-    dots = np.add.reduceat((data == ord(".")).astype(np.int32), starts)
-    second = data[np.minimum(starts + 1, ends)] - np.uint8(ord("1"))
-    negative = (data[starts] == ord("-")) & (second < 9)  # noqa: PLR2004  (1 to 9)
-    quantity = french.like_a_quantity & (negative | (dots == 1))
-    into.problems[(french.form > 0) & (quantity | floats)] = PROBLEM_CODE["malformed"]
-    _settle(into, (french.form > 0) & (into.problems == _UNREAD), french)
+    figure = decimal | (french.like_a_quantity & _is_figure(raw, cells))
+    into.problems[_waiting(into) & french.found & figure] = PROBLEM_CODE["malformed"]
+    _settle(into, _waiting(into) & french.found, french)
 
     if b"o" in plain.data or b"O" in plain.data:
-        zeros = delete(plain.data, MORE_SEPARATORS, bytes.maketrans(b"oO", b"00"))
-        french = read_french(zeros)
-        rows = (french.form > 0) & (into.problems == _UNREAD)
+        french = read_french(delete(plain.data, MORE_SEPARATORS, bytes.maketrans(b"oO", b"00")))
+        rows = _waiting(into) & french.found
         _settle(into, rows, french, REPAIR_BIT["letter_o_read_as_zero"])
-
-    if (into.problems == _UNREAD).any():
-        _read_digits(cells, into)
-    left = np.flatnonzero(into.problems == _UNREAD)
-    if len(left) and odd:
-        _read_odd(values.take(pa.array(left)), left, into)
-    into.problems[into.problems == _UNREAD] = PROBLEM_CODE["malformed"]
+    if b"(0)" in plain.data:  # +41 (0)79: the zero is for callers inside the country
+        cells = delete(plain.data.replace(b"(0)", b""), MORE_SEPARATORS)
+    _read_digits(cells, into)
 
 
-def _read_floats(
-    data: npt.NDArray[np.uint8],
-    starts: npt.NDArray[np.int64],
-    ends: npt.NDArray[np.int64],
-    into: Phones,
-) -> npt.NDArray[np.bool_]:
+def _is_figure(raw: Cells, cells: Cells) -> npt.NDArray[np.bool_]:
+    """Tell what could be a figure: one point, between digits, or a minus and digits alone."""
+    digit = _is_digit(raw.data)
+    points = raw.data == ord(".")
+    points[1:-1] &= digit[:-2] & digit[2:]
+    removed = (raw.ends - raw.starts) - (cells.ends - cells.starts)
+    minus = (raw.data[raw.starts] == ord("-")) & (removed == 1)
+    return np.asarray((raw.tally(points) == 1) | minus)
+
+
+def _is_digit(chars: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    return np.asarray((chars - np.uint8(ord("0"))) < 10)  # noqa: PLR2004  (0 to 9)
+
+
+def _waiting(phones: Phones) -> npt.NDArray[np.bool_]:
+    return np.asarray(phones.problems == _UNREAD)
+
+
+def _read_floats(raw: Cells, into: Phones) -> npt.NDArray[np.bool_]:
     """Read 612345678.0, and tell which cells are written so, read or not."""
-    padded = np.concatenate([np.full(3, END, np.uint8), data])  # cells may be shorter than .00
-    last, second, third = padded[ends + 2], padded[ends + 1], padded[ends]
+    # Zeros after one point or comma, and nothing else between the digits: 06.12.34.56.70 is none.
+    last, second, third = (raw.data[raw.ends - place] for place in (1, 2, 3))
     zero = last == ord("0")
-    one = zero & ((second == ord(".")) | (second == ord(",")))
-    two = zero & (second == ord("0")) & ((third == ord(".")) | (third == ord(",")))
-    if not (one | two).any():
-        return one
-    cut = data.copy()
-    cut[ends[one | two] - 1] = BLANK
-    cut[ends[one | two] - 2] = BLANK
-    cut[ends[two] - 3] = BLANK
+    one = zero & _is_point(second)
+    two = zero & (second == ord("0")) & _is_point(third)
+    rows = np.flatnonzero(one | two)
+    decimal = np.zeros(len(raw.ends), bool)
+    if not len(rows):
+        return decimal
+    decimal[rows] = raw.tally(_IS_SEPARATOR[raw.data])[rows] == 1
+    cut = raw.data.copy()
+    cut[raw.ends[one | two] - 1] = BLANK
+    cut[raw.ends[one | two] - 2] = BLANK
+    cut[raw.ends[two] - 3] = BLANK
     french = read_french(delete(cut.tobytes(), bytes([BLANK])))
-    _settle(into, (one | two) & (french.form > 0), french, REPAIR_BIT["float_suffix_removed"])
-    # 06.12.34.56.70 ends in two digits after a dot as well: only one dot makes a decimal number.
-    dots = np.add.reduceat(
-        (np.isin(data, np.frombuffer(b" .,-/", np.uint8))).astype(np.int32), starts
-    )
-    return (one | two) & (dots == 1)
+    _settle(into, decimal & french.found, french, REPAIR_BIT["float_suffix_removed"])
+    return decimal
+
+
+def _is_point(chars: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    return np.asarray((chars == ord(".")) | (chars == ord(",")))
+
+
+_IS_SEPARATOR: Final = np.isin(
+    np.arange(256), np.frombuffer((SEPARATORS + b",").replace(bytes([BLANK]), b""), np.uint8)
+)
 
 
 def _read_digits(cells: Cells, into: Phones) -> None:
     """Settle cells that are digits alone, or digits after a +, and no French number."""
     data, starts = cells.data, cells.starts
     lengths = cells.ends - starts
-    is_digit = (data - np.uint8(ord("0"))) < 10  # noqa: PLR2004
     plus = data[starts] == ord("+")
-    waiting = into.problems == _UNREAD
-    into.problems[waiting & (lengths == 0)] = PROBLEM_CODE["missing"]
-    count = np.add.reduceat(is_digit, starts, dtype=np.int64)
-    rows = np.flatnonzero(waiting & (count > 0) & (count == lengths - plus))
+    into.problems[_waiting(into) & (lengths == 0)] = PROBLEM_CODE["missing"]
+    count = cells.tally(_is_digit(data))
+    rows = np.flatnonzero(_waiting(into) & (count > 0) & (count == lengths - plus))
     if not len(rows):
         return
     place = np.arange(MAX_DIGITS)
@@ -248,18 +267,19 @@ def _read_digits(cells: Cells, into: Phones) -> None:
 # ----- single texts -------------------------------------------------------------------------------
 
 
-def _read_odd(values: pa.LargeStringArray, left: npt.NDArray[np.int64], into: Phones) -> None:
+def _read_singly(values: pa.LargeStringArray, into: Phones) -> None:
     encoded = values.dictionary_encode()
     which = encoded.indices.to_numpy()
     simpler = [simplify(text) for text in encoded.dictionary.to_pylist()]
+    texts = pa.array([text for _, text, _ in simpler], pa.large_string())
     again = unread(len(simpler))
-    texts = [s.text if s.problem is None else None for s in simpler]
-    _read(pa.array(texts, pa.large_string()), again, odd=False)
-    for place, (problem, _, repair) in enumerate(simpler):
+    _in_pieces(_read_usual, pa.chunked_array([texts]), again)
+    _left_to(_read_damaged, pa.chunked_array([texts]), again)
+    for place, (problem, _, _) in enumerate(simpler):
         if problem is not None:
             again.problems[place] = PROBLEM_CODE[problem]
-        again.repairs[place] |= repair
-    into.numbers[left] = again.numbers[which]
-    into.problems[left] = again.problems[which]
-    into.repairs[left] |= again.repairs[which]
-    into.details[left] = again.details[which]
+    again.repairs[:] |= np.array([repair for _, _, repair in simpler], np.uint8)
+    into.numbers[:] = again.numbers[which]
+    into.problems[:] = again.problems[which]
+    into.repairs[:] |= again.repairs[which]
+    into.details[:] = again.details[which]
