@@ -15,6 +15,7 @@
 
 from mmsbatch._version import __version__
 from mmsbatch.account import Account
+from mmsbatch.audit import audit
 from mmsbatch.campaign import Campaign
 from mmsbatch.campaign_file import load_campaign
 from mmsbatch.contacts import read_contacts
@@ -59,6 +60,7 @@ __all__ = [
     "UnreadableAnswer",
     "Video",
     "__version__",
+    "audit",
     "load_campaign",
     "plan",
     "prepare",

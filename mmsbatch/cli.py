@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -19,10 +20,12 @@ from mmsbatch import demo as demonstration
 from mmsbatch import export, report, runs, show, spec
 from mmsbatch._version import __version__
 from mmsbatch.account import Account, Target
+from mmsbatch.audit import audit as make_audit
 from mmsbatch.campaign_file import load_campaign
 from mmsbatch.contacts import read_contacts
 from mmsbatch.errors import InDoubt, InputError, MmsbatchError, NotSent
 from mmsbatch.gateway import Gateway
+from mmsbatch.outcomes import Outcome
 from mmsbatch.plan import Plan
 from mmsbatch.plan import plan as make_plan
 from mmsbatch.policy import OnDoubt
@@ -212,6 +215,35 @@ def results(
         where = out or run / "results.parquet"
         done = runs.status(run)
         _print(as_json, done.to_json(), f"{show.run(done)}\n{show.labelled('results', str(where))}")
+
+
+@app.command()
+def audit(
+    places: Annotated[list[Path], typer.Argument(help="Folders of runs, or runs.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Sum up what was sent across runs."""
+    with _errors(as_json), warnings.catch_warnings(record=True) as left_out:
+        warnings.simplefilter("always")
+        found = make_audit(places)
+        outcomes = [str(word) for word in Outcome]
+        totals = {word: int(found[word].sum()) for word in ["rows", "requests", *outcomes]}
+        listed = [
+            {
+                **{name: row[name] for name in ("run", "campaign", "target", "fingerprint")},
+                "opened_at": row["opened_at"].isoformat(),
+                "rows": row["rows"],
+                "requests": row["requests"],
+                "outcomes": {word: row[word] for word in outcomes if row[word]},
+                "credits_spent": None if pd.isna(row["credits_spent"]) else row["credits_spent"],
+                "stopped": None if pd.isna(row["stopped"]) else row["stopped"],
+            }
+            for row in found.to_dict("records")
+        ]
+        _print(as_json, {"runs": listed, "totals": totals}, show.audit(found))
+    for warning in left_out:
+        print(f"mmsbatch: {warning.message}", file=sys.stderr)
+    raise typer.Exit(report.BAD_INPUT if left_out else report.DONE)
 
 
 @app.command()

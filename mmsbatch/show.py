@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
+import pandas as pd
+
 from mmsbatch import spec
 from mmsbatch.message import MESSAGE_PROBLEMS
 from mmsbatch.outcomes import Outcome
@@ -112,6 +114,16 @@ def run(report: RunReport) -> str:
         blocks.append(labelled("STOPPED", report.stopped.reason))
         blocks.append(labelled("what to do", report.stopped.what_to_do))
     return "\n".join(blocks)
+
+
+def audit(found: pd.DataFrame) -> str:
+    """Say what each run came to, one line a run, and the totals."""
+    words = [str(word) for word in Outcome if found[str(word)].any()]
+    shown = found[["run", "campaign", "target", "rows", "requests", *words]].copy()
+    shown.insert(0, "opened", found["opened_at"].dt.strftime("%Y-%m-%d %H:%M"))
+    numbers = shown.select_dtypes("number").columns
+    shown.loc[len(shown)] = ["total", "", "", "", *shown[numbers].sum()]
+    return shown.to_string(index=False, formatters=dict.fromkeys(numbers, "{:,}".format))
 
 
 def _counts(counts: Mapping[str, int], meanings: Mapping[str, str]) -> Iterable[str]:
