@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import fictional
-from typer.testing import CliRunner, Result
-
 from mmsbatch import policy
 from mmsbatch.cli import app
 from mmsbatch.samples import sample
 from mmsbatch.sandbox import Sandbox, SandboxOptions
+from typer.testing import CliRunner, Result
+
+from conftest import fictional
 
 CRM = str(sample("crm.csv"))
 NOEL = str(sample("noel.toml"))
@@ -191,7 +191,7 @@ def test_account_shows_what_the_account_tool_says(gateway: Sandbox) -> None:
 def test_every_account_status_is_told(
     options: SandboxOptions,
     status: int,
-    active: bool,  # noqa: FBT001
+    active: bool,
     code: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -207,10 +207,10 @@ def test_every_account_status_is_told(
 
 
 @pytest.fixture
-def live(gateway: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+def live(gateway: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     monkeypatch.setenv("MMSBATCH_CLIENTCODE", "demo")
     monkeypatch.setenv("MMSBATCH_PASSCODE", "demo")
-    yield gateway
+    return gateway
 
 
 def made_up(contacts: str) -> None:
@@ -414,11 +414,8 @@ def test_a_sandbox_in_another_process_is_used(contacts: str, tmp_path: Path) -> 
         url = json.loads(server.stdout.readline())["url"]
         try:
             runner = CliRunner(env={"MMSBATCH_URL": url})
-            result = runner.invoke(
-                app,
-                ["send", contacts, "--phone", "mobile", "--campaign", NOEL]
-                + ["--run", str(tmp_path / "run"), "--json"],
-            )
+            job = ["--phone", "mobile", "--campaign", NOEL, "--run", str(tmp_path / "run")]
+            result = runner.invoke(app, ["send", contacts, *job, "--json"])
         finally:
             server.terminate()
     assert result.exit_code == 0

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import typer.main
-
 import mmsbatch as mms
+import typer.main
 from mmsbatch.cli import app
 from mmsbatch.outcomes import Outcome
 from mmsbatch.parquet import MMS_TYPES

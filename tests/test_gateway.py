@@ -92,7 +92,7 @@ def test_a_refused_connection_is_not_sent() -> None:
     """No byte left."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with pytest.raises(NotSent, match="no connection to http://127.0.0.1"):
+    with pytest.raises(NotSent, match=r"no connection to http://127\.0\.0\.1"):
         Gateway(mms.Account("demo", "s3cr3t", f"http://127.0.0.1:{port}")).send(XML)
 
 

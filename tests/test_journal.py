@@ -90,5 +90,5 @@ def test_a_newer_journal_is_left_alone(path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version=99")
     connection.close()
-    with pytest.raises(RunError, match="newer mmsbatch .journal version 99"):
+    with pytest.raises(RunError, match=r"newer mmsbatch \(journal version 99"):
         Journal(path)

@@ -80,7 +80,7 @@ def test_filtering_out_the_first_of_two_sends_the_second() -> None:
     """A duplicate of a row that is no longer there is nobody's duplicate: nobody is lost."""
     prepared = prepared_from(pd.DataFrame({"mobile": ["0639980001", "0639980001"]}))
     plan = mms.plan(prepared.iloc[1:], text())
-    assert (plan.recipients, plan.rows["mms_problem"].isna().all()) == (1, True)
+    assert (plan.recipients, bool(plan.rows["mms_problem"].isna().all())) == (1, True)
 
 
 def test_the_fingerprint_is_of_what_is_sent_and_nothing_else() -> None:

@@ -7,16 +7,16 @@ import math
 from pathlib import Path
 
 import duckdb
+import mmsbatch as mms
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import account_at, fictional
-
-import mmsbatch as mms
 from mmsbatch import parquet
 from mmsbatch.errors import RunError
 from mmsbatch.sandbox import Sandbox, SandboxOptions
+
+from conftest import account_at, fictional
 
 WORD = pa.dictionary(pa.int32(), pa.string())
 
@@ -97,11 +97,18 @@ def test_pandas_reads_it_back_equal(run: Path) -> None:
 
 def test_duckdb_counts_and_joins_it(run: Path) -> None:
     """SQL over the files by themselves."""
-    counts = duckdb.sql(
+    sql = duckdb.connect()
+    counts = sql.execute(
         f"SELECT mms_outcome, count(*) FROM '{run}/results.parquet' GROUP BY ALL ORDER BY ALL"
     ).fetchall()
-    assert counts == [("accepted", 3), ("duplicate", 1), ("in_doubt", 1), ("invalid", 1), ("rejected", 1)]
-    attempts = duckdb.sql(
+    assert counts == [
+        ("accepted", 3),
+        ("duplicate", 1),
+        ("in_doubt", 1),
+        ("invalid", 1),
+        ("rejected", 1),
+    ]
+    attempts = sql.execute(
         f"SELECT r.request, r.state, count(*) FROM '{run}/requests.parquet' r "
         f"JOIN '{run}/results.parquet' ON mms_request = r.request GROUP BY ALL ORDER BY ALL"
     ).fetchall()
@@ -129,7 +136,7 @@ AWKWARD = pd.DataFrame(
         "mobile": fictional(3),
         "mixed": [1, "deux", None],
         "float": [1.5, math.nan, 3.0],
-        "when": pd.to_datetime(["2026-01-01", None, "2026-01-03"]),
+        "when": pd.to_datetime(pd.Series(["2026-01-01", None, "2026-01-03"])),
         "list": [[1], None, [2, 3]],
         7: ["x", "y", "z"],
     },
