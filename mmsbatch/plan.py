@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
@@ -47,7 +47,7 @@ class PlannedRequest:
     """E.164, in row order, none twice."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Plan:
     """What will be sent to whom, in which order.
 
@@ -60,7 +60,7 @@ class Plan:
         What is sent.
     """
 
-    rows: pd.DataFrame = field(repr=False)
+    rows: pd.DataFrame
     campaign: Campaign
 
     @cached_property
@@ -117,6 +117,11 @@ class Plan:
     def message_of(self, number: int) -> str:
         """Give the message of one request: what requests refused for their content share."""
         return str(self.rows["mms_message"].iloc[self.positions(number)[0]])
+
+    def __repr__(self) -> str:
+        from mmsbatch import show  # noqa: PLC0415  (what shows a plan knows plans)
+
+        return f"{show.summary(self.summary)}\n{show.plan(self)}"
 
     def __iter__(self) -> Iterator[PlannedRequest]:
         return (self.request(number) for number in range(1, self.requests + 1))

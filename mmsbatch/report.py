@@ -18,7 +18,7 @@ IN_DOUBT: Final = 3
 STOPPED: Final = 4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RunReport:
     """Where a run stands."""
 
@@ -39,6 +39,11 @@ class RunReport:
     """Rows by problem."""
     doubts: Sequence[Request] = ()
     """The requests in doubt."""
+
+    def __repr__(self) -> str:
+        from mmsbatch import show  # noqa: PLC0415  (what shows a report knows reports)
+
+        return show.run(self)
 
     @property
     def exit_code(self) -> int:
