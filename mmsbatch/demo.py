@@ -74,8 +74,10 @@ def tell(run: Path, progress: Callable[[int], AbstractContextManager[OnRequest]]
         "Next, with your own export (still nobody gets anything; --live is another word):",
         "  mmsbatch check export.csv --phone mobile --out checked.csv",
         f"  mmsbatch plan  export.csv --phone mobile --campaign {_short(campaign_path)}",
-        f"  mmsbatch send  export.csv --phone mobile --campaign {_short(campaign_path)} "
-        "--run data/runs/first",
+        (
+            f"  mmsbatch send  export.csv --phone mobile --campaign {_short(campaign_path)} "
+            "--run data/runs/first"
+        ),
         f"  mmsbatch status {_short(run)}",
     ]
     return Story(report, "\n".join(blocks))

@@ -9,7 +9,7 @@ _FOLDERS = (_HERE.parent / "data" / "samples", _HERE / "_samples")  # a checkout
 
 
 def sample(name: str) -> Path:
-    """Give the path of a sample: ``crm.csv``, ``crm.xlsx``, ``crm.parquet``, ``noel.toml``, …
+    """Give the path of a sample: ``crm.csv``, ``crm.xlsx``, ``crm.parquet``, ``noel.toml``, ….
 
     Raises
     ------
