@@ -21,7 +21,7 @@ from mmsbatch.contacts.headers import check_names, choose
 from mmsbatch.contacts.quotes import QuoteWatch
 from mmsbatch.errors import ContactsError
 
-PARSE_BYTES: Final = 4 << 20
+PARSE_BYTES: Final = 1 << 20
 """What Arrow parses at a time; one record must fit."""
 
 
