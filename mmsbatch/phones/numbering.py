@@ -148,7 +148,9 @@ class Numbering:
 
     def prefix(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Index into the tables of nine-digit numbers."""
-        return numbers // np.int64(10 ** (NSN_DIGITS - self.depth))
+        return (numbers.view(np.uint64) // np.uint64(10 ** (NSN_DIGITS - self.depth))).view(
+            np.int64
+        )
 
 
 @cache

@@ -92,10 +92,11 @@ def simplify(text: str) -> Simpler:
         return Simpler("several_numbers")
 
     uri = _RFC3966.fullmatch(plain)
-    bare = uri[1] if uri else plain.removeprefix("tel:")
-    unlabelled = _AFTER.sub("", _BEFORE.sub("", bare))
-    repair = REPAIR_BIT["label_removed"] if unlabelled != bare else 0
-    simple = _PLUSES.sub("+", _JUNK.sub("", unlabelled))
+    bare = _JUNK.sub("", uri[1] if uri else plain.removeprefix("tel:"))
+    simple = _BEFORE.sub("", bare) if bare[:1].isalpha() else bare
+    simple = _AFTER.sub("", simple) if simple[-1:].isalpha() else simple
+    repair = REPAIR_BIT["label_removed"] if simple != bare else 0
+    simple = _PLUSES.sub("+", simple)
     if _LETTER.search(simple):
         return Simpler("malformed")
     return Simpler(None, simple, repair)
