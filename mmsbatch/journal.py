@@ -11,8 +11,10 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -42,13 +44,16 @@ _facts = sa.Table(
     sa.UniqueConstraint("request", "attempt", "kind", name="one_fact_of_a_kind_per_attempt"),
 )
 
+_LAST = sa.select(_facts.c.seq, _facts.c.hash).order_by(_facts.c.seq.desc()).limit(1)
+_INSERT = _facts.insert()
+
 
 class AlreadyClaimed(RunError):  # noqa: N818
     """Another writer has recorded this fact of this attempt. Nothing was sent by this one."""
 
 
 class Journal:
-    """Appends facts and gives them back; use it as a context manager.
+    """Appends facts and gives them back, from any thread; use it as a context manager.
 
     Parameters
     ----------
@@ -66,22 +71,27 @@ class Journal:
         self.path = path
         if not create and not path.exists():
             raise RunError(f"{path} does not exist: {path.parent} is not a run's folder")
+        self._engine = sa.create_engine(f"sqlite:///{path}")
+        event.listen(self._engine, "connect", _on_connect)
+        event.listen(self._engine, "begin", _on_begin)
+        # One connection writes, for all threads: SQLite has one writer at a time anyway, and
+        # taking a connection out of the pool for each fact costs as much as writing the fact.
+        self._writing = Lock()
+        self._writer: sa.Connection | None = None
+        self._closed = False
         try:
             if create:
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            self._engine = sa.create_engine(f"sqlite:///{path}")
-            event.listen(self._engine, "connect", _on_connect)
-            event.listen(self._engine, "begin", _on_begin)
-            self._writing = self._engine.execution_options(**{_WRITES: True})
-            if create:
-                with self._writing.begin() as connection:
+                with self._engine.begin() as connection:
                     _metadata.create_all(connection)
                     connection.exec_driver_sql(f"PRAGMA user_version={SCHEMA_VERSION}")
             with self._engine.connect() as connection:
                 version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
         except (OSError, DBAPIError) as error:
+            self.close()
             raise _unusable(path, error) from None
         if version > SCHEMA_VERSION:
+            self.close()
             raise RunError(
                 f"{path} was written by a newer mmsbatch (journal version {version}; this one "
                 f"reads up to {SCHEMA_VERSION}): upgrade with `pip install --upgrade mmsbatch`"
@@ -115,13 +125,8 @@ class Journal:
             body,
         )
         try:
-            with self._writing.begin() as connection:
-                last = connection.execute(
-                    sa.select(_facts.c.seq, _facts.c.hash).order_by(_facts.c.seq.desc()).limit(1)
-                ).first()
-                seq, previous = (last.seq + 1, last.hash) if last else (1, "")
-                row = _row(seq, fact)
-                connection.execute(_facts.insert().values(**row, hash=chained_hash(previous, row)))
+            with self._writing:
+                self._write(fact)
         except IntegrityError:
             raise AlreadyClaimed(
                 f"request {request}, attempt {attempt}: {kind.value!r} is recorded already; "
@@ -151,8 +156,34 @@ class Journal:
         ]
 
     def close(self) -> None:
-        """Let go of the file."""
-        self._engine.dispose()
+        """Let go of the file; nothing can be appended any more."""
+        with self._writing:
+            self._closed = True
+            self._drop_writer()
+            self._engine.dispose()
+
+    def _write(self, fact: Fact) -> None:
+        if self._closed:
+            raise RunError(f"{self.path} is closed: nothing can be recorded any more")
+        try:
+            if self._writer is None:
+                self._writer = self._engine.connect().execution_options(**{_WRITES: True})
+            with self._writer.begin():
+                last = self._writer.execute(_LAST).first()
+                seq, previous = (last.seq + 1, last.hash) if last else (1, "")
+                row = _row(seq, fact)
+                self._writer.execute(_INSERT, {**row, "hash": chained_hash(previous, row)})
+        except BaseException:
+            # Whatever state a failure has left the connection in, the next fact gets a new one.
+            self._drop_writer()
+            raise
+
+    def _drop_writer(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            with suppress(DBAPIError):
+                writer.invalidate()
+                writer.close()
 
     def __enter__(self) -> Self:
         return self
