@@ -23,6 +23,7 @@ from mmsbatch import message as messages
 from mmsbatch import spec
 from mmsbatch.campaign import Campaign
 from mmsbatch.categories import categorical
+from mmsbatch.duplicates import first_rows
 from mmsbatch.errors import PlanError
 from mmsbatch.prepare import Summary, summarize
 
@@ -73,15 +74,14 @@ class Plan:
         header's lists, -1 for none), little-endian. The index, other columns and dtypes are not in
         it.
         """
-        planned = self._request_of_row > 0
-        message_codes, distinct = pd.factorize(self.rows["mms_message"].where(planned))
-        problem_codes, problems = pd.factorize(self.rows["mms_problem"].astype(object))
+        message_codes, distinct = _in_order(self.rows["mms_message"])
+        problem_codes, problems = _in_order(self.rows["mms_problem"])
         header = {
             "rules": RULE_VERSION,
             "campaign": self.campaign.canonical(),
             "rows": len(self.rows),
-            "messages": list(distinct),
-            "problems": list(problems),
+            "messages": distinct,
+            "problems": problems,
         }
         digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
         digest.update(self.numbers.astype("<i8").tobytes())
@@ -250,19 +250,20 @@ def plan(
     problem.add(rendered.problem)
     readable = problem.none
     first = _first_alike(numbers, rendered.codes, readable)
-    duplicate = readable & (first != np.arange(len(prepared)))
+    duplicate = first >= 0
     problem.set("duplicate", duplicate)
     sendable = readable & ~duplicate
     _check_numbers(numbers, sendable)
 
     rows = pd.DataFrame(prepared.copy(deep=False))
     rows["mms_problem"] = problem.categorical()
-    rows["mms_duplicate_of"] = pd.arrays.IntegerArray(first, ~duplicate)
+    rows["mms_duplicate_of"] = pd.arrays.IntegerArray(np.maximum(first, 0), ~duplicate)
     rows["mms_message"] = categorical(np.where(sendable, rendered.codes, -1), rendered.messages)
     rows["mms_request"] = pd.arrays.IntegerArray(
         _cut(rendered.codes, sendable, chunk_size), ~sendable
     )
     made = Plan(rows, campaign)
+    vars(made)["numbers"] = numbers  # what the cached property would compute again
     if not made.recipients:
         counts = ", ".join(f"{n} {word}" for word, n in made.summary.problems.items())
         raise PlanError(
@@ -289,15 +290,44 @@ def _check_prepared(prepared: pd.DataFrame) -> None:
 
 def _numbers(rows: pd.DataFrame) -> npt.NDArray[np.int64]:
     """Give each row's number as an integer (33639980012), 0 where it has none."""
-    texts = pa.chunked_array([pa.array(rows["mms_e164"], type=pa.large_string(), from_pandas=True)])
-    wrong = pc.invert(pc.match_substring_regex(texts, _E164_MOBILE))
-    if pc.any(wrong).as_py():
+    texts = pa.array(rows["mms_e164"], type=pa.large_string(), from_pandas=True)
+    if isinstance(texts, pa.ChunkedArray):
+        texts = texts.combine_chunks()
+    given = np.asarray(texts.is_valid())
+    digits = _twelve_digits(texts.drop_null())
+    if digits is None or not _are_mobiles(digits):
+        match = pc.match_substring_regex(texts, _E164_MOBILE)
         raise PlanError(
-            f"mms_e164 at row position {pc.index(wrong, True).as_py()} is not a French mobile "
+            f"mms_e164 at row position {pc.index(match, False).as_py()} is not a French mobile "
             "number in E.164 (+33 and nine digits): leave this column as `prepare` wrote it"
         )
-    digits = pc.cast(pc.utf8_slice_codeunits(texts, 1), pa.int64())
-    return np.asarray(pc.fill_null(digits, 0).to_numpy())
+    national = np.zeros(digits.shape[1], dtype=np.int64)
+    for place in digits[3:]:
+        national = national * 10 + place
+    numbers = np.zeros(len(given), dtype=np.int64)
+    numbers[given] = 33_000_000_000 + national
+    return numbers
+
+
+_PREFIX = np.frombuffer(b"+33", dtype=np.uint8) - np.uint8(ord("0"))
+
+
+def _twelve_digits(texts: pa.LargeStringArray) -> npt.NDArray[np.uint8] | None:
+    """Lay the texts out as bytes less ``"0"``, of shape (12, texts); None where one is not 12."""
+    if not len(texts):
+        return np.zeros((12, 0), dtype=np.uint8)
+    _, offsets_buffer, data_buffer = texts.buffers()
+    offsets = np.frombuffer(offsets_buffer, np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    if (np.diff(offsets) != 12).any():  # noqa: PLR2004  (+33 and nine digits)
+        return None
+    data = np.frombuffer(data_buffer, np.uint8)[offsets[0] : offsets[-1]]
+    return np.ascontiguousarray(data.reshape(-1, 12).T) - np.uint8(ord("0"))
+
+
+def _are_mobiles(digits: npt.NDArray[np.uint8]) -> bool:
+    prefix = all((row == byte).all() for row, byte in zip(digits[:3], _PREFIX, strict=True))
+    mobile = ((digits[3] == 6) | (digits[3] == 7)).all()  # noqa: PLR2004  (06, 07)
+    return bool(prefix and mobile and digits[3:].max(initial=0) < 10)  # noqa: PLR2004  (a digit)
 
 
 def _check_numbers(numbers: npt.NDArray[np.int64], sendable: npt.NDArray[np.bool_]) -> None:
@@ -323,7 +353,7 @@ class _Problems:
 
     @property
     def none(self) -> npt.NDArray[np.bool_]:
-        return self.codes == -1
+        return np.equal(self.codes, -1)
 
     def code(self, word: str) -> int:
         if word not in self.words:
@@ -336,7 +366,7 @@ class _Problems:
     def set(self, word: str, where: npt.NDArray[np.bool_]) -> None:
         self.codes[where] = self.code(word)
 
-    def add(self, other: pd.Categorical) -> None:
+    def add(self, other: pd.Categorical[str]) -> None:
         """Take another column's problems where there is none yet."""
         theirs = np.array([*map(self.code, other.categories), -1], dtype=np.int32)[other.codes]
         self.codes = np.where(self.none, theirs, self.codes)
@@ -350,31 +380,37 @@ def _first_alike(
     contents: npt.NDArray[np.int64],
     among: npt.NDArray[np.bool_],
 ) -> npt.NDArray[np.int64]:
-    """Give for each row the position of the first row with its number and its message."""
-    positions = np.arange(len(numbers))
-    chosen = positions[among]
-    # 10**9 is more than the national numbers there are, so each pair has one key.
-    keys = contents[among] * 10**9 + numbers[among] % 10**9
-    codes, distinct = pd.factorize(keys)
-    first = np.empty(len(distinct), dtype=np.int64)
-    first[codes[::-1]] = chosen[::-1]  # written last to first: the first stays
-    alike = positions.copy()
-    alike[among] = first[codes]
-    return alike
+    """Give the position of the first row with the same number and message; -1 for that one."""
+    national = np.where(among, numbers % 10**9, -1)
+    if contents.max(initial=0) > 0:
+        # 10**9 is more than the national numbers there are, so each pair has one code.
+        codes, _ = pd.factorize(contents[among] * 10**9 + national[among])
+        national[among] = codes
+    return first_rows(national)
 
 
 def _cut(
     contents: npt.NDArray[np.int64], sendable: npt.NDArray[np.bool_], size: int
 ) -> npt.NDArray[np.int32]:
     """Number the requests: contents in order of appearance, then `size` rows at a time."""
-    groups, distinct = pd.factorize(contents[sendable])
-    members = np.bincount(groups, minlength=len(distinct))
+    groups = contents[sendable]
+    members = np.bincount(groups)
     order = np.argsort(groups, kind="stable")
-    starts = np.concatenate(([0], np.cumsum(members)[:-1])) if len(members) else members
     rank = np.empty(len(groups), dtype=np.int64)
-    rank[order] = np.arange(len(groups)) - np.repeat(starts, members)
+    rank[order] = np.arange(len(groups)) - np.repeat(np.cumsum(members) - members, members)
     requests = -(-members // size)
     before = np.cumsum(requests) - requests
     request = np.ones(len(contents), dtype=np.int32)
     request[sendable] = before[groups] + rank // size + 1
     return request
+
+
+def _in_order(column: pd.Series) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """Code a column of words by their order of appearance; -1 is missing."""
+    category = pd.Categorical(column)
+    codes, present = pd.factorize(np.where(category.codes < 0, -1, category.codes))
+    if (present < 0).any():  # the missing take part in the order; they are taken out again
+        missing = int(np.flatnonzero(present < 0)[0])
+        codes = np.where(codes == missing, -1, codes - (codes > missing))
+        present = present[present >= 0]
+    return codes, [str(category.categories[code]) for code in present]
