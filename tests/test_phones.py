@@ -93,7 +93,10 @@ def test_a_repair_is_named(cell: object, repair: str) -> None:
     [
         *(("missing", cell) for cell in (None, float("nan"), pd.NA, pd.NaT, "", "  ", "\u200b")),
         *(("missing", cell) for cell in ("-", "N/A", "#N/A", "nan", "Inconnu", "?", "tél :")),
-        *(("malformed", cell) for cell in ("x", "061234567", "06123456789", "12/06/1995", "0")),
+        *(
+            ("malformed", cell)
+            for cell in ("x", "061234567", "06123456789", "12/06/1995", "+33012345678")
+        ),
         *(("malformed", cell) for cell in (True, ["0612345678"], {"a": 1}, 1.5, float("inf"))),
         *(("malformed", cell) for cell in (10**40, -612345678, "-612345678", "61234567.8")),
         *(("malformed", cell) for cell in ("061234567.0", "061234567,0", "61234567.0")),
@@ -107,7 +110,10 @@ def test_a_repair_is_named(cell: object, repair: str) -> None:
         ("several_numbers", "06 12 34 56 78 (bureau 01 23 45 67 89)"),
         *(("digits_lost", cell) for cell in ("6,12346E+08", "6.12E+8", "3,36E+10", "####")),
         *(("landline", cell) for cell in ("0123456789", "+33 5 61 23 45 67", "0912345678")),
-        *(("premium", cell) for cell in ("0892123456", "0800123456", "3949", "118218")),
+        *(
+            ("premium", cell)
+            for cell in ("0892123456", "0800123456", "0806123456", "3949", "118218")
+        ),
         *(("m2m", cell) for cell in ("07001234567890", "+337001234567890", "0700123456")),
         *(("range_not_open", cell) for cell in ("0712345678", "0704123456", "+33720000000")),
         ("fictional", "06 39 98 12 34"),
@@ -155,6 +161,7 @@ def test_overseas_names_the_territory(cell: str, territory: str) -> None:
         ("+32 470 12 34 56", "Belgium"),
         ("+41 (0)79 123 45 67", "Switzerland"),
         ("+800 1234 5678", "+800"),
+        ("0050012345", "Falkland Islands"),
     ],
 )
 def test_foreign_names_the_country(cell: str, country: str) -> None:

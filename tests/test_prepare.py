@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmsbatch.errors import ContactsError
 from mmsbatch.phones import PROBLEMS
-from mmsbatch.prepare import Prepared, prepare, summarize
+from mmsbatch.prepare import Prepared, prepare, prepare_batches, summarize
 
 ADDED = ["mms_e164", "mms_problem", "mms_repair", "mms_detail", "mms_duplicate_of"]
 
@@ -219,6 +219,18 @@ def test_one_column_of_several_adds_no_column() -> None:
     pd.testing.assert_frame_equal(
         pd.DataFrame(prepare(sample(), phone="mobile")), pd.DataFrame(one)
     )
+
+
+def test_batches_are_prepared_as_one_frame() -> None:
+    """Duplicates are found across batches, and the first batch tells the column."""
+    contacts = pd.concat([sample(), sample()], ignore_index=True)[["name", "mobile"]]
+    whole = prepare(contacts, phone="mobile", fictional=True)
+    parts = [contacts.iloc[:4], contacts.iloc[4:4], contacts.iloc[4:7], contacts.iloc[7:]]
+    found = list(prepare_batches(parts, fictional=True))
+    assert [4, 0, 3, 5] == [len(part) for part in found]
+    for column in ADDED:
+        expected = whole[column].astype("str").tolist()
+        assert expected == [cell for part in found for cell in part[column].astype("str")]
 
 
 # ----- properties ---------------------------------------------------------------------------------

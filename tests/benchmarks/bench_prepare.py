@@ -5,7 +5,6 @@ come from one process, in seconds of processor time over all its threads, so tha
 shared machine count little; each is the best of the repeats.
 """
 
-
 from __future__ import annotations
 
 import argparse
