@@ -22,14 +22,15 @@ from mmsbatch._version import __version__
 from mmsbatch.account import Account, Target
 from mmsbatch.audit import audit as make_audit
 from mmsbatch.campaign_file import load_campaign
-from mmsbatch.contacts import read_contacts
+from mmsbatch.check import check as check_file
+from mmsbatch.contacts import read_contacts, rows_hint
 from mmsbatch.errors import InDoubt, InputError, MmsbatchError, NotSent
 from mmsbatch.gateway import Gateway
 from mmsbatch.outcomes import Outcome
 from mmsbatch.plan import Plan
 from mmsbatch.plan import plan as make_plan
 from mmsbatch.policy import OnDoubt
-from mmsbatch.prepare import prepare, summarize
+from mmsbatch.prepare import prepare
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 from mmsbatch.states import Request, read_account
 
@@ -113,10 +114,17 @@ def check(
 ) -> None:
     """Check the phone column: what can be sent, what cannot, and why."""
     with _errors(as_json):
-        prepared = _prepare(contacts, phone, live, sheet, separator, encoding)
-        if out is not None:
-            export.write(prepared, out)
-        checked = summarize(prepared)
+        with _bar(rows_hint(contacts), "row") as bar:
+            checked = check_file(
+                contacts,
+                _columns(phone),
+                fictional=not live,
+                out=out,
+                on_rows=bar.update,
+                sheet=sheet,
+                separator=separator,
+                encoding=encoding,
+            )
         _print(as_json, checked.to_json(), show.summary(checked))
 
 
@@ -211,7 +219,7 @@ def results(
     with _errors(as_json):
         runs.write_results(run)
         if out is not None:
-            export.write(runs.results(run), out)
+            export.write([runs.results(run)], out)
         where = out or run / "results.parquet"
         done = runs.status(run)
         _print(as_json, done.to_json(), f"{show.run(done)}\n{show.labelled('results', str(where))}")
@@ -330,9 +338,12 @@ def _prepare(
     encoding: str | None,
 ) -> pd.DataFrame:
     frame = read_contacts(contacts, sheet=sheet, separator=separator, encoding=encoding)
-    columns = phone[0] if phone and len(phone) == 1 else phone or None
     # Numbers reserved for fiction may go to the sandbox and nowhere else.
-    return prepare(frame, phone=columns, fictional=not live)
+    return prepare(frame, phone=_columns(phone), fictional=not live)
+
+
+def _columns(phone: list[str] | None) -> str | list[str] | None:
+    return phone[0] if phone and len(phone) == 1 else phone or None
 
 
 def _plan(
@@ -364,13 +375,19 @@ def _on_doubt(word: str) -> OnDoubt:
 @contextmanager
 def _progress(requests: int) -> Iterator[Any]:
     """Show requests as they are answered, on a terminal only."""
-    bar = tqdm(total=requests, unit="request", disable=None, leave=False, file=sys.stderr)
-    with bar:
+    with _bar(requests, "request") as bar:
 
         def on_request(_request: Request) -> None:
             bar.update()
 
         yield on_request
+
+
+def _bar(total: int | None, unit: str) -> tqdm[Any]:
+    scaled = unit == "row"
+    return tqdm(
+        total=total, unit=unit, unit_scale=scaled, disable=None, leave=False, file=sys.stderr
+    )
 
 
 def _print_run(as_json: bool, done: report.RunReport, run: Path) -> None:

@@ -59,13 +59,14 @@ def write(frame: pd.DataFrame, path: Path, metadata: Mapping[str, str]) -> None:
     replace_file(path, lambda beside: pq.write_table(table, beside))
 
 
-def to_arrow(frame: pd.DataFrame) -> pa.Table:
-    """Give a frame as an Arrow table, with the types of `MMS_TYPES`; the index comes along."""
+def to_arrow(frame: pd.DataFrame, *, index: bool = True) -> pa.Table:
+    """Give a frame as an Arrow table, with the types of `MMS_TYPES`; the index if wanted."""
     plain = pd.DataFrame(frame)
+    preserve = None if index else False  # None: a range costs nothing, another becomes columns
     try:
-        table = pa.Table.from_pandas(plain)
+        table = pa.Table.from_pandas(plain, preserve_index=preserve)
     except (pa.ArrowException, ValueError, TypeError):
-        table = pa.Table.from_pandas(_holdable(plain))
+        table = pa.Table.from_pandas(_holdable(plain), preserve_index=preserve)
     for place, column in enumerate(table.schema):
         wanted = MMS_TYPES.get(column.name)
         if wanted is not None and column.type != wanted:
@@ -114,14 +115,16 @@ def replace_file(path: Path, write_to: Callable[[Path], Any]) -> None:
         with beside.open("rb") as written:
             os.fsync(written.fileno())
         beside.replace(path)
+        beside = None
         sync_folder(path.parent)
     except (OSError, pa.ArrowException) as error:
-        if beside is not None:
-            beside.unlink(missing_ok=True)
         raise RunError(
             f"{path} cannot be written ({error}): make the folder writable and free some space "
             "on its disk, then run the same command again"
         ) from None
+    finally:
+        if beside is not None:
+            beside.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

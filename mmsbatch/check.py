@@ -1,0 +1,84 @@
+"""A file of any length checked batch by batch: what can be sent, what cannot, and why."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from mmsbatch import export
+from mmsbatch.contacts import contact_batches
+from mmsbatch.prepare import Summary, prepare_batches, summarize
+
+
+def check(
+    source: str,
+    phone: str | Sequence[str] | None = None,
+    *,
+    fictional: bool = False,
+    out: Path | None = None,
+    on_rows: Callable[[int], object] = lambda _rows: None,
+    sheet: str | None = None,
+    separator: str | None = None,
+    encoding: str | None = None,
+) -> Summary:
+    """Prepare a file of contacts without ever holding it whole.
+
+    Parameters
+    ----------
+    source, sheet, separator, encoding
+        As for `mmsbatch.read_contacts`.
+    phone, fictional
+        As for `mmsbatch.prepare`; a column that is not given is looked for in the first batch.
+    out
+        Write the prepared rows here, ``.parquet`` or ``.csv``: whole or not at all.
+    on_rows
+        Called with the number of rows of each batch.
+
+    Returns
+    -------
+    Summary
+        Of all rows. Memory is that of a batch, and of the numbers met so far: 8 bytes for each
+        different one, 16 while they are being sorted in.
+
+    Raises
+    ------
+    InputError
+        As the functions above; nothing is written then.
+    """
+    # Where no row is written, only the phone columns need to be read.
+    columns = None if out is not None or phone is None else _names(phone)
+    batches = contact_batches(
+        source, columns=columns, sheet=sheet, separator=separator, encoding=encoding
+    )
+    parts: list[Summary] = []
+
+    def counted() -> Iterator[pd.DataFrame]:
+        for prepared in prepare_batches(batches, phone, fictional=fictional):
+            parts.append(summarize(prepared))
+            on_rows(len(prepared))
+            yield prepared
+
+    if out is None:
+        deque(counted(), maxlen=0)
+    else:
+        export.write(counted(), out)
+    return _total(parts)
+
+
+def _names(phone: str | Sequence[str]) -> list[str]:
+    return [phone] if isinstance(phone, str) else list(phone)
+
+
+def _total(parts: Iterable[Summary]) -> Summary:
+    rows = sendable = 0
+    problems: Counter[str] = Counter()
+    repairs: Counter[str] = Counter()
+    for part in parts:
+        rows += part.rows
+        sendable += part.sendable
+        problems.update(part.problems)
+        repairs.update(part.repairs)
+    return Summary(rows, sendable, dict(problems.most_common()), dict(repairs.most_common()))
