@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ from mmsbatch.states import Kind
 
 SCHEMA_VERSION: Final = "1"
 """Of the Parquet files; raised when a column changes its meaning."""
+
+_LOCK_TRIES: Final = 50
+_LOCK_PAUSE_S: Final = 0.02
 
 
 @dataclass(frozen=True)
@@ -118,8 +122,13 @@ class RunFolder:
             "mmsbatch.package_version": __version__,
         }
 
-    def create(self, plan: Plan, target: Target) -> None:
+    def create(self, plan: Plan, target: Target) -> bool:
         """Make the folder for a plan, whole or not at all.
+
+        Returns
+        -------
+        bool
+            False where another process has made a run there first.
 
         Raises
         ------
@@ -127,6 +136,8 @@ class RunFolder:
             Something else is there, or the place cannot be written to.
         """
         if self.path.is_dir() and any(self.path.iterdir()):
+            if self.exists():
+                return False
             raise RunError(f"{self.path} exists and holds something else: give --run a new folder")
         beside: Path | None = None
         try:
@@ -157,7 +168,10 @@ class RunFolder:
         except (OSError, MmsbatchError) as error:
             if beside is not None:
                 rmtree(beside, ignore_errors=True)
+            if self.exists():  # the name was taken meanwhile, by a run that is whole
+                return False
             raise RunError(f"{self.path} cannot be made: {error}") from None
+        return True
 
     @contextmanager
     def writer(self) -> Iterator[None]:
@@ -173,20 +187,23 @@ class RunFolder:
         except OSError as error:
             raise RunError(f"{self.lock_path} cannot be written ({error})") from None
         try:
+            _lock(handle, self.path)
+            self._sign(handle)
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise RunError(
-                    f"{self.path} is being sent by {_holder(handle)}: wait for it, or "
-                    "stop it, then run the same command again"
-                ) from None
-            since = datetime.now(UTC).isoformat(timespec="seconds")
-            me = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, json.dumps(me).encode(), 0)
-            yield
+                yield
+            finally:
+                os.ftruncate(handle, 0)
         finally:
             os.close(handle)
+
+    def _sign(self, handle: int) -> None:
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        me = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
+        try:
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, json.dumps(me).encode(), 0)
+        except OSError as error:
+            raise RunError(f"{self.lock_path} cannot be written ({error})") from None
 
     def being_written(self) -> bool:
         """Say whether a process sends this run now."""
@@ -206,9 +223,41 @@ class RunFolder:
             raise RunError(f"{self.path}: {error}") from None
 
 
+def _lock(handle: int, run: Path) -> None:
+    holder = ""
+    for _ in range(_LOCK_TRIES):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = _holder(handle)
+        else:
+            return
+        if holder:
+            break
+        # Locked and not signed: the writer is about to sign, or somebody only looks for one.
+        time.sleep(_LOCK_PAUSE_S)
+    raise RunError(
+        f"{run} is being sent by {holder or 'another process'}: wait for it, or "
+        "stop it, then run the same command again"
+    )
+
+
 def _holder(handle: int) -> str:
+    """Name the process that signed the lock, if one did and lives."""
     try:
         holder = json.loads(os.pread(handle, 4096, 0))
-        return f"process {holder['pid']} on {holder['host']} since {holder['since']}"
+        named = f"process {holder['pid']} on {holder['host']} since {holder['since']}"
+        dead = holder["host"] == socket.gethostname() and not _lives(holder["pid"])
     except (ValueError, KeyError, TypeError):
-        return "another process"
+        return ""
+    return "" if dead else named
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it lives, and is somebody else's
+        pass
+    return True

@@ -122,20 +122,16 @@ def execute(
         A sandbox target did not answer when asked whether it is one. Nothing was sent.
     """
     folder = RunFolder(Path(run))
-    if folder.exists():
-        planned = folder.load_plan()
-        difference = planned.difference(plan)
-        if difference:
-            raise RunError(
-                f"{folder.path} belongs to another plan: {difference}. Give --run a new folder, "
-                f"or send what is left of the old one with `mmsbatch resume {folder.path}`"
-            )
+    new = not folder.exists()
+    if not new:
+        _check_belongs(folder, plan)
     _check_may_send(plan, account, confirm, max_recipients)
     gateway = Gateway(account)
     gateway.check_sandbox()
-    if not folder.exists():
+    if new:
         plan.campaign.check_schedule(_utc_now())
-        folder.create(plan, account.target)
+        if not folder.create(plan, account.target):  # another process was faster, with what plan?
+            _check_belongs(folder, plan)
     return _send_rest(folder, plan, gateway, on_doubt, on_request)
 
 
@@ -217,6 +213,15 @@ def write_results(run: str | Path) -> None:
 
 
 # ----- before the first POST ---------------------------------------------------------------------
+
+
+def _check_belongs(folder: RunFolder, plan: Plan) -> None:
+    difference = folder.load_plan().difference(plan)
+    if difference:
+        raise RunError(
+            f"{folder.path} belongs to another plan: {difference}. Give --run a new folder, "
+            f"or send what is left of the old one with `mmsbatch resume {folder.path}`"
+        )
 
 
 def _check_may_send(
