@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -100,24 +99,26 @@ def test_the_way_of_writing_is_found_out(
 
 
 @settings(max_examples=500)
-@given(
-    text=st.text(st.sampled_from('a";\n'), max_size=40),
-    borders=st.lists(st.integers(0, 40), max_size=4),
-)
-def test_quotes_are_followed_alike_however_the_text_is_cut(text: str, borders: list[int]) -> None:
+@given(text=st.text(st.sampled_from('a";\n'), max_size=40), size=st.sampled_from([1, 2, 3, 7, 40]))
+def test_quotes_are_followed_alike_however_the_text_is_cut(text: str, size: int) -> None:
     """Blocks change nothing, and the watch agrees with a walk letter by letter."""
-    whole = text.encode()
     bad, unclosed = letter_by_letter(text)
     watch = QuoteWatch(";")
-    cuts = [0, *sorted(min(border, len(whole)) for border in borders), len(whole)]
-    found = None
-    for begin, end in pairwise(cuts):
-        found = watch.feed(whole[begin:end])
-        if found is not None:
-            break
+    blocks = (text[begin : begin + size].encode() for begin in range(0, len(text), size))
+    found = next((at for block in blocks if (at := watch.feed(block)) is not None), None)
     assert bad == found
     if bad is None:
         assert unclosed == watch.unclosed
+
+
+def test_escaped_quotes_are_followed_alike_however_the_text_is_cut() -> None:
+    r"""``\"`` is a letter and ``\\`` too, also when a block ends between the two."""
+    text = rb'1;"say \"yes\"; or \\";2' + b"\n"
+    for size in (1, 2, 3, len(text)):
+        watch = QuoteWatch(";", escapes=True)
+        found = [watch.feed(text[at : at + size]) for at in range(0, len(text), size)]
+        assert set(found) == {None}
+        assert not watch.unclosed
 
 
 def letter_by_letter(text: str) -> tuple[int | None, bool]:

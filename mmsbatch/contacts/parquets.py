@@ -53,7 +53,7 @@ class ParquetFile:
         wanted = choose(columns, self.names, self._label)
         try:
             for batch in self._file.iter_batches(batch_size=BATCH_ROWS, columns=wanted):
-                table = pa.Table.from_batches([batch]).select(wanted)
+                table = pa.Table.from_batches([batch])
                 yield pa.table(
                     [
                         column_text(table.column(name), f"{self._label}: column {name!r}")
