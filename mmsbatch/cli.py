@@ -255,24 +255,33 @@ def audit(
 
 
 @app.command()
-def account(live: LiveOption = False, as_json: JsonOption = False) -> None:
+def account(
+    live: LiveOption = False,
+    login: Annotated[
+        str | None, typer.Option(help="Another account to ask about; your own without it.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
     """Ask the gateway about the account: does it exist, is it active, what has it left."""
     with _errors(as_json):
         mine = _account(live)
         gateway = Gateway(mine)
         gateway.check_sandbox()
-        answer = read_account(gateway.account_info().body)
+        if login is not None and not login.strip():
+            raise InputError("--login is empty: give the login to ask about, or leave it out")
+        asked = login or mine.clientcode
+        answer = read_account(gateway.account_info(asked).body)
         if answer is None:
             raise NotSent(f"{mine.url} did not answer as the account tool does: check its address")
         known = spec.account_status(answer.status)
         figures = {
-            "login": mine.clientcode,
+            "login": asked,
             "status": answer.status,
             "status_text": answer.text or known.text,
             "active": known.accepted,
             "credits": report.plain(answer.credits),
         }
-        text = f"{mine.clientcode} at {mine.url}: {answer.status} {figures['status_text']}"
+        text = f"{asked} at {mine.url}: {answer.status} {figures['status_text']}"
         credits_left = f"credits left: {show.amount(answer.credits)}"
         advice = "" if known.accepted else f"\nwhat to do: {known.what_to_do}"
         _print(as_json, figures, f"{text}\n{credits_left}{advice}")

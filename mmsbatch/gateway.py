@@ -78,11 +78,14 @@ class Gateway:
         form = wire.encode_form(xml, account.clientcode, account.passcode.get_secret_value())
         return self._post(spec.SEND_PATH, form)
 
-    def account_info(self) -> Reply:
-        """Ask the account tool about the account itself (§3.1); raises as `send` does."""
+    def account_info(self, login: str | None = None) -> Reply:
+        """Ask the account tool about a login, the account's own by default (§3.1).
+
+        Raises as `send` does.
+        """
         account = self.account
         form = wire.encode_account_form(
-            account.clientcode, account.clientcode, account.passcode.get_secret_value()
+            login or account.clientcode, account.clientcode, account.passcode.get_secret_value()
         )
         return self._post(spec.ACCOUNT_PATH, form)
 

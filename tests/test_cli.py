@@ -180,26 +180,30 @@ def test_account_shows_what_the_account_tool_says(gateway: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "status", "active", "code"),
+    ("options", "login", "status", "active", "code"),
     [
-        (SandboxOptions(active_status=100), 100, True, 0),
-        (SandboxOptions(), 300, True, 0),
-        (SandboxOptions(active=False), 303, False, 4),
-        (SandboxOptions(login="autre"), 102, False, 4),
+        (SandboxOptions(active_status=100), "demo", 100, True, 0),
+        (SandboxOptions(), "demo", 300, True, 0),
+        (SandboxOptions(), "nobody", 301, False, 4),
+        (SandboxOptions(other_logins=frozenset({"autre"})), "autre", 302, False, 4),
+        (SandboxOptions(active=False), "demo", 303, False, 4),
+        (SandboxOptions(login="another"), "demo", 102, False, 4),
     ],
 )
 def test_every_account_status_is_told(
     options: SandboxOptions,
+    login: str,
     status: int,
     active: bool,
     code: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Both codes of an active account, an inactive one, a wrong login."""
+    """Both codes of an active account, an unknown, a foreign and an inactive one, a wrong login."""
     with Sandbox(options=options) as sandbox:
         monkeypatch.setenv("MMSBATCH_URL", sandbox.url)
-        result = call("account", "--json")
+        result = call("account", "--login", login, "--json")
     figures = document(result)
+    assert figures["login"] == login
     assert (figures["status"], figures["active"], result.exit_code) == (status, active, code)
 
 
