@@ -136,11 +136,13 @@ class Journal:
             raise _unusable(self.path, error) from None
         return fact
 
-    def facts(self) -> list[Fact]:
-        """Give every fact, in the order of recording."""
+    def facts(self, first: int | None = None) -> list[Fact]:
+        """Give every fact, or the first so many, in the order of recording."""
         try:
             with self._engine.connect() as connection:
-                rows = connection.execute(sa.select(_facts).order_by(_facts.c.seq)).all()
+                rows = connection.execute(
+                    sa.select(_facts).order_by(_facts.c.seq).limit(first)
+                ).all()
         except (OSError, DBAPIError) as error:
             raise _unusable(self.path, error) from None
         return [

@@ -9,7 +9,8 @@ import socket
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import pandas as pd
 from mmsbatch import outcomes, parquet, report, spec
 from mmsbatch.account import Account, Target
 from mmsbatch.attempts import attempts
+from mmsbatch.earlier import earlier_runs
 from mmsbatch.errors import (
     AccountError,
     InDoubt,
@@ -31,11 +33,22 @@ from mmsbatch.errors import (
 from mmsbatch.folder import RunFolder
 from mmsbatch.gateway import Gateway
 from mmsbatch.journal import Journal
+from mmsbatch.limits import (
+    Budget,
+    Earlier,
+    Limits,
+    check,
+    cost_per_recipient,
+    credit_stop,
+    heard_in,
+)
+from mmsbatch.pace import Pace
 from mmsbatch.plan import Plan
 from mmsbatch.policy import OnDoubt, Stop
 from mmsbatch.report import RunReport
 from mmsbatch.sender import Sender
 from mmsbatch.states import Fact, Kind, Request, fold, read_account
+from mmsbatch.workers import check_count
 
 MIN_CONFIRMATION: int = 12
 """Characters of a fingerprint that are enough to confirm it."""
@@ -52,7 +65,10 @@ def send(
     run: str | Path,
     confirm: str | None = None,
     max_recipients: int | None = None,
+    limits: Limits | None = None,
     on_doubt: OnDoubt = "stop",
+    workers: int = 1,
+    requests_per_minute: float | None = None,
     on_request: OnRequest | None = None,
 ) -> pd.DataFrame:
     """Send a plan as a run; called again, go on where the run stands and repeat nothing.
@@ -62,16 +78,24 @@ def send(
     plan
         What to send to whom.
     account
-        Through which gateway. On a live account one of `confirm` and `max_recipients` is needed.
+        Through which gateway. On a live account one of `confirm` and a limit of recipients is
+        needed.
     run
         The run's folder; made when it does not exist. Its name is the run's name.
     confirm
         The plan's fingerprint, or at least its first 12 characters.
     max_recipients
-        The most people this run may reach; a larger plan is refused.
+        The most people this run may reach; a larger plan is refused. The same as in `limits`.
+    limits
+        What the run must keep within (`mmsbatch.Limits`): recipients, credits, the share of rows
+        with a problem, the change against the previous run of the campaign.
     on_doubt
-        ``"stop"``: nothing follows a request in doubt, so at most 200 rows ever are;
+        ``"stop"``: nothing follows a request in doubt, so at most 200 rows per worker ever are;
         ``"continue"``: the next requests go.
+    workers
+        How many requests may be under way at once.
+    requests_per_minute
+        How many may leave in a minute, evenly spaced; None: as fast as the gateway answers.
     on_request
         Called after each request.
 
@@ -96,7 +120,10 @@ def send(
         run=run,
         confirm=confirm,
         max_recipients=max_recipients,
+        limits=limits,
         on_doubt=on_doubt,
+        workers=workers,
+        requests_per_minute=requests_per_minute,
         on_request=on_request,
     )
     return _results_or_error(done, Path(run))
@@ -109,7 +136,10 @@ def execute(
     run: str | Path,
     confirm: str | None = None,
     max_recipients: int | None = None,
+    limits: Limits | None = None,
     on_doubt: OnDoubt = "stop",
+    workers: int = 1,
+    requests_per_minute: float | None = None,
     on_request: OnRequest | None = None,
 ) -> RunReport:
     """Do what `send` does, and give the report instead of an exception where the run ended early.
@@ -125,28 +155,43 @@ def execute(
     new = not folder.exists()
     if not new:
         _check_belongs(folder, plan)
-    _check_may_send(plan, account, confirm, max_recipients)
+    limits = _limits(limits, max_recipients)
+    earlier = earlier_runs(folder, plan, account)
+    pace = Pace(requests_per_minute)
+    options = _Options(limits, earlier, on_doubt, check_count(workers), pace, on_request)
+    _check_may_send(plan, account, confirm, limits, earlier)
     gateway = Gateway(account)
     gateway.check_sandbox()
     if new:
         plan.campaign.check_schedule(_utc_now())
         if not folder.create(plan, account.target):  # another process was faster, with what plan?
             _check_belongs(folder, plan)
-    return _send_rest(folder, plan, gateway, on_doubt, on_request)
+    return _send_rest(folder, plan, gateway, options)
 
 
 def resume(
     run: str | Path,
     account: Account,
     *,
+    limits: Limits | None = None,
     on_doubt: OnDoubt = "stop",
+    workers: int = 1,
+    requests_per_minute: float | None = None,
     on_request: OnRequest | None = None,
 ) -> pd.DataFrame:
     """Go on with a run where it stands: what is pending is sent, what is in doubt is left alone.
 
     Parameters and errors are those of `send`; a run that was confirmed needs no second token.
     """
-    done = execute_rest(run, account, on_doubt=on_doubt, on_request=on_request)
+    done = execute_rest(
+        run,
+        account,
+        limits=limits,
+        on_doubt=on_doubt,
+        workers=workers,
+        requests_per_minute=requests_per_minute,
+        on_request=on_request,
+    )
     return _results_or_error(done, Path(run))
 
 
@@ -154,15 +199,23 @@ def execute_rest(
     run: str | Path,
     account: Account,
     *,
+    limits: Limits | None = None,
     on_doubt: OnDoubt = "stop",
+    workers: int = 1,
+    requests_per_minute: float | None = None,
     on_request: OnRequest | None = None,
 ) -> RunReport:
     """Do what `resume` does, and give the report."""
     folder = RunFolder(Path(run))
     plan = folder.load_plan()
+    limits = limits or Limits()
+    earlier = earlier_runs(folder, plan, account)
+    pace = Pace(requests_per_minute)
+    options = _Options(limits, earlier, on_doubt, check_count(workers), pace, on_request)
+    check(plan, limits, earlier)
     gateway = Gateway(account)
     gateway.check_sandbox()
-    return _send_rest(folder, plan, gateway, on_doubt, on_request)
+    return _send_rest(folder, plan, gateway, options)
 
 
 def results(run: str | Path) -> pd.DataFrame:
@@ -224,22 +277,26 @@ def _check_belongs(folder: RunFolder, plan: Plan) -> None:
         )
 
 
+def _limits(limits: Limits | None, max_recipients: int | None) -> Limits:
+    limits = limits or Limits()
+    if max_recipients is None:
+        return limits
+    both = [most for most in (limits.max_recipients, max_recipients) if most is not None]
+    return replace(limits, max_recipients=min(both))
+
+
 def _check_may_send(
-    plan: Plan, account: Account, confirm: str | None, max_recipients: int | None
+    plan: Plan, account: Account, confirm: str | None, limits: Limits, earlier: Earlier
 ) -> None:
     if confirm is not None and not _confirms(confirm, plan.fingerprint):
         raise PlanError(
             f"the confirmed fingerprint {confirm} is not this plan's ({plan.fingerprint}): look "
             "at the plan again; the contacts, the campaign or the rules have changed"
         )
-    if max_recipients is not None and plan.recipients > max_recipients:
-        raise PlanError(
-            f"this plan has {plan.recipients} recipients and at most {max_recipients} are "
-            "allowed: look at the plan, then raise the limit or send fewer rows"
-        )
+    check(plan, limits, earlier)
     if account.target is Target.SANDBOX:
         return
-    if confirm is None and max_recipients is None:
+    if confirm is None and limits.max_recipients is None:
         raise PlanError(
             "sending live needs a positive word: confirm the plan's fingerprint (--confirm "
             f"{plan.fingerprint}) or give the most people it may reach (--max-recipients "
@@ -259,34 +316,75 @@ def _confirms(given: str, fingerprint: str) -> bool:
 # ----- sending -----------------------------------------------------------------------------------
 
 
-def _send_rest(
-    folder: RunFolder,
-    plan: Plan,
-    gateway: Gateway,
-    on_doubt: OnDoubt,
-    on_request: OnRequest | None,
-) -> RunReport:
+@dataclass(frozen=True)
+class _Options:
+    """How to send, whatever is left to send."""
+
+    limits: Limits
+    earlier: Earlier
+    on_doubt: OnDoubt
+    workers: int
+    pace: Pace
+    on_request: OnRequest | None
+
+
+def _send_rest(folder: RunFolder, plan: Plan, gateway: Gateway, options: _Options) -> RunReport:
     with folder.writer(), Journal(folder.journal_path) as journal:
         facts = journal.facts()
         _check_target(folder, facts, gateway.account)
-        requests = fold(facts, plan.requests)
+        cost = cost_per_recipient(heard_in(facts)) or options.earlier.cost
         sender = Sender(
             plan,
             gateway,
             journal,
-            requests,
-            on_doubt=on_doubt,
-            on_request=on_request or (lambda _request: None),
+            fold(facts, plan.requests),
+            on_doubt=options.on_doubt,
+            workers=options.workers,
+            pace=options.pace,
+            budget=Budget(options.limits.max_credits, cost),
+            on_request=options.on_request or (lambda _request: None),
         )
-        if sender.has_work():
-            me = {"pid": os.getpid(), "host": socket.gethostname()}
-            journal.append(Kind.STARTED, at=_utc_now(), data=me)
-            with _interrupts(sender.interrupted):
-                stop = _balance_stop(journal, gateway) or sender.run()
-            journal.append(Kind.STOPPED, at=_utc_now(), data=_stop_data(stop))
-        facts = journal.facts()
-        _write_results(folder, plan, facts)
-        return _report(folder, plan, facts)
+        try:
+            if sender.waiting():
+                _send_until_stopped(folder, sender)
+            facts = journal.facts()
+            _write_results(folder, plan, facts)
+            return _report(folder, plan, facts)
+        except RunError as error:
+            raise sender.cannot_go_on(error) from None
+
+
+def _send_until_stopped(folder: RunFolder, sender: Sender) -> None:
+    """Send, and record who does and why it ended."""
+    me = {
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "login": sender.gateway.account.clientcode,
+    }
+    sender.journal.append(Kind.STARTED, at=_utc_now(), data=me)
+    try:
+        with _interrupts(sender.halt):
+            stop = _balance_stop(sender) or sender.run()
+    except KeyboardInterrupt:
+        raise _broken_off(folder, sender) from None
+    except RunError as error:
+        # As much as the disk still takes.
+        with suppress(RunError):
+            stop = Stop(str(error), f"mmsbatch resume {folder.path}")
+            sender.journal.append(Kind.STOPPED, at=_utc_now(), data=_stop_data(stop))
+            _write_results(folder, sender.plan, sender.journal.facts())
+        raise
+    sender.journal.append(Kind.STOPPED, at=_utc_now(), data=_stop_data(stop))
+
+
+def _broken_off(folder: RunFolder, sender: Sender) -> KeyboardInterrupt:
+    doubts = sender.in_doubt()
+    if not doubts:
+        return KeyboardInterrupt()
+    return KeyboardInterrupt(
+        f"broken off with {doubts} in doubt: {folder.path} keeps the facts; "
+        f"`mmsbatch resume {folder.path}` sends the others"
+    )
 
 
 def _check_target(folder: RunFolder, facts: list[Fact], account: Account) -> None:
@@ -298,27 +396,27 @@ def _check_target(folder: RunFolder, facts: list[Fact], account: Account) -> Non
         )
 
 
-def _balance_stop(journal: Journal, gateway: Gateway) -> Stop | None:
-    """Ask the account tool, record what it says, and stop where it says that nothing can be sent.
+def _balance_stop(sender: Sender) -> Stop | None:
+    """Ask the account tool, record what it says, and stop where it says that sending would fail.
 
     A tool that does not answer, or may not tell (302), speaks against nothing.
     """
     try:
-        reply = gateway.account_info()
+        reply = sender.gateway.account_info()
     except (NotSent, InDoubt):
         return None
-    journal.append(
+    sender.journal.append(
         Kind.BALANCE, at=_utc_now(), data={"http_status": reply.http_status}, body=reply.body
     )
     answer = read_account(reply.body)
     if answer is None:
         return None
     known = spec.account_status(answer.status)
-    if known.stop is not spec.Stop.RUN:
-        return None
-    return Stop(
-        f"the account tool said {answer.status} {answer.text or known.text}", known.what_to_do
-    )
+    if known.stop is spec.Stop.RUN:
+        reason = f"the account tool said {answer.status} {answer.text or known.text}"
+        return Stop(reason, known.what_to_do)
+    sender.budget.hear(answer)
+    return credit_stop(answer.credits, sender.budget.cost, sender.recipients_left())
 
 
 def _stop_data(stop: Stop | None) -> dict[str, Any]:

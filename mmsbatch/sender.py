@@ -2,7 +2,8 @@
 
 For each request: a fact "sending", durable before the first byte leaves; the POST; a fact of what
 came back, durable before it is read. Whatever ends the process in between leaves the request in
-doubt, by definition.
+doubt, by definition. Workers each do this for one request at a time; which request is next, and
+whether there is a next one, is for the one thread that runs the sender to say.
 """
 
 from __future__ import annotations
@@ -11,15 +12,20 @@ import hashlib
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 from mmsbatch import wire
-from mmsbatch.errors import CampaignError, NotSent
+from mmsbatch.errors import CampaignError, NotSent, RunError, RunInDoubt, RunStopped
 from mmsbatch.gateway import Gateway, Interrupted, Reply
 from mmsbatch.journal import Journal
+from mmsbatch.limits import Budget
+from mmsbatch.pace import Pace
 from mmsbatch.plan import Plan
 from mmsbatch.policy import (
     Decision,
@@ -31,7 +37,8 @@ from mmsbatch.policy import (
     held_back_by,
     may_go,
 )
-from mmsbatch.states import Fact, Kind, Request, step
+from mmsbatch.states import Fact, Kind, Request, State, step
+from mmsbatch.workers import Workers
 
 INTERRUPTED: Final = Stop("interrupted after the current request", "resume when you are ready")
 
@@ -42,7 +49,7 @@ def _utc_now() -> datetime:
 
 @dataclass
 class Sender:
-    """Sends what may be sent of a plan, one request after the other.
+    """Sends what may be sent of a plan.
 
     Parameters
     ----------
@@ -51,11 +58,18 @@ class Sender:
     requests
         Where each request is (`mmsbatch.states.fold`); kept up to date while sending.
     on_doubt
-        ``"stop"`` (at most one request is ever in doubt) or ``"continue"``.
-    interrupted
-        Set from outside to stop after the current request.
+        ``"stop"`` (at most one request per worker is ever in doubt) or ``"continue"``.
+    workers
+        How many requests may be under way at once.
+    pace
+        How fast they may follow each other.
+    budget
+        What they may cost.
+    halt
+        Once set, no further request is claimed, and those under way are finished: set from outside
+        to interrupt, and by the sender itself where it stops.
     on_request
-        Called after each request with where it is.
+        Called after each request with where it is, always in the thread that runs the sender.
     clock
         Gives the time, in UTC.
     """
@@ -65,13 +79,55 @@ class Sender:
     journal: Journal
     requests: dict[int, Request]
     on_doubt: OnDoubt = "stop"
-    interrupted: threading.Event = field(default_factory=threading.Event)
+    workers: int = 1
+    pace: Pace = field(default_factory=Pace)
+    budget: Budget = field(default_factory=Budget)
+    halt: threading.Event = field(default_factory=threading.Event)
     on_request: Callable[[Request], None] = lambda _request: None
     clock: Callable[[], datetime] = _utc_now
 
-    def has_work(self) -> bool:
-        """Say whether any request may be sent at all."""
-        return bool(self._waiting(self._held()))
+    def __post_init__(self) -> None:
+        """Look up which messages were refused for themselves before."""
+        reasons = {number: held_back_by(request) for number, request in self.requests.items()}
+        self._held = {
+            self.plan.message_of(number): held for number, held in reasons.items() if held
+        }
+        gone = {State.ACCEPTED, State.IN_DOUBT}
+        self.budget.commit(
+            sum(
+                self._recipients(number)
+                for number, request in self.requests.items()
+                if request.state in gone
+            )
+        )
+        self._refused_before: int | None = None
+        self._failures: list[RunError] = []
+
+    def waiting(self) -> list[int]:
+        """Give the requests that may be sent, in order."""
+        return [
+            number
+            for number, request in self.requests.items()
+            if may_go(request) and self.plan.message_of(number) not in self._held
+        ]
+
+    def recipients_left(self) -> int:
+        """Count the people that the waiting requests are for."""
+        return sum(map(self._recipients, self.waiting()))
+
+    def in_doubt(self) -> str:
+        """List the requests in doubt; empty where there are none."""
+        doubts = [n for n, request in self.requests.items() if request.state is State.IN_DOUBT]
+        return _listed(doubts) if doubts else ""
+
+    def cannot_go_on(self, error: RunError) -> RunStopped | RunInDoubt:
+        """Say of a failure to write what it means: a request not claimed has not left.
+
+        One whose answer is not on record is in doubt.
+        """
+        if doubts := self.in_doubt():
+            return RunInDoubt(f"{doubts} in doubt, and the run cannot go on: {error}")
+        return RunStopped(f"the run cannot go on, with nothing in doubt: {error}")
 
     def run(self) -> Stop | None:
         """Send; give why it ended early, or nothing.
@@ -79,55 +135,91 @@ class Sender:
         Raises
         ------
         RunError
-            A fact could not be written. Before a POST: nothing of that request left. After it:
-            the request is in doubt.
+            A fact could not be recorded. See `cannot_go_on`.
         """
-        held = self._held()
-        refused_before: int | None = None
-        for number in self._waiting(held):
-            message = self.plan.message_of(number)
-            if message in held:
-                continue
-            if self.interrupted.is_set():
+        with Workers[tuple[int, Decision]](self.workers) as workers:
+            try:
+                stop = self._give_out(workers)
+            except Exception:
+                self.halt.set()
+                while workers.under_way:
+                    with suppress(Exception):
+                        workers.next_result()
+                raise
+        if self._failures:
+            raise self._failures[0]
+        first = next(iter(self._held.values()), None)
+        return stop or (Stop(first.reason, first.what_to_do) if first else None)
+
+    def _give_out(self, workers: Workers[tuple[int, Decision]]) -> Stop | None:
+        """Give requests to workers, and act on what is decided after each."""
+        waiting = deque(self.waiting())
+        stop: Stop | None = None
+        while True:
+            while stop is None and waiting and self._has_room(workers):
+                number = waiting.popleft()
+                if self.plan.message_of(number) in self._held:
+                    continue
+                recipients = self._recipients(number)
+                stop = INTERRUPTED if self.halt.is_set() else self.budget.stop(recipients)
+                if stop is None:
+                    self.budget.commit(recipients)
+                    workers.do(partial(self._send, number))
+            if not workers.under_way:
+                return stop
+            number, decision = workers.next_result()
+            self._take_in(number, decision)
+            # A worker that stops halts the others, who then say no more than that.
+            if isinstance(decision, Stop) and stop in {None, INTERRUPTED}:
+                stop = decision
+            self.on_request(self.requests[number])
+
+    def _has_room(self, workers: Workers[tuple[int, Decision]]) -> bool:
+        # What has no known price is bought one at a time.
+        return not workers.under_way if self.budget.unknown else not workers.all_busy
+
+    def _take_in(self, number: int, decision: Decision) -> None:
+        request = self.requests[number]
+        if request.state is State.ACCEPTED:
+            self.budget.learn(request.answer)
+        elif request.state is not State.IN_DOUBT:
+            self.budget.commit(-self._recipients(number))
+        self._refused_before = None
+        if isinstance(decision, HoldBack):
+            self._held[self.plan.message_of(number)] = decision
+            self._refused_before = request.answer.status if request.answer else None
+
+    def _recipients(self, number: int) -> int:
+        return len(self.plan.positions(number))
+
+    # ----- in a worker ---------------------------------------------------------------------------
+
+    def _send(self, number: int) -> tuple[int, Decision]:
+        """Make attempts at one request until something else is to be done."""
+        try:
+            decision = self._attempts(number)
+        except RunError as error:
+            self._failures.append(error)
+            decision = Stop(str(error), "run the same command again")
+        if isinstance(decision, Stop):
+            self.halt.set()
+        return number, decision
+
+    def _attempts(self, number: int) -> Decision:
+        tries = 0
+        while True:
+            tries += 1
+            if self.halt.wait(self.pace.take()):
                 return INTERRUPTED
             try:
                 self.plan.campaign.check_schedule(self.clock())
             except CampaignError as error:
                 return Stop(str(error), "send what is left in a new run with a later send_at")
-            decision = self._send(number, refused_before)
-            self.on_request(self.requests[number])
-            if isinstance(decision, Stop):
-                return decision
-            refused_before = None
-            if isinstance(decision, HoldBack):
-                held[message] = decision
-                answer = self.requests[number].answer
-                refused_before = answer.status if answer else None
-        first = next(iter(held.values()), None)
-        return Stop(first.reason, first.what_to_do) if first else None
-
-    def _held(self) -> dict[str, HoldBack]:
-        """Give the messages that were refused for themselves, and why."""
-        reasons = {number: held_back_by(request) for number, request in self.requests.items()}
-        return {self.plan.message_of(number): held for number, held in reasons.items() if held}
-
-    def _waiting(self, held: Mapping[str, HoldBack]) -> list[int]:
-        return [
-            number
-            for number, request in self.requests.items()
-            if may_go(request) and self.plan.message_of(number) not in held
-        ]
-
-    def _send(self, number: int, refused_before: int | None) -> Decision:
-        """Make attempts at one request until something else is to be done."""
-        tries = 0
-        while True:
-            tries += 1
             retry_after_s = self._attempt(number)
             decision = decide(
                 self.requests[number],
                 tries=tries,
-                refused_before=refused_before,
+                refused_before=self._refused_before,
                 retry_after_s=retry_after_s,
                 on_doubt=self.on_doubt,
             )
@@ -135,7 +227,7 @@ class Sender:
                 return decision
             # Jitter, so that clients that failed together do not come back together.
             pause_s = decision.after_s * random.uniform(1.0, 1.25)  # noqa: S311
-            if self.interrupted.wait(pause_s):
+            if self.halt.wait(pause_s):
                 return INTERRUPTED
 
     def _attempt(self, number: int) -> float | None:
@@ -185,6 +277,12 @@ class Sender:
             kind, at=self.clock(), request=number, attempt=attempt, data=data, body=body
         )
         self.requests[number] = step(self.requests[number], fact)
+
+
+def _listed(numbers: list[int], most: int = 10) -> str:
+    shown = ", ".join(map(str, numbers[:most]))
+    more = f" and {len(numbers) - most} more" if len(numbers) > most else ""
+    return f"request{'s' if len(numbers) > 1 else ''} {shown}{more}"
 
 
 def _reply_data(reply: Reply, started_s: float) -> dict[str, object]:

@@ -1,0 +1,101 @@
+"""What the runs beside this one tell: how many they were to reach, and what a recipient cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mmsbatch import limits
+from mmsbatch.account import Account
+from mmsbatch.campaign_file import load_campaign
+from mmsbatch.errors import MmsbatchError
+from mmsbatch.folder import RunFolder
+from mmsbatch.journal import Journal
+from mmsbatch.plan import Plan
+from mmsbatch.states import Kind
+
+_FACTS_READ: Final = 100
+"""Of an earlier run: some 50 answers, which is plenty for a price."""
+_RUNS_READ: Final = 5
+"""Prices of longer ago are no guide."""
+
+
+def earlier_runs(folder: RunFolder, plan: Plan, account: Account) -> limits.Earlier:
+    """Look at the runs beside this one, on the same target; one that cannot be read is left out.
+
+    Parameters
+    ----------
+    folder
+        Of this run, made or not.
+    plan
+        Its campaign's name chooses the previous run; its kind of content, whose cost counts.
+    account
+        A cost counts where it was the same login's: accounts have units of their own.
+    """
+    others = sorted(_others(folder, account), key=lambda other: other.opened_at, reverse=True)
+    previous = next((other for other in others if other.campaign == plan.campaign.name), None)
+    return limits.Earlier(
+        run=previous.folder.name if previous else "",
+        recipients=_recipients(previous.folder.plan_path) if previous else None,
+        cost=next(_costs(others, plan, account), None),
+    )
+
+
+@dataclass(frozen=True)
+class _Other:
+    folder: RunFolder
+    campaign: str
+    opened_at: datetime
+
+
+def _others(folder: RunFolder, account: Account) -> Iterator[_Other]:
+    for path in folder.path.resolve().parent.glob("*/journal.sqlite"):
+        # A name with a dot is a run that is being made, or never was.
+        if path.parent.name.startswith(".") or path.parent == folder.path.resolve():
+            continue
+        try:
+            with Journal(path) as journal:
+                opened = journal.facts(first=1)
+        except MmsbatchError:
+            continue
+        if opened and opened[0].data.get("target") == account.target.value:
+            campaign = str(opened[0].data.get("campaign", ""))
+            yield _Other(RunFolder(path.parent), campaign, opened[0].at)
+
+
+def _recipients(plan_path: Path) -> int | None:
+    try:
+        column = pq.read_table(plan_path, columns=["mms_request"]).column(0)
+    except (OSError, pa.ArrowException):
+        return None
+    return int(len(column) - column.null_count)
+
+
+def _costs(others: list[_Other], plan: Plan, account: Account) -> Iterator[Decimal]:
+    """Give what a recipient of this kind of message cost, latest first, where it shows."""
+    read = 0
+    for other in others:
+        try:
+            campaign = load_campaign(other.folder.campaign_path)
+            if campaign.content.kind is not plan.campaign.content.kind:
+                continue
+            with Journal(other.folder.journal_path) as journal:
+                facts = journal.facts(first=_FACTS_READ)
+        except MmsbatchError:
+            continue
+        started = next((fact for fact in facts if fact.kind is Kind.STARTED), None)
+        if started is None or started.data.get("login") != account.clientcode:
+            continue
+        cost = limits.cost_per_recipient(limits.heard_in(facts))
+        if cost is not None:
+            yield cost
+        read += 1
+        if read == _RUNS_READ:
+            return

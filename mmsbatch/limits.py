@@ -1,0 +1,280 @@
+"""What a run must not exceed, and what a recipient costs as far as the answers show. Pure (§2).
+
+The gateway never says what an MMS costs; it says what the account has left. A cost is therefore
+learned, or not known, and nothing is ever refused for a cost that is not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import pairwise
+from statistics import median_low
+from typing import Final
+
+from mmsbatch.errors import InputError, PlanError
+from mmsbatch.plan import Plan
+from mmsbatch.policy import Stop
+from mmsbatch.states import Fact, Kind, read_account, read_reply
+from mmsbatch.wire import Answer
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a run must keep within; a plan beyond it is refused before the first POST.
+
+    Parameters
+    ----------
+    max_recipients
+        The most people it may reach.
+    max_credits
+        The most it may cost, in the account's own unit. A cost that is not known yet is learned
+        from the run's first answers, one request at a time, and the run stops before it would
+        spend more.
+    max_problem_share
+        The largest share of rows with a problem, 0 to 1.
+    max_change
+        The largest change of the number of recipients against the previous run of the same
+        campaign in the same folder of runs, as a share of it: 0.2 allows 800 to 1,200 after 1,000.
+
+    Raises
+    ------
+    InputError
+        A limit that is out of its range.
+    """
+
+    max_recipients: int | None = None
+    max_credits: Decimal | float | None = None
+    max_problem_share: float | None = None
+    max_change: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        for name, least, most in (
+            ("max_recipients", 1, None),
+            ("max_credits", 0, None),
+            ("max_problem_share", 0, 1),
+            ("max_change", 0, None),
+        ):
+            value = getattr(self, name)
+            # Written so that NaN, which compares with nothing, is refused too.
+            if value is not None and not (least <= value and (most is None or value <= most)):
+                span = f"at least {least}" if most is None else f"from {least} to {most}"
+                raise InputError(f"{name} must be {span}, found {value}")
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What is known from runs before this one."""
+
+    run: str = ""
+    """The previous run of the same campaign on the same target; empty where there is none."""
+    recipients: int | None = None
+    """How many it planned to reach."""
+    cost: Decimal | None = None
+    """Credits per recipient of the same kind of message, where answers have shown it."""
+
+
+def check(plan: Plan, limits: Limits, earlier: Earlier) -> None:
+    """Refuse a plan that is beyond a limit.
+
+    Raises
+    ------
+    PlanError
+        Names the limit, what was found, and what to do.
+    """
+    if limits.max_recipients is not None and plan.recipients > limits.max_recipients:
+        raise PlanError(
+            f"this plan has {plan.recipients} recipients and at most {limits.max_recipients} are "
+            "allowed: look at the plan, then raise the limit or send fewer rows"
+        )
+    _check_problems(plan, limits.max_problem_share)
+    _check_change(plan, limits.max_change, earlier)
+    if limits.max_credits is not None and earlier.cost is not None:
+        estimate = earlier.cost * plan.recipients
+        if estimate > limits.max_credits:
+            raise PlanError(
+                f"this plan would cost about {estimate} credits ({plan.recipients} recipients at "
+                f"{earlier.cost}) and at most {limits.max_credits} are allowed (max_credits): "
+                "raise the limit or send fewer rows"
+            )
+
+
+def _check_problems(plan: Plan, most: float | None) -> None:
+    if most is None:
+        return
+    problems = plan.summary.problems
+    found = sum(problems.values())
+    share = found / len(plan.rows)
+    if share > most:
+        words = ", ".join(f"{count} {word}" for word, count in problems.items())
+        raise PlanError(
+            f"{found} of {len(plan.rows)} rows have a problem ({share:.1%}: {words}) and at most "
+            f"{most:.1%} may (max_problem_share): look at the export with `mmsbatch check`, then "
+            "mend it or raise the limit"
+        )
+
+
+def _check_change(plan: Plan, most: float | None, earlier: Earlier) -> None:
+    if most is None or not earlier.recipients:
+        return
+    change = (plan.recipients - earlier.recipients) / earlier.recipients
+    if abs(change) > most:
+        raise PlanError(
+            f"this plan has {plan.recipients} recipients where run {earlier.run} of the same "
+            f"campaign had {earlier.recipients} ({change:+.1%}) and a change of at most {most:.1%} "
+            "is allowed (max_change): look at the export, then mend it or raise the limit"
+        )
+
+
+# ----- what a recipient costs --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What the account had left after a request, and how many numbers that request was taken for.
+
+    The account tool's word is about no request: 0 numbers.
+    """
+
+    credits: Decimal
+    numbers: int
+
+
+def heard(answer: Answer | None) -> Heard | None:
+    """Read what an answer says about credits; None where it says nothing."""
+    if answer is None or answer.credits is None:
+        return None
+    return Heard(answer.credits, len(answer.contacted))
+
+
+def heard_in(facts: Iterable[Fact]) -> list[Heard]:
+    """Give every word about credits in a run's facts, in order."""
+    found = []
+    for fact in facts:
+        if fact.kind is Kind.BALANCE:
+            found.append(heard(read_account(fact.body or b"")))
+        elif fact.kind is Kind.ANSWER:
+            found.append(heard(read_reply(fact.data.get("http_status"), fact.body or b"").answer))
+    return [one for one in found if one is not None]
+
+
+def cost_per_recipient(words: Sequence[Heard]) -> Decimal | None:
+    """Learn what a recipient costs from what the account had left after each request.
+
+    The balance falls by a request's price when the gateway takes it, so falling balances are the
+    order in which requests were taken, whichever answer came back first. The median of the prices
+    is not moved by a colleague's send or by a top-up in between.
+
+    Returns
+    -------
+    decimal.Decimal or None
+        Credits per number; None while no request has been seen to cost anything.
+    """
+    falling = sorted(words, key=lambda one: one.credits, reverse=True)
+    prices = [
+        (before.credits - after.credits) / after.numbers
+        for before, after in pairwise(falling)
+        if after.numbers and before.credits > after.credits
+    ]
+    return median_low(prices) if prices else None
+
+
+# ----- while sending -----------------------------------------------------------------------------
+
+_REMEMBERED: Final = 50
+"""Words about credits: enough for a median, few enough to sort after each answer."""
+
+
+def credit_stop(available: Decimal | None, cost: Decimal | None, recipients: int) -> Stop | None:
+    """Say whether the account has too little for what is left to send.
+
+    Parameters
+    ----------
+    available
+        Credits, as the account tool said.
+    cost
+        Credits per recipient, where known: without it only an empty account is too little.
+    recipients
+        How many are left.
+    """
+    if available is None:
+        return None
+    if available <= 0:
+        return Stop("the account has no credits left", "buy credits, then resume")
+    if cost is None or cost * recipients <= available:
+        return None
+    return Stop(
+        f"about {cost * recipients} credits are needed ({recipients} recipients at {cost}) and "
+        f"the account has {available}",
+        "buy credits, then resume",
+    )
+
+
+@dataclass
+class Budget:
+    """Keeps a run within `Limits.max_credits`, from what its own answers show.
+
+    Parameters
+    ----------
+    most
+        Credits the run may spend in all; None: no limit.
+    cost
+        Credits per recipient, where known from before.
+    committed
+        Recipients of this run whose messages may have been charged so far.
+    """
+
+    most: Decimal | float | None = None
+    cost: Decimal | None = None
+    committed: int = 0
+    words: list[Heard] = field(default_factory=list)
+    """The last words about credits of this execution, the account tool's first."""
+    untold: bool = False
+    """An answer to a taken request said nothing about credits."""
+
+    @property
+    def unknown(self) -> bool:
+        """Whether there is a limit and no cost to measure by: one request at a time, then."""
+        return self.most is not None and self.cost is None
+
+    def commit(self, recipients: int) -> None:
+        """Count recipients whose request is about to leave; a negative number takes them back."""
+        self.committed += recipients
+
+    def hear(self, answer: Answer | None) -> None:
+        """Take in what the account tool says is left."""
+        word = heard(answer)
+        self.words += [word] if word else []
+
+    def learn(self, answer: Answer | None) -> None:
+        """Take in what an answer to a taken request says about credits."""
+        if self.most is None:
+            return
+        word = heard(answer)
+        if word is None:
+            self.untold = True
+            return
+        self.words = [*self.words, word][-_REMEMBERED:]
+        self.cost = cost_per_recipient(self.words) or self.cost
+
+    def stop(self, recipients: int) -> Stop | None:
+        """Say whether the next request, of so many recipients, would go beyond the limit."""
+        if self.most is None:
+            return None
+        if self.cost is None:
+            if not self.untold:
+                return None
+            return Stop(
+                f"max_credits={self.most} cannot be kept: the gateway does not say what is left",
+                "look at the account, then resume without the limit",
+            )
+        after = self.cost * (self.committed + recipients)
+        if after <= self.most:
+            return None
+        return Stop(
+            f"the next request would bring this run to about {after} credits ({self.cost} a "
+            f"recipient) and at most {self.most} are allowed (max_credits)",
+            "raise the limit, then resume",
+        )
