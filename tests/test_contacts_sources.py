@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import random
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -235,3 +236,37 @@ def test_the_hint_is_exact_for_parquet_and_near_for_csv(tmp_path: Path) -> None:
     assert rows_hint(SAMPLES / "crm.xlsx") is None
     assert rows_hint(DAMAGED / "packed.csv.gz") is None
     assert rows_hint(tmp_path / "nowhere") is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "typed.xlsx",
+        "legacy.xls",
+        "libreoffice.ods",
+        "password.xlsx",
+        "typed.parquet",
+        "packed.zip",
+        "packed.csv.gz",
+        "packed.csv.xz",
+        "packed.csv.zst",
+        "utf16_mark_tabs.txt",
+    ],
+)
+def test_a_file_with_changed_bytes_is_read_or_refused(name: str, tmp_path: Path) -> None:
+    """Whatever the libraries below make of damage, it comes out as an error of this package."""
+    whole = (DAMAGED / name).read_bytes()
+    rng = random.Random(name)  # noqa: S311  (a fixed sequence is wanted)
+    path = tmp_path / name
+    said = []
+    for changes in (1, 3, 20) * 20:
+        content = bytearray(whole)
+        for _ in range(changes):
+            content[rng.randrange(len(content))] = rng.randrange(256)
+        path.write_bytes(content)
+        try:
+            read_contacts(path)
+        except ContactsError as error:
+            said.append(str(error))
+    assert said
+    assert all(name in message for message in said)

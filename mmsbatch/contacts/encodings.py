@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import lzma
+import zipfile
 import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, Final
@@ -17,6 +18,18 @@ import pyarrow as pa
 from mmsbatch.errors import ContactsError
 
 BLOCK_BYTES: Final = 1 << 20
+
+UNREADABLE: Final = (
+    EOFError,
+    OSError,
+    RuntimeError,  # zipfile: a password; NotImplementedError: an unknown compression
+    ValueError,  # names that are no text
+    lzma.LZMAError,
+    pa.ArrowException,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What the libraries of archives and formats raise on damaged bytes."""
 
 _BOMS: Final = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -43,12 +56,17 @@ def read_bytes(file: BinaryIO, size: int, label: str) -> bytes:
         while left > 0 and (piece := file.read(left)):
             pieces.append(piece)
             left -= len(piece)
-    except (EOFError, zlib.error, lzma.LZMAError, pa.ArrowException, OSError) as error:
-        raise ContactsError(
-            f"{label}: cannot be read to its end ({type(error).__name__}: {error}). "
-            "It was cut off or damaged on its way here: fetch it again."
-        ) from error
+    except UNREADABLE as error:
+        raise damaged(error, label) from error
     return b"".join(pieces)
+
+
+def damaged(error: Exception, label: str) -> ContactsError:
+    """Say that bytes were lost or changed."""
+    return ContactsError(
+        f"{label}: cannot be read to its end ({type(error).__name__}: {error}). "
+        "It was cut off or damaged on its way here: fetch it again."
+    )
 
 
 def utf8_blocks(file: BinaryIO, encoding: str | None, label: str) -> Iterator[bytes]:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import BinaryIO, Final
 
+from mmsbatch.contacts.encodings import UNREADABLE
 from mmsbatch.errors import ContactsError
 
 HEAD_BYTES: Final = 4096
@@ -153,7 +154,7 @@ def _zipped(file: BinaryIO, label: str) -> Kind:
             mime = (
                 archive.read("mimetype").decode("ascii", "replace") if "mimetype" in names else ""
             )
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as error:
+    except UNREADABLE as error:
         raise ContactsError(
             f"{label}: is a zip archive or workbook that was cut off or damaged. Fetch it again."
         ) from error

@@ -8,6 +8,7 @@ from typing import BinaryIO, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mmsbatch.contacts.encodings import UNREADABLE
 from mmsbatch.contacts.headers import check_names, choose
 from mmsbatch.contacts.texts import column_text
 from mmsbatch.errors import ContactsError
@@ -41,10 +42,10 @@ class ParquetFile:
     def __init__(self, file: BinaryIO, label: str) -> None:
         self._label = label
         try:
-            self._file = pq.ParquetFile(file)
-        except (pa.ArrowException, OSError) as error:
+            self._file = pq.ParquetFile(file, page_checksum_verification=True)
+            self.names: list[str] = list(self._file.schema_arrow.names)
+        except UNREADABLE as error:
             raise _damaged(label, error) from error
-        self.names: list[str] = list(self._file.schema_arrow.names)
         self.rows: int = self._file.metadata.num_rows
         check_names(self.names, label)
 
@@ -61,7 +62,7 @@ class ParquetFile:
                     ],
                     names=wanted,
                 )
-        except (pa.ArrowException, OSError) as error:
+        except UNREADABLE as error:
             raise _damaged(self._label, error) from error
 
 

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, Final, cast
 import fsspec
 import pyarrow as pa
 
-from mmsbatch.contacts.encodings import read_bytes
+from mmsbatch.contacts.encodings import UNREADABLE, damaged, read_bytes
 from mmsbatch.contacts.formats import COMPRESSED, HEAD_BYTES, Kind, expect, identify
 from mmsbatch.errors import ContactsError, nearest
 
@@ -208,7 +208,15 @@ def _unpack(file: BinaryIO, kind: Kind, label: str) -> tuple[BinaryIO, str | Non
         return cast("BinaryIO", lzma.LZMAFile(file)), None
     if kind is Kind.ZSTD:
         return cast("BinaryIO", pa.CompressedInputStream(pa.PythonFile(file, "r"), "zstd")), None
-    archive = zipfile.ZipFile(file)
+    return _only_file(file, label)
+
+
+def _only_file(file: BinaryIO, label: str) -> tuple[BinaryIO, str]:
+    """Open the one file of a zip archive."""
+    try:
+        archive = zipfile.ZipFile(file)
+    except UNREADABLE as error:
+        raise damaged(error, label) from error
     inside = [
         entry
         for entry in archive.infolist()
@@ -222,4 +230,8 @@ def _unpack(file: BinaryIO, kind: Kind, label: str) -> tuple[BinaryIO, str | Non
         )
     if inside[0].flag_bits & 1:
         raise ContactsError(f"{label}: the archive is protected by a password. Unpack it first.")
-    return cast("BinaryIO", archive.open(inside[0])), PurePosixPath(inside[0].filename).name
+    try:
+        opened = archive.open(inside[0])
+    except UNREADABLE as error:
+        raise damaged(error, label) from error
+    return cast("BinaryIO", opened), PurePosixPath(inside[0].filename).name

@@ -68,11 +68,18 @@ def _open(content: bytes, label: str) -> Any:
         raise ContactsError(
             f"{label}: is protected by a password. Save it without one, or as CSV."
         ) from error
-    except (python_calamine.CalamineError, python_calamine.ZipError, OSError) as error:
+    except BaseException as error:
+        _pass_on_unless_damaged(error)
         raise _damaged(label, error) from error
 
 
-def _damaged(label: str, error: Exception) -> ContactsError:
+def _pass_on_unless_damaged(error: BaseException) -> None:
+    """Raise what is none of calamine's errors; its panics are no ``Exception``."""
+    if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+        raise error
+
+
+def _damaged(label: str, error: BaseException) -> ContactsError:
     return ContactsError(
         f"{label}: is a workbook that cannot be read ({error}). "
         "Open it in Excel or LibreOffice and save it again as .xlsx or CSV."
@@ -92,9 +99,10 @@ def _pick(book: Any, label: str, sheet: str | None) -> tuple[str, list[list[Any]
         try:
             page = book.get_sheet_by_name(name)
             rows = page.to_python(skip_empty_area=True)
-        except Exception as error:
+        except BaseException as error:
             if isinstance(error, python_calamine.WorksheetNotFound) and sheet is None:
                 continue  # a chart, a macro sheet
+            _pass_on_unless_damaged(error)
             raise _damaged(f"{label}, sheet {name!r}", error) from error
         start = page.start[0] if page.start else 0
         while rows and not _width(rows[-1]):
