@@ -34,6 +34,7 @@ from mmsbatch.errors import (
     RunStopped,
     UnreadableAnswer,
 )
+from mmsbatch.limits import Limits
 from mmsbatch.plan import Plan, plan
 from mmsbatch.prepare import prepare
 from mmsbatch.runs import results, resume, send, status
@@ -47,6 +48,7 @@ __all__ = [
     "Image",
     "InDoubt",
     "InputError",
+    "Limits",
     "MmsbatchError",
     "NotSent",
     "Plan",

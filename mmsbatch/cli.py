@@ -26,6 +26,7 @@ from mmsbatch.check import check as check_file
 from mmsbatch.contacts import read_contacts, rows_hint
 from mmsbatch.errors import InDoubt, InputError, MmsbatchError, NotSent
 from mmsbatch.gateway import Gateway
+from mmsbatch.limits import Limits
 from mmsbatch.outcomes import Outcome
 from mmsbatch.plan import Plan
 from mmsbatch.plan import plan as make_plan
@@ -33,6 +34,7 @@ from mmsbatch.policy import OnDoubt
 from mmsbatch.prepare import prepare
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 from mmsbatch.states import Request, read_account
+from mmsbatch.workers import MAX_WORKERS
 
 app = typer.Typer(
     name="mmsbatch",
@@ -70,6 +72,20 @@ SeparatorOption = Annotated[str | None, typer.Option(help="Of a CSV; found out w
 EncodingOption = Annotated[str | None, typer.Option(help="Of a CSV; found out without it.")]
 OnDoubtOption = Annotated[
     str, typer.Option(help="After a request in doubt: 'stop', or 'continue' with the next.")
+]
+WorkersOption = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        max=MAX_WORKERS,
+        help="Requests under way at once; up to 200 rows for each can be left in doubt.",
+    ),
+]
+PaceOption = Annotated[
+    float | None, typer.Option(help="No more requests than this a minute, evenly spaced.")
+]
+MaxCreditsOption = Annotated[
+    float | None, typer.Option(min=0, help="Stop before the run spends more credits.")
 ]
 
 
@@ -159,7 +175,22 @@ def send(
     max_recipients: Annotated[
         int | None, typer.Option(min=1, help="Refuse a plan that reaches more people.")
     ] = None,
+    max_credits: MaxCreditsOption = None,
+    max_problem_share: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Refuse contacts with more problem rows: 0.1 is 10 %."),
+    ] = None,
+    max_change: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="Refuse more or fewer recipients than the campaign's previous run had, beyond "
+            "this share: 0.2 is 20 %.",
+        ),
+    ] = None,
     on_doubt: OnDoubtOption = "stop",
+    workers: WorkersOption = 1,
+    requests_per_minute: PaceOption = None,
     as_json: JsonOption = False,
     sheet: SheetOption = None,
     separator: SeparatorOption = None,
@@ -176,8 +207,10 @@ def send(
                 account,
                 run=run,
                 confirm=confirm,
-                max_recipients=max_recipients,
+                limits=Limits(max_recipients, max_credits, max_problem_share, max_change),
                 on_doubt=doubt,
+                workers=workers,
+                requests_per_minute=requests_per_minute,
                 on_request=on_request,
             )
         _print_run(as_json, done, run)
@@ -187,7 +220,10 @@ def send(
 def resume(
     run: RunArgument,
     live: LiveOption = False,
+    max_credits: MaxCreditsOption = None,
     on_doubt: OnDoubtOption = "stop",
+    workers: WorkersOption = 1,
+    requests_per_minute: PaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Go on with a run: what is pending is sent, what is in doubt is left alone."""
@@ -196,7 +232,15 @@ def resume(
         total = sum(runs.status(run).requests.values())
         account = _account(live)
         with _progress(total) as on_request:
-            done = runs.execute_rest(run, account, on_doubt=doubt, on_request=on_request)
+            done = runs.execute_rest(
+                run,
+                account,
+                limits=Limits(max_credits=max_credits),
+                on_doubt=doubt,
+                workers=workers,
+                requests_per_minute=requests_per_minute,
+                on_request=on_request,
+            )
         _print_run(as_json, done, run)
 
 
@@ -420,6 +464,11 @@ def _errors(as_json: bool) -> Iterator[None]:
             print(json.dumps(document, ensure_ascii=False))
         print(f"mmsbatch: {error}", file=sys.stderr)
         raise typer.Exit(_exit_code(error)) from None
+    except KeyboardInterrupt as error:
+        if not error.args:  # nothing was under way
+            raise
+        print(f"mmsbatch: {error}", file=sys.stderr)
+        raise typer.Exit(report.IN_DOUBT) from None
 
 
 def _exit_code(error: MmsbatchError) -> int:
