@@ -49,7 +49,7 @@ def texts(column: pd.Series) -> Texts:
         return Texts(categories.values, rows)
     try:
         values = pa.array(column.array, from_pandas=True)
-    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+    except (pa.ArrowException, TypeError, ValueError, ArithmeticError):  # a signalling Decimal
         return Texts(_one_by_one(column))
     if not isinstance(values, pa.ChunkedArray):
         values = pa.chunked_array([values])
