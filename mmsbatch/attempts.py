@@ -61,7 +61,9 @@ def attempts(facts: Iterable[Fact]) -> pd.DataFrame:
             }
         else:
             request = step(rows[key]["_request"], fact)
-            rows[key].update(_request=request, ended_at=fact.at, answer=fact.body)
+            rows[key].update(_request=request)
+            if fact.kind is not Kind.VERDICT:  # it comes after the attempt's end, and has no answer
+                rows[key].update(ended_at=fact.at, answer=fact.body)
         rows[key].update(_figures(request))
     columns = ["sending_at", "ended_at", *_DTYPES]
     frame = pd.DataFrame(list(rows.values()), columns=columns).astype(_DTYPES)

@@ -32,7 +32,8 @@ class Outcome(StrEnum):
     REJECTED = "rejected"
     """The gateway refused this number: format, not a French mobile, or opted out."""
     UNREPORTED = "unreported"
-    """Its request was taken, and the answer names this number neither as taken nor as refused."""
+    """Its request was taken, and the answer names this number neither as taken nor as refused; or
+    there is no answer, and its request was settled as sent (then ``mms_status`` is missing)."""
     REFUSED = "refused"
     """Its whole request was refused: not sent."""
     IN_DOUBT = "in_doubt"
@@ -148,6 +149,9 @@ def _outcomes(request: Request, numbers: npt.NDArray[np.int64]) -> npt.NDArray[n
             State.PENDING: Outcome.PENDING,
             State.IN_DOUBT: Outcome.IN_DOUBT,
             State.REFUSED: Outcome.REFUSED,
+            # Sent as a whole, say credits or a person; neither names numbers, and some may have
+            # been refused: that is not `accepted`.
+            State.CONFIRMED: Outcome.UNREPORTED,
         }[request.state]
         if request.answer is not None and request.answer.status == spec.NO_VALID_NUMBER:
             whole = Outcome.REJECTED  # 123 refuses the numbers, each of them

@@ -39,6 +39,8 @@ class RunReport:
     """Rows by problem."""
     doubts: Sequence[Request] = ()
     """The requests in doubt."""
+    settled: int = 0
+    """Rows among the ``unreported`` whose request was settled as sent: somebody vouches for it."""
 
     def __repr__(self) -> str:
         from mmsbatch import show  # noqa: PLC0415  (what shows a report knows reports)
@@ -48,7 +50,7 @@ class RunReport:
     @property
     def exit_code(self) -> int:
         """0 done, 3 rows nobody can vouch for, 4 stopped before the end."""
-        if any(self.outcomes.get(word, 0) for word in INDEFINITE):
+        if sum(self.outcomes.get(word, 0) for word in INDEFINITE) > self.settled:
             return IN_DOUBT
         return STOPPED if self.stopped or self.outcomes.get(Outcome.PENDING, 0) else DONE
 
@@ -90,7 +92,8 @@ def last_stop(facts: Sequence[Fact]) -> Stop | None:
     for fact in reversed(facts):
         if fact.kind is Kind.STOPPED and fact.data.get("reason"):
             return Stop(str(fact.data["reason"]), str(fact.data["what_to_do"]))
-        if fact.kind in {Kind.STOPPED, Kind.STARTED}:
+        # A verdict may have settled what the stop was about.
+        if fact.kind in {Kind.STOPPED, Kind.STARTED, Kind.VERDICT}:
             return None
     return None
 

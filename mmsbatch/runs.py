@@ -360,6 +360,7 @@ def _send_until_stopped(folder: RunFolder, sender: Sender) -> None:
         "pid": os.getpid(),
         "host": socket.gethostname(),
         "login": sender.gateway.account.clientcode,
+        "url": sender.gateway.account.url,
     }
     sender.journal.append(Kind.STARTED, at=_utc_now(), data=me)
     try:
@@ -484,13 +485,18 @@ def _report(
         credits_before=report.first_balance(facts),
         problems=plan.summary.problems,
         doubts=[request for request in requests.values() if request.state == "in_doubt"],
+        settled=sum(
+            len(plan.positions(request.number))
+            for request in requests.values()
+            if request.state == "confirmed"
+        ),
     )
 
 
 def _results_or_error(done: RunReport, run: Path) -> pd.DataFrame:
     frame = parquet.read(RunFolder(run).results_path)[0]
     in_doubt = done.outcomes.get(outcomes.Outcome.IN_DOUBT, 0)
-    unreported = done.outcomes.get(outcomes.Outcome.UNREPORTED, 0)
+    unreported = done.outcomes.get(outcomes.Outcome.UNREPORTED, 0) - done.settled
     reason = f"{done.stopped.reason}. What to do: {done.stopped.what_to_do}" if done.stopped else ""
     if in_doubt:
         raise RunInDoubt(

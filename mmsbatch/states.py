@@ -19,7 +19,7 @@ from mmsbatch.wire import Answer, decode_answer
 
 
 class Kind(StrEnum):
-    """What a fact is about. The first four are of the run, the others of one attempt."""
+    """What a fact is about. The first five are of the run, the others of one attempt."""
 
     OPENED = "opened"
     """The run was made for a plan: fingerprint, campaign, target, package version."""
@@ -29,6 +29,8 @@ class Kind(StrEnum):
     """What the account tool answered."""
     STOPPED = "stopped"
     """The process ended: why, and what to do; nothing of both when it simply was done."""
+    EVIDENCE = "evidence"
+    """The account tool was asked about requests in doubt: what it said, and what that shows."""
 
     SENDING = "sending"
     """A request is about to leave. Durable before its first byte does."""
@@ -38,9 +40,21 @@ class Kind(StrEnum):
     """The exchange broke off; what had come of an answer is the fact's body."""
     ANSWER = "answer"
     """Something answered: its bytes are the fact's body, unread."""
+    VERDICT = "verdict"
+    """An attempt in doubt was settled: `Verdict`, by whom, and on what evidence."""
 
 
 ATTEMPT_KINDS: Final = frozenset({Kind.SENDING, Kind.NOT_SENT, Kind.BROKEN_OFF, Kind.ANSWER})
+"""What a sender records of an attempt; a verdict comes from elsewhere, and later."""
+
+
+class Verdict(StrEnum):
+    """How a doubt is settled."""
+
+    SENT = "sent"
+    """It was sent as a whole: never again."""
+    RESEND = "resend"
+    """It may be sent again."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +81,8 @@ class State(StrEnum):
     """The gateway took it (100, 101). What became of each number is in the answer."""
     REFUSED = "refused"
     """The gateway said no: nothing of it was sent."""
+    CONFIRMED = "confirmed"
+    """Settled as sent, by evidence or a person; no answer says what became of each number."""
 
 
 class Event(StrEnum):
@@ -77,6 +93,8 @@ class Event(StrEnum):
     NOTHING_PROVED = "nothing_proved"
     ACCEPTED = "accepted"
     REFUSED = "refused"
+    RELEASED = "released"
+    CONFIRMED = "confirmed"
 
 
 TRANSITIONS: Final[Mapping[tuple[State, Event], State]] = {
@@ -85,6 +103,9 @@ TRANSITIONS: Final[Mapping[tuple[State, Event], State]] = {
     (State.IN_DOUBT, Event.NOTHING_PROVED): State.IN_DOUBT,
     (State.IN_DOUBT, Event.ACCEPTED): State.ACCEPTED,
     (State.IN_DOUBT, Event.REFUSED): State.REFUSED,
+    # The two ways out of a doubt that no answer settled: evidence, or a person's word.
+    (State.IN_DOUBT, Event.RELEASED): State.PENDING,
+    (State.IN_DOUBT, Event.CONFIRMED): State.CONFIRMED,
     # Refused for a reason outside of the plan (credit, a login, a medium's server), and tried
     # again: nothing of it was sent, so nobody gets it twice.
     (State.REFUSED, Event.SENDING): State.IN_DOUBT,
@@ -155,7 +176,25 @@ def _reading(fact: Fact) -> Reading:
         # What had come by then may be the head of an answer, or of another's: a broken exchange
         # proves nothing by itself, and the bytes are kept for whoever looks into it.
         return Reading(Event.NOTHING_PROVED, str(fact.data.get("reason", "")))
+    if fact.kind is Kind.VERDICT:
+        return Reading(_settled(fact), str(fact.data.get("reason", "")))
     return read_reply(fact.data.get("http_status"), fact.body or b"")
+
+
+_SETTLES: Final[Mapping[str, Event]] = {
+    Verdict.SENT: Event.CONFIRMED,
+    Verdict.RESEND: Event.RELEASED,
+}
+
+
+def _settled(fact: Fact) -> Event:
+    word = str(fact.data.get("verdict"))
+    if word not in _SETTLES:
+        raise RunError(
+            f"the journal is damaged: a verdict on request {fact.request} says {word!r}. "
+            "Restore the run's folder from a copy"
+        )
+    return _SETTLES[word]
 
 
 # ----- the fold ----------------------------------------------------------------------------------
@@ -207,6 +246,8 @@ def step(request: Request, fact: Fact) -> Request:
             sending_at=fact.at,
             reason=reading.reason,
         )
+    if fact.kind is Kind.VERDICT:  # what came of the attempt itself stays as it was
+        return replace(request, state=state, reason=reading.reason)
     return replace(
         request,
         state=state,

@@ -19,6 +19,10 @@ NOT_SENT = Fact(Kind.NOT_SENT, AT, 1, 1, {"reason": "refused"})
 BROKEN_OFF = Fact(Kind.BROKEN_OFF, AT, 1, 1, {"reason": "reset"}, OK)
 
 
+RELEASED = Fact(Kind.VERDICT, AT, 1, 1, {"verdict": "resend", "reason": "credits"})
+CONFIRMED = Fact(Kind.VERDICT, AT, 1, 1, {"verdict": "sent", "reason": "a person"})
+
+
 def answered(body: bytes, http_status: int = 200) -> Fact:
     return Fact(Kind.ANSWER, AT, 1, 1, {"http_status": http_status}, body)
 
@@ -29,6 +33,8 @@ FACT_OF = {
     Event.NOTHING_PROVED: BROKEN_OFF,
     Event.ACCEPTED: answered(OK),
     Event.REFUSED: answered(NO),
+    Event.RELEASED: RELEASED,
+    Event.CONFIRMED: CONFIRMED,
 }
 
 
@@ -49,6 +55,41 @@ def test_only_what_was_never_taken_can_be_sent() -> None:
         State.PENDING,
         State.REFUSED,
     }
+
+
+def test_only_a_verdict_lets_a_doubt_be_sent_again() -> None:
+    """A doubt ends in a state that may be sent by proof of not leaving, or by a verdict."""
+    ways = {
+        event
+        for (state, event), then in TRANSITIONS.items()
+        if state is State.IN_DOUBT and then in {State.PENDING, State.REFUSED}
+    }
+    assert {Event.NOT_SENT, Event.REFUSED, Event.RELEASED} == ways
+
+
+def test_a_verdict_keeps_what_came_of_the_attempt() -> None:
+    """Released or confirmed, the attempt is counted, and its HTTP status stays to be read."""
+    doubt = [SENDING, answered(b"", 504)]
+    released = fold([*doubt, RELEASED], 1)[1]
+    assert (State.PENDING, 1, "credits", 504) == (
+        released.state,
+        released.attempts,
+        released.reason,
+        released.http_status,
+    )
+    confirmed = fold([*doubt, CONFIRMED], 1)[1]
+    assert (State.CONFIRMED, AT, None) == (
+        confirmed.state,
+        confirmed.sending_at,
+        confirmed.answer,
+    )
+
+
+def test_an_unknown_verdict_is_damage() -> None:
+    """Nothing is sent again for a word nobody knows."""
+    unknown = Fact(Kind.VERDICT, AT, 1, 1, {"verdict": "perhaps"})
+    with pytest.raises(RunError, match="a verdict on request 1 says 'perhaps'"):
+        fold([SENDING, unknown], 1)
 
 
 @pytest.mark.parametrize(
