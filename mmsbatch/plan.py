@@ -16,15 +16,14 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from mmsbatch import message as messages
 from mmsbatch import spec
 from mmsbatch.campaign import Campaign
 from mmsbatch.categories import categorical
-from mmsbatch.duplicates import first_rows
+from mmsbatch.e164 import as_integers
 from mmsbatch.errors import PlanError
+from mmsbatch.grouping import Problems, cut, first_alike, in_order
 from mmsbatch.prepare import Summary, summarize
 
 RULE_VERSION: Final = 1
@@ -33,7 +32,6 @@ RULE_VERSION: Final = 1
 PLAN_COLUMNS: Final = ("mms_message", "mms_request")
 """Added by `plan` to what `prepare` added."""
 
-_E164_MOBILE = r"^\+33[67][0-9]{8}$"
 _FICTION = range(33_639_980_000, 33_639_990_000)
 
 
@@ -74,8 +72,8 @@ class Plan:
         header's lists, -1 for none), little-endian. The index, other columns and dtypes are not in
         it.
         """
-        message_codes, distinct = _in_order(self.rows["mms_message"])
-        problem_codes, problems = _in_order(self.rows["mms_problem"])
+        message_codes, distinct = in_order(self.rows["mms_message"])
+        problem_codes, problems = in_order(self.rows["mms_problem"])
         header = {
             "rules": RULE_VERSION,
             "campaign": self.campaign.canonical(),
@@ -176,7 +174,7 @@ class Plan:
     @cached_property
     def numbers(self) -> npt.NDArray[np.int64]:
         """Each row's number as an integer (33639980012), 0 where it has none."""
-        return _numbers(self.rows)
+        return as_integers(self.rows["mms_e164"])
 
     @cached_property
     def _request_of_row(self) -> npt.NDArray[np.int32]:
@@ -242,14 +240,14 @@ def plan(
         )
     _check_prepared(prepared)
     rendered = messages.render(campaign.content.message, campaign.content.kind, prepared)
-    numbers = _numbers(prepared)
-    problem = _Problems.read(prepared["mms_problem"])
+    numbers = as_integers(prepared["mms_e164"])
+    problem = Problems.read(prepared["mms_problem"])
     # Rows that `prepare` called duplicates are decided anew: the message decides too, and the
     # first of them may have been filtered out since.
     problem.clear("duplicate")
     problem.add(rendered.problem)
     readable = problem.none
-    first = _first_alike(numbers, rendered.codes, readable)
+    first = first_alike(numbers, rendered.codes, readable)
     duplicate = first >= 0
     problem.set("duplicate", duplicate)
     sendable = readable & ~duplicate
@@ -260,7 +258,7 @@ def plan(
     rows["mms_duplicate_of"] = pd.arrays.IntegerArray(np.maximum(first, 0), ~duplicate)
     rows["mms_message"] = categorical(np.where(sendable, rendered.codes, -1), rendered.messages)
     rows["mms_request"] = pd.arrays.IntegerArray(
-        _cut(rendered.codes, sendable, chunk_size), ~sendable
+        cut(rendered.codes, sendable, chunk_size), ~sendable
     )
     made = Plan(rows, campaign)
     vars(made)["numbers"] = numbers  # what the cached property would compute again
@@ -288,48 +286,6 @@ def _check_prepared(prepared: pd.DataFrame) -> None:
         )
 
 
-def _numbers(rows: pd.DataFrame) -> npt.NDArray[np.int64]:
-    """Give each row's number as an integer (33639980012), 0 where it has none."""
-    texts = pa.array(rows["mms_e164"], type=pa.large_string(), from_pandas=True)
-    if isinstance(texts, pa.ChunkedArray):
-        texts = texts.combine_chunks()
-    given = np.asarray(texts.is_valid())
-    digits = _twelve_digits(texts.drop_null())
-    if digits is None or not _are_mobiles(digits):
-        match = pc.match_substring_regex(texts, _E164_MOBILE)
-        raise PlanError(
-            f"mms_e164 at row position {pc.index(match, False).as_py()} is not a French mobile "
-            "number in E.164 (+33 and nine digits): leave this column as `prepare` wrote it"
-        )
-    national = np.zeros(digits.shape[1], dtype=np.int64)
-    for place in digits[3:]:
-        national = national * 10 + place
-    numbers = np.zeros(len(given), dtype=np.int64)
-    numbers[given] = 33_000_000_000 + national
-    return numbers
-
-
-_PREFIX = np.frombuffer(b"+33", dtype=np.uint8) - np.uint8(ord("0"))
-
-
-def _twelve_digits(texts: pa.LargeStringArray) -> npt.NDArray[np.uint8] | None:
-    """Lay the texts out as bytes less ``"0"``, of shape (12, texts); None where one is not 12."""
-    if not len(texts):
-        return np.zeros((12, 0), dtype=np.uint8)
-    _, offsets_buffer, data_buffer = texts.buffers()
-    offsets = np.frombuffer(offsets_buffer, np.int64)[texts.offset : texts.offset + len(texts) + 1]
-    if (np.diff(offsets) != 12).any():  # noqa: PLR2004  (+33 and nine digits)
-        return None
-    data = np.frombuffer(data_buffer, np.uint8)[offsets[0] : offsets[-1]]
-    return np.ascontiguousarray(data.reshape(-1, 12).T) - np.uint8(ord("0"))
-
-
-def _are_mobiles(digits: npt.NDArray[np.uint8]) -> bool:
-    prefix = all((row == byte).all() for row, byte in zip(digits[:3], _PREFIX, strict=True))
-    mobile = ((digits[3] == 6) | (digits[3] == 7)).all()  # noqa: PLR2004  (06, 07)
-    return bool(prefix and mobile and digits[3:].max(initial=0) < 10)  # noqa: PLR2004  (a digit)
-
-
 def _check_numbers(numbers: npt.NDArray[np.int64], sendable: npt.NDArray[np.bool_]) -> None:
     without = sendable & (numbers == 0)
     if without.any():
@@ -337,80 +293,3 @@ def _check_numbers(numbers: npt.NDArray[np.int64], sendable: npt.NDArray[np.bool
             f"row position {int(without.argmax())} has neither a number nor a problem: leave "
             "mms_e164 and mms_problem as `prepare` wrote them"
         )
-
-
-class _Problems:
-    """A column of problems as codes: -1 is none."""
-
-    def __init__(self, codes: npt.NDArray[np.int32], words: list[str]) -> None:
-        self.codes = codes
-        self.words = words
-
-    @classmethod
-    def read(cls, column: pd.Series) -> _Problems:
-        category = pd.Categorical(column)
-        return cls(category.codes.astype(np.int32), [str(word) for word in category.categories])
-
-    @property
-    def none(self) -> npt.NDArray[np.bool_]:
-        return np.equal(self.codes, -1)
-
-    def code(self, word: str) -> int:
-        if word not in self.words:
-            self.words.append(word)
-        return self.words.index(word)
-
-    def clear(self, word: str) -> None:
-        self.codes[self.codes == self.code(word)] = -1
-
-    def set(self, word: str, where: npt.NDArray[np.bool_]) -> None:
-        self.codes[where] = self.code(word)
-
-    def add(self, other: pd.Categorical[str]) -> None:
-        """Take another column's problems where there is none yet."""
-        theirs = np.array([*map(self.code, other.categories), -1], dtype=np.int32)[other.codes]
-        self.codes = np.where(self.none, theirs, self.codes)
-
-    def categorical(self) -> pd.Categorical:
-        return categorical(self.codes, self.words).remove_unused_categories()
-
-
-def _first_alike(
-    numbers: npt.NDArray[np.int64],
-    contents: npt.NDArray[np.int64],
-    among: npt.NDArray[np.bool_],
-) -> npt.NDArray[np.int64]:
-    """Give the position of the first row with the same number and message; -1 for that one."""
-    national = np.where(among, numbers % 10**9, -1)
-    if contents.max(initial=0) > 0:
-        # 10**9 is more than the national numbers there are, so each pair has one code.
-        codes, _ = pd.factorize(contents[among] * 10**9 + national[among])
-        national[among] = codes
-    return first_rows(national)
-
-
-def _cut(
-    contents: npt.NDArray[np.int64], sendable: npt.NDArray[np.bool_], size: int
-) -> npt.NDArray[np.int32]:
-    """Number the requests: contents in order of appearance, then `size` rows at a time."""
-    groups = contents[sendable]
-    members = np.bincount(groups)
-    order = np.argsort(groups, kind="stable")
-    rank = np.empty(len(groups), dtype=np.int64)
-    rank[order] = np.arange(len(groups)) - np.repeat(np.cumsum(members) - members, members)
-    requests = -(-members // size)
-    before = np.cumsum(requests) - requests
-    request = np.ones(len(contents), dtype=np.int32)
-    request[sendable] = before[groups] + rank // size + 1
-    return request
-
-
-def _in_order(column: pd.Series) -> tuple[npt.NDArray[np.int64], list[str]]:
-    """Code a column of words by their order of appearance; -1 is missing."""
-    category = pd.Categorical(column)
-    codes, present = pd.factorize(np.where(category.codes < 0, -1, category.codes))
-    if (present < 0).any():  # the missing take part in the order; they are taken out again
-        missing = int(np.flatnonzero(present < 0)[0])
-        codes = np.where(codes == missing, -1, codes - (codes > missing))
-        present = present[present >= 0]
-    return codes, [str(category.categories[code]) for code in present]
