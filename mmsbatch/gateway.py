@@ -7,10 +7,13 @@ reset before the body was read and one after it look the same from here.
 
 from __future__ import annotations
 
+import io
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.client import HTTPResponse
 from typing import Any, Final
 
 import requests
@@ -112,11 +115,10 @@ class Gateway:
         return self._exchange("POST", path, form)
 
     def _exchange(self, method: str, path: str, form: bytes | None) -> Reply:
-        connection = _OneConnection()
+        connection = _OneConnection(self.read_timeout_s)
         received = bytearray()
         response: requests.Response | None = None
         with _session(connection) as session:
-            deadline_s = time.monotonic() + self.connect_timeout_s + self.read_timeout_s
             try:
                 response = session.request(
                     method,
@@ -133,13 +135,6 @@ class Gateway:
                         raise Interrupted(
                             f"{self.account.url} answered with more than "
                             f"{wire.MAX_ANSWER_BYTES} bytes: that is not the gateway",
-                            bytes(received),
-                            response.status_code,
-                        )
-                    if time.monotonic() > deadline_s:
-                        raise Interrupted(
-                            f"{self.account.url} had not finished its answer after "
-                            f"{self.read_timeout_s:g} s",
                             bytes(received),
                             response.status_code,
                         )
@@ -174,7 +169,15 @@ def _retry_after_s(response: requests.Response) -> float | None:
 
 @dataclass
 class _OneConnection:
+    read_timeout_s: float
     made: bool = False
+    deadline_s: float = 0.0
+    """On the monotonic clock: when the whole answer must have come."""
+
+    def note(self) -> None:
+        """Note that it stands."""
+        self.made = True
+        self.deadline_s = time.monotonic() + self.read_timeout_s
 
 
 @contextmanager
@@ -199,6 +202,31 @@ def _session(connection: _OneConnection) -> Iterator[requests.Session]:
         session.close()
 
 
+class _UntilDeadline(io.RawIOBase):
+    """Reads a socket until the deadline: its own time-out begins anew with every drop of bytes."""
+
+    def __init__(self, sock: socket.socket, connection: _OneConnection) -> None:
+        self._socket = sock
+        self._stream = sock.makefile("rb", buffering=0)
+        self._connection = connection
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left_s = self._connection.deadline_s - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError(
+                f"the answer was not complete after {self._connection.read_timeout_s:g} s"
+            )
+        self._socket.settimeout(left_s)
+        return self._stream.readinto(buffer)
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
 class _Adapter(HTTPAdapter):
     """Notes the moment the connection stands: TCP, and TLS where there is TLS."""
 
@@ -209,17 +237,27 @@ class _Adapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
         manager: PoolManager = self.poolmanager
-        note = self._connection
+        connection = self._connection
+
+        class Response(HTTPResponse):
+            def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+                super().__init__(sock, *args, **kwargs)
+                self.fp.close()
+                self.fp = io.BufferedReader(_UntilDeadline(sock, connection))
 
         class Plain(HTTPConnection):
+            response_class = Response
+
             def connect(self) -> None:
                 super().connect()
-                note.made = True
+                connection.note()
 
         class Secure(HTTPSConnection):
+            response_class = Response
+
             def connect(self) -> None:
                 super().connect()
-                note.made = True
+                connection.note()
 
         class PlainPool(HTTPConnectionPool):
             ConnectionCls = Plain
