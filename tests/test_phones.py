@@ -35,6 +35,7 @@ def verdict(cell: object, *, fictional: bool = False) -> tuple[str, str, str, st
         "06\u202f12\u202f34\u202f56\u202f78",
         "\u200e06 12 34 56 78\u202c",
         "06\u200b12345678",
+        "33.6.12\uff0e34\uff0e56\uff0e78",
         "06\u201112\u201134\u201156\u201178",
         "(06) 12 34 56 78",
         "+33612345678",

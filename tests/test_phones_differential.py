@@ -100,6 +100,7 @@ def notation(choose: random.Random) -> str:
     return choose.choice(BEFORE) + choose.choice(PREFIXES) + gap + body + choose.choice(AFTER)
 
 
+POINT_ZERO = re.compile(r"[.,\uff0e][0\u0660]+$")
 INVISIBLE = re.compile(r"[\t\n\u202f\u200e\u2066\u202c\ufeff]")
 
 
@@ -109,8 +110,9 @@ def listed(text: str, expected: str, found: str) -> bool:
     if expected and not found:
         return bool(
             re.search(r"[^\W\d_]", letters)  # another word
-            or re.search(r"ext|perso|#|[,;~]\s*\d+\W*$", text)  # extension, letters of the keypad
+            or re.search(r"ext|perso|#|[,;~]\W*\d+\W*$", text)  # extension, letters of the keypad
             or len(re.findall(r"\d[.\uff0e](?=\d)", text)) == 1  # decimal figure
+            or POINT_ZERO.search(text)  # decimal figure, its point beside a bracket
             or re.match(r"\W*-\W*\d", text)  # minus
         )
     if found and not expected:
@@ -118,7 +120,7 @@ def listed(text: str, expected: str, found: str) -> bool:
             INVISIBLE.search(text)
             or re.search(r"[_'\"=]", text)  # text marks
             or "perso" in text  # label after
-            or re.search(r"[.,]0+$", text)  # float suffix
+            or POINT_ZERO.search(text)  # float suffix
             or "O" in text  # letter O
         )
     return False

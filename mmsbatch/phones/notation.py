@@ -228,34 +228,32 @@ def _divide(
 
 
 class Plain(NamedTuple):
-    """Joined cells with the typographic characters made ASCII, in the same places."""
+    """Joined cells with the typographic characters made ASCII."""
 
-    data: bytes
-    digits: npt.NDArray[np.int64]
-    """Places of digits that were not ASCII."""
+    joined: bytes
+    other_digits: npt.NDArray[np.int64]
+    """Cells with digits that were not ASCII, in order; a cell may come several times."""
 
 
 def to_ascii(joined: bytes) -> Plain:
-    """Replace every character beyond ASCII by one ASCII byte and blanks, all cells at once."""
+    """Replace every character beyond ASCII by one ASCII byte or nothing, all cells at once."""
     data = np.frombuffer(joined, np.uint8)
     lead = np.flatnonzero((data >= 0xC2) & (data < 0xF5))  # noqa: PLR2004  (UTF-8)
     if not len(lead):
         return Plain(joined, lead)
     data = data.copy()
     table = ascii_table()
-    digits = []
     width = 2 + (data[lead] >= 0xE0).astype(np.int64) + (data[lead] >= 0xF0)  # noqa: PLR2004
     for bytes_ in (2, 3, 4):
         at = lead[width == bytes_]
-        if not len(at):
-            continue
         point = data[at].astype(np.int64) & (0xFF >> (bytes_ + 1))
         for place in range(1, bytes_):
             point = point << 6 | (data[at + place] & 0x3F)
             data[at + place] = BLANK
         data[at] = table[np.minimum(point, len(table) - 1)]
-        digits.append(at[(data[at] >= ord("0")) & (data[at] <= ord("9"))])
-    return Plain(data.tobytes(), np.sort(np.concatenate(digits)))
+    digits = lead[(data[lead] >= ord("0")) & (data[lead] <= ord("9"))]
+    cells = np.searchsorted(np.flatnonzero(data == END), digits)
+    return Plain(data.tobytes().translate(None, bytes([BLANK])), cells)
 
 
 @cache

@@ -180,23 +180,21 @@ def _settle(into: Phones, rows: npt.NDArray[np.bool_], french: French, repair: i
 
 def _read_damaged(values: pa.LargeStringArray, into: Phones) -> None:
     plain = to_ascii(join(values))
-    raw = Cells.of(plain.data)
-    if len(plain.digits):
-        other = np.unique(np.searchsorted(raw.ends, plain.digits))
-        into.repairs[other] |= REPAIR_BIT["other_digits_read"]
+    raw = Cells.of(plain.joined)
+    into.repairs[plain.other_digits] |= REPAIR_BIT["other_digits_read"]
     decimal = _read_floats(raw, into)
-    cells = delete(plain.data, MORE_SEPARATORS)
+    cells = delete(plain.joined, MORE_SEPARATORS)
     french = read_french(cells)
     figure = decimal | (french.like_a_quantity & _is_figure(raw, cells))
     into.problems[_waiting(into) & french.found & figure] = PROBLEM_CODE["malformed"]
     _settle(into, _waiting(into) & french.found, french)
 
-    if b"o" in plain.data or b"O" in plain.data:
-        french = read_french(delete(plain.data, MORE_SEPARATORS, bytes.maketrans(b"oO", b"00")))
+    if b"o" in plain.joined or b"O" in plain.joined:
+        french = read_french(delete(plain.joined, MORE_SEPARATORS, bytes.maketrans(b"oO", b"00")))
         rows = _waiting(into) & french.found
         _settle(into, rows, french, REPAIR_BIT["letter_o_read_as_zero"])
-    if b"(0)" in plain.data:  # +41 (0)79: the zero is for callers inside the country
-        cells = delete(plain.data.replace(b"(0)", b""), MORE_SEPARATORS)
+    if b"(0)" in plain.joined:  # +41 (0)79: the zero is for callers inside the country
+        cells = delete(plain.joined.replace(b"(0)", b""), MORE_SEPARATORS)
     _read_digits(cells, into)
 
 
