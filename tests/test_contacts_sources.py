@@ -207,7 +207,7 @@ def test_a_column_whose_name_begins_another_with_a_dot_is_its_own(tmp_path: Path
 
 
 @pytest.mark.parametrize("name", ["crm.csv", "crm.xlsx", "crm.parquet"])
-@pytest.mark.parametrize("batch_rows", [1, 499, 1500, 10_000])
+@pytest.mark.parametrize("batch_rows", [7, 499, 1500, 10_000])
 def test_batches_have_the_size_asked_for(name: str, batch_rows: int) -> None:
     """All but the last; and together they are the whole."""
     batches = list(contact_batches(SAMPLES / name, batch_rows=batch_rows, columns=["mobile", "id"]))

@@ -61,7 +61,7 @@ def peak_mb(path: Path, columns: list[str] | None) -> float:
 
 def show(what: str, seconds: float, reference: float) -> None:
     """Print one ratio."""
-    print(f"{what:<44} {seconds:6.2f} s   {seconds / reference:5.2f} of pandas")  # noqa: T201
+    print(f"{what:<44} {seconds:6.2f} s   {seconds / reference:5.2f} of pandas")
 
 
 def main() -> None:
@@ -78,9 +78,9 @@ def main() -> None:
             pass
         # Not getrusage: its maximum is inherited from the process that started this one.
         status = Path("/proc/self/status").read_text(encoding="ascii")
-        print(int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e6)  # noqa: T201
+        print(int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e6)
         return
-    print(f"{os.cpu_count()} cores, {options.rows:,} rows of 14 columns")  # noqa: T201
+    print(f"{os.cpu_count()} cores, {options.rows:,} rows of 14 columns")
     with tempfile.TemporaryDirectory() as folder:
         path, utf8 = Path(folder, "crm.csv"), Path(folder, "utf8.csv")
         write_csv(path, options.rows)
@@ -100,13 +100,13 @@ def main() -> None:
                 options.times,
             )
             show("read_contacts, one column", one, reference)
-        print(f"{'peak of contact_batches, CSV':<44} {peak_mb(path, None):6.0f} MB")  # noqa: T201
+        print(f"{'peak of contact_batches, CSV':<44} {peak_mb(path, None):6.0f} MB")
         for rows in (options.parquet_rows // 2, options.parquet_rows):
             big = Path(folder, "crm.parquet")
             write_parquet(big, rows)
             what = f"peak of contact_batches, Parquet, {rows:,} rows"
-            print(f"{what:<52} {peak_mb(big, None):6.0f} MB")  # noqa: T201
-            print(f"{'… two columns':<52} {peak_mb(big, ['id', 'mobile']):6.0f} MB")  # noqa: T201
+            print(f"{what:<52} {peak_mb(big, None):6.0f} MB")
+            print(f"{'… two columns':<52} {peak_mb(big, ['id', 'mobile']):6.0f} MB")
 
 
 if __name__ == "__main__":
