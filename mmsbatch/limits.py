@@ -16,7 +16,7 @@ from typing import Final
 from mmsbatch.errors import InputError, PlanError
 from mmsbatch.plan import Plan
 from mmsbatch.policy import Stop
-from mmsbatch.states import Fact, Kind, read_account, read_reply
+from mmsbatch.states import Fact, Kind, read_account
 from mmsbatch.wire import Answer
 
 
@@ -156,7 +156,7 @@ def heard_in(facts: Iterable[Fact]) -> list[Heard]:
         if fact.kind is Kind.BALANCE:
             found.append(heard(read_account(fact.body or b"")))
         elif fact.kind is Kind.ANSWER:
-            found.append(heard(read_reply(fact.data.get("http_status"), fact.body or b"").answer))
+            found.append(heard(fact.reading.answer))
     return [one for one in found if one is not None]
 
 

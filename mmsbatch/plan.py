@@ -109,12 +109,13 @@ class Plan:
 
     def request(self, number: int) -> PlannedRequest:
         """Give one request, by its number from 1."""
-        numbers = self.rows["mms_e164"].iloc[self.positions(number)]
-        return PlannedRequest(number, self.message_of(number), tuple(map(str, numbers)))
+        numbers = self.numbers[self.positions(number)].tolist()
+        return PlannedRequest(number, self.message_of(number), tuple(f"+{n}" for n in numbers))
 
     def message_of(self, number: int) -> str:
         """Give the message of one request: what requests refused for their content share."""
-        return str(self.rows["mms_message"].iloc[self.positions(number)[0]])
+        self.positions(number)  # which says so where there is no such request
+        return self._messages[number - 1]
 
     def __repr__(self) -> str:
         from mmsbatch import show  # noqa: PLC0415  (what shows a plan knows plans)
@@ -188,6 +189,11 @@ class Plan:
     @cached_property
     def _borders(self) -> npt.NDArray[np.int64]:
         return np.concatenate(([0], np.cumsum(np.bincount(self._request_of_row)[1:])))
+
+    @cached_property
+    def _messages(self) -> list[str]:
+        firsts = self._positions[self._borders[:-1]]
+        return [str(message) for message in self.rows["mms_message"].iloc[firsts]]
 
     def _personal_warning(self) -> tuple[str, ...]:
         fewest = -(-self.recipients // spec.MAX_RECIPIENTS_PER_REQUEST)

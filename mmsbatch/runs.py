@@ -348,8 +348,8 @@ def _send_rest(folder: RunFolder, plan: Plan, gateway: Gateway, options: _Option
             if sender.waiting():
                 _send_until_stopped(folder, sender)
             facts = journal.facts()
-            _write_results(folder, plan, facts)
-            return _report(folder, plan, facts)
+            frame = _write_results(folder, plan, facts)
+            return _report(folder, plan, facts, frame=frame)
         except RunError as error:
             raise sender.cannot_go_on(error) from None
 
@@ -462,22 +462,28 @@ def _target(facts: list[Fact]) -> str:
     return str(opened.data["target"])
 
 
-def _write_results(folder: RunFolder, plan: Plan, facts: list[Fact]) -> None:
+def _write_results(folder: RunFolder, plan: Plan, facts: list[Fact]) -> pd.DataFrame:
     metadata = folder.metadata(plan)
     frame = outcomes.results(plan, fold(facts, plan.requests))
     parquet.write(frame, folder.results_path, metadata)
     parquet.write(attempts(facts), folder.requests_path, metadata)
+    return frame
 
 
 def _report(
-    folder: RunFolder, plan: Plan, facts: list[Fact], stopped: Stop | None = None
+    folder: RunFolder,
+    plan: Plan,
+    facts: list[Fact],
+    stopped: Stop | None = None,
+    frame: pd.DataFrame | None = None,
 ) -> RunReport:
     requests = fold(facts, plan.requests)
+    frame = outcomes.results(plan, requests) if frame is None else frame
     return RunReport(
         run=folder.name,
         target=_target(facts),
         rows=len(plan.rows),
-        outcomes=outcomes.count(outcomes.results(plan, requests)),
+        outcomes=outcomes.count(frame),
         requests=report.by_state(requests),
         credits=report.last_credits(facts),
         fingerprint=plan.fingerprint,

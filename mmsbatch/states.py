@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, Final
 
 from mmsbatch import spec
@@ -68,6 +69,11 @@ class Fact:
     attempt: int | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
     body: bytes | None = field(default=None, repr=False)
+
+    @cached_property
+    def reading(self) -> Reading:
+        """What the fact means to its request; an answer is read once, whoever asks."""
+        return _reading(self)
 
 
 class State(StrEnum):
@@ -229,7 +235,7 @@ def step(request: Request, fact: Fact) -> Request:
     RunError
         The table has no such step: the journal is damaged.
     """
-    reading = _reading(fact)
+    reading = fact.reading
     try:
         state = TRANSITIONS[request.state, reading.event]
     except KeyError:
