@@ -1,0 +1,262 @@
+"""Several requests under way at once, and how fast they follow each other."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+import mmsbatch as mms
+import pandas as pd
+import pytest
+from mmsbatch import policy, runs
+from mmsbatch.errors import InputError, RunInDoubt, RunStopped
+from mmsbatch.journal import AlreadyClaimed, Journal
+from mmsbatch.pace import Pace
+from mmsbatch.sandbox import Sandbox, SandboxOptions
+from mmsbatch.states import Kind
+from mmsbatch.workers import Workers
+
+from conftest import account_at, fictional, planned
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tries follow each other at once."""
+    monkeypatch.setattr(policy, "FIRST_PAUSE_S", 0.0)
+
+
+def small_requests(requests: int) -> mms.Plan:
+    """Plan ten people a request."""
+    prepared = mms.prepare(pd.DataFrame({"m": fictional(10 * requests)}), phone="m", fictional=True)
+    return mms.plan(prepared, mms.Campaign("noel", mms.Text("Bonjour")), chunk_size=10)
+
+
+def ledger(sandbox: Sandbox) -> Counter[str]:
+    return Counter(f"+{delivery.number}" for delivery in sandbox.ledger)
+
+
+def counts(run: Path) -> dict[str, int]:
+    return dict(mms.status(run).outcomes)
+
+
+# ----- a run with several workers ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("workers", [2, 8, 32])
+def test_every_person_is_reached_once(workers: int, sandbox: Sandbox, run: Path) -> None:
+    """And each claim equals the ledger, whichever answer came back first."""
+    results = mms.send(small_requests(60), account_at(sandbox), run=run, workers=workers)
+    assert ledger(sandbox) == Counter(results["mms_e164"])
+    assert results["mms_outcome"].eq("accepted").all()
+
+
+def test_as_many_requests_are_under_way_as_there_are_workers(run: Path) -> None:
+    """All workers wait for the gateway at once, and none is left idle."""
+    stalled = dict.fromkeys(range(1, 5), "stall")
+    with Sandbox(faults=stalled) as sandbox:
+        four_arrived = threading.Thread(
+            target=lambda: (sandbox.wait_for(4), sandbox.release())  # type: ignore[func-returns-value]
+        )
+        four_arrived.start()
+        mms.send(small_requests(9), account_at(sandbox), run=run, workers=4)
+        four_arrived.join()
+        assert ledger(sandbox).total() == 90
+    with Journal(run / "journal.sqlite") as journal:
+        kinds = [fact.kind for fact in journal.facts() if fact.request]
+    assert kinds[:4] == [Kind.SENDING] * 4
+
+
+def test_a_stop_lets_the_requests_under_way_finish(run: Path) -> None:
+    """A refusal that ends the run: no further claim, and every answer under way is recorded."""
+    faults = {1: "delay:300", 2: "delay:300", 3: "status:200"}
+    with Sandbox(faults=faults) as sandbox:
+        with pytest.raises(RunStopped, match="200 Vous n'avez pas"):
+            mms.send(small_requests(40), account_at(sandbox), run=run, workers=3)
+        assert len(sandbox.requests) == 3
+        assert counts(run) == {"accepted": 20, "refused": 10, "pending": 370}
+        assert len(mms.resume(run, account_at(sandbox), workers=3)) == 400
+        assert ledger(sandbox).total() == len(ledger(sandbox)) == 400
+
+
+def test_a_doubt_lets_the_requests_under_way_finish(run: Path) -> None:
+    """At most one request per worker is in doubt; here one."""
+    faults = {1: "delay:300", 2: "close:after", 3: "delay:300"}
+    with Sandbox(faults=faults) as sandbox:
+        with pytest.raises(RunInDoubt, match="10 rows of run noel are in doubt"):
+            mms.send(small_requests(40), account_at(sandbox), run=run, workers=3)
+        assert counts(run) == {"accepted": 20, "in_doubt": 10, "pending": 370}
+
+
+def test_every_worker_may_meet_a_doubt(run: Path) -> None:
+    """A gateway that dies takes as many requests as there are workers, and no more."""
+    with Sandbox(faults={0: "close:after,delay:100"}) as sandbox:
+        with pytest.raises(RunInDoubt):
+            mms.send(small_requests(40), account_at(sandbox), run=run, workers=4)
+        assert counts(run)["in_doubt"] == 10 * len(sandbox.requests) <= 40
+        assert set(ledger(sandbox).values()) == {1}
+
+
+def test_a_refused_message_is_held_back_by_all_workers(run: Path) -> None:
+    """Up to `workers` requests with it may be under way; then no more go, and others do."""
+    long = "é" * 600  # 1,200 bytes: too long for a gateway that counts bytes
+    contacts = pd.DataFrame({"m": fictional(300), "mot": [long] * 200 + ["bon"] * 100})
+    prepared = mms.prepare(contacts, phone="m", fictional=True)
+    plan = mms.plan(prepared, mms.Campaign("mots", mms.Text("{{ mot }}")), chunk_size=10)
+    with Sandbox(options=SandboxOptions(count_bytes=True, latency_ms=30)) as sandbox:
+        with pytest.raises(RunStopped, match="111"):
+            mms.send(plan, account_at(sandbox), run=run, workers=4)
+        tried = [received.message for received in sandbox.requests]
+    assert 1 <= tried.count(long) <= 4
+    assert tried.count("bon") == 10
+    assert counts(run)["accepted"] == 100
+
+
+def test_each_try_is_a_fact_in_any_worker(run: Path) -> None:
+    """A busy server is asked again; each attempt has its own number."""
+    with Sandbox(faults=dict.fromkeys(range(1, 5), "http:429")) as sandbox:
+        mms.send(small_requests(8), account_at(sandbox), run=run, workers=4)
+        assert ledger(sandbox).total() == len(ledger(sandbox)) == 80
+    attempts = pd.read_parquet(run / "requests.parquet")
+    assert len(attempts) == 12
+    assert not attempts.duplicated(["request", "attempt"]).any()
+
+
+def test_the_caller_is_told_in_its_own_thread(sandbox: Sandbox, run: Path) -> None:
+    """A progress bar need not be thread-safe."""
+    told = []
+    mms.send(
+        small_requests(20),
+        account_at(sandbox),
+        run=run,
+        workers=4,
+        on_request=lambda request: told.append((request.number, threading.current_thread())),
+    )
+    assert sorted(number for number, _ in told) == list(range(1, 21))
+    assert {thread for _, thread in told} == {threading.current_thread()}
+
+
+def test_an_error_of_the_caller_leaves_nothing_in_doubt(run: Path) -> None:
+    """What is under way is finished and recorded before its error passes on."""
+
+    def fail(_request: object) -> None:
+        raise ZeroDivisionError
+
+    with Sandbox(options=SandboxOptions(latency_ms=50)) as sandbox:
+        with pytest.raises(ZeroDivisionError):
+            mms.send(small_requests(20), account_at(sandbox), run=run, workers=4, on_request=fail)
+        assert counts(run)["accepted"] == ledger(sandbox).total()
+        assert "in_doubt" not in counts(run)
+
+
+@pytest.mark.parametrize("workers", [0, -1, 257])
+def test_a_count_out_of_range_is_refused(workers: int, sandbox: Sandbox, run: Path) -> None:
+    """Before anything is made."""
+    with pytest.raises(InputError, match=f"workers must be from 1 to 256, found {workers}"):
+        mms.send(planned(3), account_at(sandbox), run=run, workers=workers)
+    assert not run.exists()
+
+
+# ----- claims ------------------------------------------------------------------------------------
+
+
+def test_threads_and_processes_cannot_claim_twice(tmp_path: Path) -> None:
+    """Eight threads over two handles of one journal claim the same requests: each goes to one."""
+    path, at = tmp_path / "journal.sqlite", datetime(2026, 12, 1, tzinfo=UTC)
+    won: list[int] = []
+    with Journal(path, create=True) as first, Journal(path) as second:
+
+        def claim(journal: Journal) -> None:
+            for request in range(1, 31):
+                try:
+                    journal.append(Kind.SENDING, at=at, request=request, attempt=1)
+                except AlreadyClaimed:
+                    continue
+                won.append(request)
+
+        threads = [
+            threading.Thread(target=claim, args=(journal,)) for journal in [first, second] * 4
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        claimed = [fact.request for fact in first.facts()]
+    assert sorted(won) == sorted(filter(None, claimed)) == list(range(1, 31))
+
+
+def test_nothing_is_appended_to_a_closed_journal(tmp_path: Path) -> None:
+    """A worker that outlives its run cannot claim for it."""
+    journal = Journal(tmp_path / "journal.sqlite", create=True)
+    journal.append(Kind.STARTED, at=datetime(2026, 12, 1, tzinfo=UTC))
+    journal.close()
+    with pytest.raises(mms.RunError, match="is closed"):
+        journal.append(Kind.SENDING, at=datetime(2026, 12, 1, tzinfo=UTC), request=1, attempt=1)
+
+
+# ----- workers by themselves ---------------------------------------------------------------------
+
+
+def test_one_worker_is_the_caller() -> None:
+    """So that Ctrl-C breaks off the call itself."""
+    with Workers[threading.Thread](1) as workers:
+        workers.do(threading.current_thread)
+        assert workers.next_result() is threading.current_thread()
+
+
+def test_an_error_comes_out_where_the_result_would() -> None:
+    """And the other results after it."""
+    with Workers[int](2) as workers:
+        workers.do(lambda: 1 // 0)
+        with pytest.raises(ZeroDivisionError):
+            workers.next_result()
+        workers.do(lambda: 5)
+        assert (workers.next_result(), workers.under_way) == (5, 0)
+
+
+# ----- pace --------------------------------------------------------------------------------------
+
+
+def test_slots_are_evenly_spaced() -> None:
+    """Thirty a minute: one every two seconds; time that passed unused is no credit for a burst."""
+    now_s = 100.0
+    pace = Pace(30, clock=lambda: now_s)
+    assert [pace.take() for _ in range(3)] == [0.0, 2.0, 4.0]
+    now_s = 105.0
+    assert [pace.take() for _ in range(2)] == [1.0, 3.0]
+    now_s = 1000.0
+    assert [pace.take() for _ in range(2)] == [0.0, 2.0]
+
+
+def test_without_a_pace_nothing_waits() -> None:
+    """The default."""
+    pace = Pace()
+    assert [pace.take() for _ in range(3)] == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("figure", [0, -5, float("nan"), float("inf")])
+def test_a_pace_that_is_none_is_refused(figure: float, sandbox: Sandbox, run: Path) -> None:
+    """Before anything is made."""
+    with pytest.raises(InputError, match="requests_per_minute must be above 0"):
+        mms.send(planned(3), account_at(sandbox), run=run, requests_per_minute=figure)
+    assert not run.exists()
+
+
+def test_a_run_keeps_its_pace(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each attempt takes a slot, also a second one; four workers share one pace."""
+    taken: list[float | None] = []
+
+    class Counted(Pace):
+        def __init__(self, requests_per_minute: float | None = None) -> None:
+            super().__init__(requests_per_minute)
+            self.figure = requests_per_minute
+
+        def take(self) -> float:
+            taken.append(self.figure)
+            return 0.0
+
+    monkeypatch.setattr(runs, "Pace", Counted)
+    with Sandbox(faults={2: "http:429"}) as sandbox:
+        mms.send(small_requests(6), account_at(sandbox), run=run, workers=4, requests_per_minute=90)
+    assert taken == [90] * 7
