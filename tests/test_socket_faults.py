@@ -139,11 +139,11 @@ def two_requests() -> mms.Plan:
     return mms.plan(prepared, mms.Campaign("essai", mms.Text("Bonjour")), chunk_size=FIRST)
 
 
-def send(url: str, run: Path, **options: Literal["stop", "continue"]) -> None:
+def send(url: str, run: Path, on_doubt: Literal["stop", "continue"] = "stop") -> None:
     """Send to what a live account would be; trouble is found in the run's files."""
     account = mms.Account("demo", "demo", url)
     with suppress(mms.RunInDoubt, mms.RunStopped):
-        mms.send(two_requests(), account, run=run, max_recipients=6, **options)
+        mms.send(two_requests(), account, run=run, max_recipients=6, on_doubt=on_doubt)
 
 
 def outcomes(run: Path) -> list[str]:
