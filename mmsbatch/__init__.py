@@ -37,6 +37,7 @@ from mmsbatch.errors import (
 from mmsbatch.limits import Limits
 from mmsbatch.plan import Plan, plan
 from mmsbatch.prepare import prepare
+from mmsbatch.reconcile import reconcile, settle
 from mmsbatch.runs import results, resume, send, status
 
 __all__ = [
@@ -67,8 +68,10 @@ __all__ = [
     "plan",
     "prepare",
     "read_contacts",
+    "reconcile",
     "results",
     "resume",
     "send",
+    "settle",
     "status",
 ]

@@ -32,6 +32,8 @@ from mmsbatch.plan import Plan
 from mmsbatch.plan import plan as make_plan
 from mmsbatch.policy import OnDoubt
 from mmsbatch.prepare import prepare
+from mmsbatch.reconcile import reconcile as look
+from mmsbatch.reconcile import settle
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 from mmsbatch.states import Request, read_account
 from mmsbatch.workers import MAX_WORKERS
@@ -245,6 +247,44 @@ def resume(
 
 
 @app.command()
+def reconcile(
+    run: RunArgument,
+    release: Annotated[
+        bool,
+        typer.Option("--release", help="Where credits show nothing was sent: let resume send it."),
+    ] = False,
+    confirm_sent: Annotated[
+        bool, typer.Option("--confirm-sent", help="Where credits show all was sent: settle it.")
+    ] = False,
+    verdict: Annotated[
+        str | None, typer.Option(help="A person's word on --request: 'sent' or 'resend'.")
+    ] = None,
+    request: Annotated[
+        int | None, typer.Option(min=1, help="The request the verdict is about.")
+    ] = None,
+    note: Annotated[str | None, typer.Option(help="How you know; kept with the verdict.")] = None,
+    live: LiveOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Look for evidence of what became of requests in doubt; settle them where asked."""
+    with _errors(as_json):
+        if verdict is None:
+            _refuse_without("--verdict", {"--request": request, "--note": note})
+            done = look(run, _account(live), release=release, confirm=confirm_sent)
+        elif request is None or note is None:
+            raise InputError('--verdict needs --request N and --note "how you know"')
+        elif release or confirm_sent:
+            raise InputError(
+                "--verdict is a person's word, --release and --confirm-sent go by the evidence: "
+                "give one or the other"
+            )
+        else:
+            done = settle(run, request, verdict, note)
+        _print(as_json, done.to_json(), show.reconciliation(done))
+        raise typer.Exit(done.report.exit_code)
+
+
+@app.command()
 def status(run: RunArgument, as_json: JsonOption = False) -> None:
     """Say where a run stands; nothing is sent or written."""
     with _errors(as_json):
@@ -415,6 +455,12 @@ def _plan(
 
 def _account(live: bool) -> Account:
     return Account.from_env(Target.LIVE if live else Target.SANDBOX)
+
+
+def _refuse_without(wanted: str, given: dict[str, object]) -> None:
+    strays = [name for name, value in given.items() if value is not None]
+    if strays:
+        raise InputError(f"{' and '.join(strays)} need {wanted}")
 
 
 def _on_doubt(word: str) -> OnDoubt:

@@ -19,6 +19,9 @@ MAX_PAUSE_S: Final = 60.0
 _TOO_MANY_REQUESTS: Final = 429
 _UNREADABLE_XML: Final = range(105, 108)
 
+THE_RUN: Final = "RUN_FOLDER"
+"""Stands in an advice for the run's folder, which a policy does not know."""
+
 OnDoubt = Literal["stop", "continue"]
 
 
@@ -154,7 +157,7 @@ def _in_doubt(request: Request, on_doubt: OnDoubt) -> Decision:
         return GoOn()
     return Stop(
         f"request {request.number} is in doubt: {request.reason}",
-        f"look request {request.number} up in the vendor's back office; "
+        f"`mmsbatch reconcile {THE_RUN}` looks for evidence of what became of it; "
         "resuming sends the others and leaves it alone",
     )
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from mmsbatch import outcomes, parquet, report, spec
+from mmsbatch import outcomes, parquet, policy, report, spec
 from mmsbatch.account import Account, Target
 from mmsbatch.attempts import attempts
 from mmsbatch.earlier import earlier_runs
@@ -331,7 +331,7 @@ class _Options:
 def _send_rest(folder: RunFolder, plan: Plan, gateway: Gateway, options: _Options) -> RunReport:
     with folder.writer(), Journal(folder.journal_path) as journal:
         facts = journal.facts()
-        _check_target(folder, facts, gateway.account)
+        check_target(folder, facts, gateway.account)
         cost = cost_per_recipient(heard_in(facts)) or options.earlier.cost
         sender = Sender(
             plan,
@@ -388,7 +388,8 @@ def _broken_off(folder: RunFolder, sender: Sender) -> KeyboardInterrupt:
     )
 
 
-def _check_target(folder: RunFolder, facts: list[Fact], account: Account) -> None:
+def check_target(folder: RunFolder, facts: list[Fact], account: Account) -> None:
+    """Make sure that a run goes on where it was begun: on the sandbox, or on people."""
     target = _target(facts)
     if target != account.target:
         raise AccountError(
@@ -487,7 +488,7 @@ def _report(
         requests=report.by_state(requests),
         credits=report.last_credits(facts),
         fingerprint=plan.fingerprint,
-        stopped=stopped or report.last_stop(facts),
+        stopped=stopped or _named(report.last_stop(facts), folder),
         credits_before=report.first_balance(facts),
         problems=plan.summary.problems,
         doubts=[request for request in requests.values() if request.state == "in_doubt"],
@@ -497,6 +498,13 @@ def _report(
             if request.state == "confirmed"
         ),
     )
+
+
+def _named(stop: Stop | None, folder: RunFolder) -> Stop | None:
+    """Put the run's folder where the policy, which knows of none, had to leave a place for it."""
+    if stop is None:
+        return None
+    return Stop(stop.reason, stop.what_to_do.replace(policy.THE_RUN, str(folder.path)))
 
 
 def _results_or_error(done: RunReport, run: Path) -> pd.DataFrame:

@@ -13,7 +13,9 @@ from mmsbatch.outcomes import Outcome
 from mmsbatch.phones.words import PROBLEMS, REPAIRS
 from mmsbatch.plan import Plan
 from mmsbatch.prepare import Summary
+from mmsbatch.reconcile import Reconciliation
 from mmsbatch.report import RunReport
+from mmsbatch.states import Verdict
 
 OUTCOMES: Mapping[Outcome, str] = {
     Outcome.ACCEPTED: "taken by the gateway",
@@ -114,6 +116,27 @@ def run(report: RunReport) -> str:
         blocks.append(labelled("STOPPED", report.stopped.reason))
         blocks.append(labelled("what to do", report.stopped.what_to_do))
     return "\n".join(blocks)
+
+
+def reconciliation(done: Reconciliation) -> str:
+    """Say what was found about requests in doubt, on which conditions, and what was settled."""
+    blocks = []
+    if done.finding is not None:
+        found = done.finding
+        listed = ", ".join(map(str, found.requests))
+        blocks.append(labelled("in doubt", f"request {listed}: {found.recipients:,} recipients"))
+        blocks.append(labelled("finding", f"{found.shown.replace('_', ' ')}: {found.reason}"))
+        lines = (f"{'yes' if one.holds else 'NO '} {one.found}" for one in found.checks)
+        blocks.append(labelled("evidence", *lines))
+    elif done.verdict is None:
+        blocks.append(labelled("finding", "no request of this run is in doubt"))
+    if done.verdict is not None:
+        numbers = ", ".join(map(str, done.settled))
+        may = {Verdict.SENT: "settled as sent", Verdict.RESEND: "may be sent again"}
+        blocks.append(labelled("settled", f"request {numbers}: {may[done.verdict]}"))
+    if done.what_to_do:
+        blocks.append(labelled("next", done.what_to_do))
+    return "\n".join([*blocks, run(done.report)])
 
 
 def audit(found: pd.DataFrame) -> str:

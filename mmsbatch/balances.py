@@ -1,0 +1,219 @@
+"""The balances heard during a run, and what each attempt between them can have cost. Pure (§2, §3).
+
+A balance is known where an answer or the account tool said it. One that was said with no request
+under way or in doubt can be counted from: an `anchor`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+
+from mmsbatch import spec
+from mmsbatch.states import Event, Fact, Kind, Verdict, read_account, read_reply
+from mmsbatch.wire import Answer, canonical_echo
+
+BY_CREDITS = "credits"
+BY_PERSON = "person"
+
+_COSTS_READ = 50
+"""Enough to see that a cost is always the same; a year's prices are not wanted."""
+
+
+@dataclass(frozen=True)
+class Balance:
+    """What the account had left, as somebody said."""
+
+    position: int
+    """Of its fact."""
+    at: datetime
+    credits: Decimal
+    tool: bool
+    """Said by the account tool, which may be late; an answer speaks of its own moment."""
+
+
+@dataclass
+class Attempt:
+    """One attempt at a request, and how many recipients it took credits for."""
+
+    request: int
+    recipients: int
+    began: int
+    """The position of its first fact."""
+    began_at: datetime
+    ended: int | None = None
+    """The position of the fact by which it was over; none while it is in doubt."""
+    heard_at: datetime | None = None
+    """When its exchange was over, whatever came of it."""
+    charged: int | None = None
+    """Recipients; none where that is not known."""
+
+    @property
+    def last_at(self) -> datetime:
+        """When something was last known to happen with it."""
+        return self.heard_at or self.began_at
+
+
+@dataclass
+class History:
+    """Attempts and balances of a run, in the order of its facts."""
+
+    settle: timedelta
+    attempts: list[Attempt] = field(default_factory=list)
+    balances: list[Balance] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, facts: Sequence[Fact], settle: timedelta) -> History:
+        """Read a run's facts."""
+        history = cls(settle)
+        current: dict[int, Attempt] = {}
+        for position, fact in enumerate(facts):
+            answer: Answer | None = None
+            if fact.kind in {Kind.BALANCE, Kind.EVIDENCE}:
+                answer = read_account(fact.body or b"")
+            elif fact.kind is Kind.SENDING and fact.request is not None:
+                recipients = int(fact.data.get("recipients", 0))
+                current[fact.request] = Attempt(fact.request, recipients, position, fact.at)
+                history.attempts.append(current[fact.request])
+            elif fact.request is not None:
+                answer = _end(current[fact.request], position, fact)
+            if answer is not None and answer.credits is not None:
+                tool = fact.request is None
+                history.balances.append(Balance(position, fact.at, answer.credits, tool))
+        return history
+
+    @property
+    def doubts(self) -> list[Attempt]:
+        """The attempts that are in doubt now."""
+        return [one for one in self.attempts if one.ended is None]
+
+    def last_end(self) -> datetime:
+        """Give when something was last known to happen with any attempt."""
+        return max(one.last_at for one in self.attempts)
+
+    def last_doubt_end(self) -> datetime:
+        """Give when something was last known to happen with an attempt in doubt."""
+        return max(one.last_at for one in self.doubts)
+
+    def anchor(self) -> Balance | None:
+        """Give the last balance with nothing under way or in doubt, if there is one."""
+        return next((one for one in reversed(self.balances) if self._is_anchor(one)), None)
+
+    def costs(self) -> list[Fraction]:
+        """Give what a recipient cost, latest first, where one request lies between two balances."""
+        found: list[Fraction] = []
+        for after, before in pairwise(reversed(self.balances)):
+            if len(found) == _COSTS_READ:
+                break
+            if not (self._is_anchor(before) and self._is_anchor(after)):
+                continue
+            between = [
+                one.charged
+                for one in self.attempts
+                if before.position < one.began < after.position and one.charged != 0
+            ]
+            fell = Fraction(before.credits - after.credits)
+            if len(between) == 1 and between[0] is not None and fell >= 0:
+                found.append(fell / between[0])
+        return found
+
+    def spent_since(self, anchor: Balance) -> int | None:
+        """Count the recipients charged by what is not in doubt; none where that is not known."""
+        total = 0
+        for one in self.attempts:
+            if one.began > anchor.position and one.ended is not None:
+                if one.charged is None:
+                    return None
+                total += one.charged
+        return total
+
+    def story(self, anchor: Balance, cost: Fraction) -> list[tuple[Balance, Fraction]]:
+        """Give each balance since the anchor with the credits that the doubts had taken by then.
+
+        Left out: balances with another request under way, whose cost may be in or not, and what
+        the account tool said too soon after a request.
+        """
+        told = []
+        for balance in self.balances:
+            if balance.position <= anchor.position or not self._is_reliable(balance):
+                continue
+            if any(
+                one.ended is not None and one.began < balance.position < one.ended
+                for one in self.attempts
+            ):
+                continue
+            spent = sum(
+                one.charged or 0
+                for one in self.attempts
+                if one.began > anchor.position
+                and one.ended is not None
+                and one.ended <= balance.position
+            )
+            told.append((balance, Fraction(anchor.credits - balance.credits) - cost * spent))
+        return told
+
+    def _is_anchor(self, balance: Balance) -> bool:
+        quiet = all(
+            one.ended is not None and one.ended <= balance.position
+            for one in self.attempts
+            if one.began < balance.position
+        )
+        return quiet and (self._is_reliable(balance) or self._confirms_an_answer(balance))
+
+    def _is_reliable(self, balance: Balance) -> bool:
+        return not balance.tool or all(
+            one.last_at + self.settle <= balance.at
+            for one in self.attempts
+            if one.began < balance.position
+        )
+
+    def _confirms_an_answer(self, balance: Balance) -> bool:
+        """Whether the account tool says what the last answer said, with no attempt between."""
+        answers = [one for one in self.balances if not one.tool and one.position < balance.position]
+        return (
+            bool(answers)
+            and answers[-1].credits == balance.credits
+            and not any(
+                answers[-1].position < one.began < balance.position for one in self.attempts
+            )
+        )
+
+
+def _end(attempt: Attempt, position: int, fact: Fact) -> Answer | None:
+    """Enter what a fact says of an attempt; give the answer, where it holds one."""
+    if fact.kind is Kind.VERDICT:
+        attempt.ended = position
+        attempt.charged = _settled_charge(attempt, fact.data)
+        return None
+    attempt.heard_at = fact.at
+    if fact.kind is Kind.NOT_SENT:
+        attempt.ended, attempt.charged = position, 0
+    if fact.kind is not Kind.ANSWER:
+        return None
+    reading = read_reply(fact.data.get("http_status"), fact.body or b"")
+    if reading.event is not Event.NOTHING_PROVED:
+        attempt.ended = position
+        attempt.charged = (
+            0 if reading.event is not Event.ACCEPTED else _charge(attempt, reading.answer)
+        )
+    return reading.answer
+
+
+def _charge(attempt: Attempt, answer: Answer | None) -> int | None:
+    """Count the numbers an answer names as taken, if it accounts for every recipient."""
+    if answer is None or answer.status == spec.SCHEDULED:
+        return None
+    named = {canonical_echo(number) for number, _ in answer.contacted} - {None}
+    whole = len(named) + len(set(answer.refused)) == attempt.recipients
+    return len(named) if whole else None
+
+
+def _settled_charge(attempt: Attempt, data: Any) -> int | None:
+    if data.get("by") != BY_CREDITS:
+        return None  # a person says whether to send again, not what was charged
+    return attempt.recipients if data.get("verdict") == Verdict.SENT else 0

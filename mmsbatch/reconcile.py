@@ -1,0 +1,316 @@
+"""Settle requests in doubt: on what credits show, or on a person's word. The shell of `evidence`.
+
+Nothing is settled unasked. Evidence that nothing was sent may release requests to be sent again,
+evidence that all was sent may confirm them; a part stays in doubt. Every look at the account is
+recorded with its conditions (a fact ``evidence``), every verdict with the evidence or the note it
+rests on (a fact ``verdict``).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+from mmsbatch import runs, schedule, spec
+from mmsbatch.account import Account, Target
+from mmsbatch.balances import BY_CREDITS, BY_PERSON
+from mmsbatch.campaign_file import load_campaign
+from mmsbatch.elsewhere import OtherRun, Place
+from mmsbatch.errors import InDoubt, InputError, MmsbatchError, NotSent, nearest
+from mmsbatch.evidence import Finding, Readings, Shown, assess
+from mmsbatch.folder import RunFolder
+from mmsbatch.gateway import Gateway
+from mmsbatch.journal import Journal
+from mmsbatch.report import RunReport
+from mmsbatch.states import Kind, Request, State, Verdict, fold, read_account
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait for an account to come to rest.
+
+    Parameters
+    ----------
+    settle_s
+        Seconds since the last attempt before anything is decided: the gateway may still be at it
+        (§1.1 speaks of long requests), and the account tool late.
+    pause_s
+        Seconds between two readings of the account tool.
+    readings
+        How many at most; the last two must agree.
+    """
+
+    settle_s: float
+    pause_s: float
+    readings: int = 5
+
+
+PATIENCE: Final = {
+    Target.LIVE: Patience(settle_s=600.0, pause_s=5.0),
+    # The sandbox books a request before it ends the exchange, so there is nothing to wait for.
+    Target.SANDBOX: Patience(settle_s=0.0, pause_s=0.0),
+}
+
+
+@dataclass(frozen=True, repr=False)
+class Reconciliation:
+    """What was found about a run's requests in doubt, what was settled, and where the run stands.
+
+    ``finding`` is None where nothing was in doubt; ``verdict`` and ``settled`` say what was
+    recorded about which requests.
+    """
+
+    report: RunReport
+    finding: Finding | None = None
+    verdict: Verdict | None = None
+    settled: tuple[int, ...] = ()
+    what_to_do: str = ""
+
+    def __repr__(self) -> str:
+        from mmsbatch import show  # noqa: PLC0415  (what shows a reconciliation knows it)
+
+        return show.reconciliation(self)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as plain values, under names that do not change."""
+        return {
+            "finding": self.finding.to_json() if self.finding else None,
+            "verdict": self.verdict.value if self.verdict else None,
+            "settled": list(self.settled),
+            "what_to_do": self.what_to_do,
+            "run": self.report.to_json(),
+        }
+
+
+def reconcile(
+    run: str | Path,
+    account: Account,
+    *,
+    release: bool = False,
+    confirm: bool = False,
+    patience: Patience | None = None,
+) -> Reconciliation:
+    """Look for evidence of what became of a run's requests in doubt; settle them where asked.
+
+    Parameters
+    ----------
+    run
+        The run's folder.
+    account
+        The one it was sent with.
+    release
+        Where credits show that nothing of it was sent: let `resume` send it again.
+    confirm
+        Where credits show that all of it was sent: settle it as sent. Its rows become
+        ``unreported``: no answer names their numbers, so they are not ``accepted``.
+    patience
+        How long to wait for the account to come to rest; by the account's target.
+
+    Returns
+    -------
+    Reconciliation
+        Its ``finding`` is ``not_sent``, ``all_sent``, ``partly_sent`` or ``undecidable``, with
+        each condition that was checked.
+
+    Raises
+    ------
+    InputError
+        The run or the account cannot be used.
+    NotSent, InDoubt
+        A sandbox target did not answer when asked whether it is one.
+
+    Source: §2 on credits, §3.2. See `mmsbatch.evidence` for what credits cannot show.
+    """
+    folder = RunFolder(Path(run))
+    plan = folder.load_plan()
+    finding: Finding | None = None
+    verdict: Verdict | None = None
+    with folder.writer(), Journal(folder.journal_path) as journal:
+        facts = journal.facts()
+        runs.check_target(folder, facts, account)
+        doubts = _doubts(fold(facts, plan.requests))
+        if doubts:
+            gateway = Gateway(account)
+            gateway.check_sandbox()
+            patience = patience or PATIENCE[account.target]
+            readings, body = _read(gateway, patience)
+            finding = assess(
+                facts,
+                readings,
+                place=Place(account.target.value, account.clientcode, account.url),
+                content=plan.campaign.content.kind.value,
+                scheduled=plan.campaign.send_at is not None,
+                others=list(_other_runs(folder)),
+                now=_utc_now(),
+                settle=timedelta(seconds=patience.settle_s),
+            )
+            evidence = finding.to_json()
+            journal.append(Kind.EVIDENCE, at=_utc_now(), data=evidence, body=body)
+            verdict = _verdict(finding.shown, release=release, confirm=confirm)
+        if finding and verdict:
+            reason = f"settled by credits as {finding.shown}: {finding.reason}"
+            for doubt in doubts:
+                data = {"by": BY_CREDITS, "reason": reason, "evidence": evidence}
+                _record(journal, doubt, verdict, data)
+            runs.write_results(folder.path)
+    return Reconciliation(
+        runs.status(folder.path),
+        finding,
+        verdict,
+        tuple(doubt.number for doubt in doubts) if verdict else (),
+        _next(folder, account, finding, verdict),
+    )
+
+
+def settle(run: str | Path, request: int, verdict: Verdict | str, note: str) -> Reconciliation:
+    """Record what a person knows of a request in doubt, from the vendor's back office for example.
+
+    Parameters
+    ----------
+    run
+        The run's folder.
+    request
+        Its number, as ``mms_request`` has it.
+    verdict
+        ``"sent"``: it was sent, never again; its rows become ``unreported``. ``"resend"``: it may
+        be sent again by `resume`, whatever became of the first attempt.
+    note
+        How the person knows; kept with the verdict.
+
+    Raises
+    ------
+    InputError
+        The request is not in doubt, the verdict is none, or there is no note. Nothing is recorded.
+    """
+    if verdict not in set(Verdict):
+        raise InputError(
+            f"a verdict is 'sent' or 'resend', found {verdict!r}.{nearest(verdict, Verdict)}"
+        )
+    if not note.strip():
+        raise InputError("a verdict needs a note: say how you know, for whoever audits the run")
+    verdict = Verdict(verdict)
+    folder = RunFolder(Path(run))
+    plan = folder.load_plan()
+    with folder.writer(), Journal(folder.journal_path) as journal:
+        requests = fold(journal.facts(), plan.requests)
+        _check_in_doubt(requests, request)
+        data = {"by": BY_PERSON, "reason": f"a person's verdict: {note.strip()}"}
+        _record(journal, requests[request], verdict, {**data, "note": note.strip()})
+        runs.write_results(folder.path)
+    what_to_do = f"mmsbatch resume {folder.path}" if verdict is Verdict.RESEND else ""
+    return Reconciliation(
+        runs.status(folder.path), None, verdict, (request,), what_to_do=what_to_do
+    )
+
+
+def _check_in_doubt(requests: dict[int, Request], number: int) -> None:
+    doubts = ", ".join(str(doubt.number) for doubt in _doubts(requests)) or "none"
+    if number not in requests:
+        raise InputError(
+            f"there is no request {number}: this run has {len(requests)} (in doubt: {doubts})"
+        )
+    if requests[number].state is not State.IN_DOUBT:
+        raise InputError(
+            f"request {number} is {requests[number].state}, not in doubt (in doubt: {doubts})"
+        )
+
+
+def _record(journal: Journal, doubt: Request, verdict: Verdict, data: dict[str, Any]) -> None:
+    journal.append(
+        Kind.VERDICT,
+        at=_utc_now(),
+        request=doubt.number,
+        attempt=doubt.attempts,
+        data={"verdict": verdict.value, **data},
+    )
+
+
+def _doubts(requests: dict[int, Request]) -> list[Request]:
+    return [request for request in requests.values() if request.state is State.IN_DOUBT]
+
+
+def _verdict(shown: Shown, *, release: bool, confirm: bool) -> Verdict | None:
+    if shown is Shown.NOT_SENT and release:
+        return Verdict.RESEND
+    if shown is Shown.ALL_SENT and confirm:
+        return Verdict.SENT
+    return None
+
+
+def _next(
+    folder: RunFolder, account: Account, finding: Finding | None, verdict: Verdict | None
+) -> str:
+    live = " --live" if account.target is Target.LIVE else ""
+    if verdict is Verdict.RESEND:
+        return f"mmsbatch resume {folder.path}{live}"
+    if finding is None or verdict is not None:
+        return ""
+    command = f"mmsbatch reconcile {folder.path}"
+    if finding.shown is Shown.NOT_SENT:
+        return f"{command} --release{live}, then mmsbatch resume {folder.path}{live}"
+    if finding.shown is Shown.ALL_SENT:
+        return f"{command} --confirm-sent{live}"
+    return (
+        f"look request {finding.requests[0]} up in the vendor's back office, then {command} "
+        f'--verdict sent|resend --request {finding.requests[0]} --note "how you know"'
+    )
+
+
+# ----- what is looked at -------------------------------------------------------------------------
+
+
+def _read(gateway: Gateway, patience: Patience) -> tuple[Readings, bytes | None]:
+    """Read the account tool until two readings agree; give also the last answer's bytes."""
+    amounts: list[Decimal] = []
+    body: bytes | None = None
+    for reading in range(patience.readings):
+        if reading:
+            time.sleep(patience.pause_s)
+        try:
+            body = gateway.account_info().body
+        except (NotSent, InDoubt) as error:
+            return Readings(tuple(amounts), f"the account tool did not answer: {error}"), None
+        answer = read_account(body)
+        if answer is None:
+            return Readings(tuple(amounts), "what answered is not the account tool"), body
+        if not spec.account_status(answer.status).accepted or answer.credits is None:
+            problem = f"the account tool said {answer.status} {answer.text} and no credits"
+            return Readings(tuple(amounts), problem), body
+        amounts.append(answer.credits)
+        if Readings(tuple(amounts)).settled is not None:
+            break
+    return Readings(tuple(amounts)), body
+
+
+def _other_runs(folder: RunFolder) -> Iterator[OtherRun]:
+    """Look at the runs beside this one; one that cannot be read is given as such."""
+    here = folder.path.resolve()
+    for path in sorted(here.parent.glob("*/journal.sqlite")):
+        # A name with a dot is a run that is being made: nothing of it was sent.
+        if path.parent == here or path.parent.name.startswith("."):
+            continue
+        other = RunFolder(path.parent)
+        try:
+            campaign = load_campaign(other.campaign_path)
+            with Journal(path) as journal:
+                facts = tuple(journal.facts())
+        except MmsbatchError:
+            yield OtherRun(other.name, unreadable=True)
+            continue
+        send_at = campaign.send_at
+        yield OtherRun(
+            other.name,
+            facts,
+            campaign.content.kind.value,
+            schedule.instant(send_at) if send_at else None,
+            being_written=other.being_written(),
+        )
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
