@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import mmsbatch as mms
 import pandas as pd
 import pytest
 from hypothesis import settings
+
+import mmsbatch as mms
 from mmsbatch.sandbox import Sandbox
 
 # Shared machines stall at times; a deadline would measure the neighbours. Derandomized: a suite

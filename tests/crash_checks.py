@@ -8,11 +8,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import mmsbatch as mms
 import pandas as pd
-from mmsbatch.sandbox import Sandbox
 
+import mmsbatch as mms
 from conftest import account_at
+from mmsbatch.sandbox import Sandbox
 
 MAX_REQUEST = 200
 

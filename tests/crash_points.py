@@ -20,6 +20,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import sqlalchemy as sa
+
 from mmsbatch.journal import Journal
 
 # The 1,000-row plan has an answer of 11 kB: read in pieces of 2 kB it has a middle.
@@ -86,7 +87,7 @@ class Points:
                 self.at(f"within fact {kinds.now}")
                 kinds.now = ""
 
-        setattr(Journal, "append", appended)  # noqa: B010  (mypy knows better than to assign)
+        setattr(Journal, "append", appended)
         sa.event.listen(sa.engine.Engine, "commit", uncommitted)
 
     def _wire(self) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pickle
 import traceback
 
-import mmsbatch as mms
 import pytest
+from pydantic import SecretStr
+
+import mmsbatch as mms
 from mmsbatch.account import Account, Target, is_loopback
 from mmsbatch.errors import AccountError
-from pydantic import SecretStr
 
 SECRET = "s3cr3t-Passcode"
 
@@ -133,4 +134,4 @@ def test_the_public_name_is_the_same_type() -> None:
 def test_a_pickled_account_is_whole() -> None:
     """Executors in other processes get accounts by pickle."""
     account = Account("demo", SECRET, "https://example.com")
-    assert pickle.loads(pickle.dumps(account)) == account  # noqa: S301  (our own bytes)
+    assert pickle.loads(pickle.dumps(account)) == account

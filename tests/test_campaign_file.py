@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
+
 from mmsbatch.campaign import Campaign, Content, Image, Sound, SoundImage, Text, Video
 from mmsbatch.campaign_file import dump_campaign, load_campaign
 from mmsbatch.errors import CampaignError
@@ -143,7 +144,7 @@ def test_each_kind_is_read(tmp_path: Path, text: str, content: Content) -> None:
 def test_a_time_is_read(tmp_path: Path, written: str) -> None:
     """A TOML time without offset is Paris time; one with an offset becomes it; so does a text."""
     campaign = load(tmp_path, NAMED + f'kind = "text"\nsend_at = {written}')
-    assert campaign.send_at == datetime(2030, 1, 31, 9)  # noqa: DTZ001
+    assert campaign.send_at == datetime(2030, 1, 31, 9)
 
 
 def test_files_of_windows_are_read(tmp_path: Path) -> None:

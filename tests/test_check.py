@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import mmsbatch as mms
 import numpy as np
 import pandas as pd
 import pytest
+
+import mmsbatch as mms
 from mmsbatch.check import check
 from mmsbatch.contacts.reading import BATCH_ROWS
 from mmsbatch.errors import InputError

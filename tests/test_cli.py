@@ -11,13 +11,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from typer.testing import CliRunner, Result
+
+from conftest import fictional
 from mmsbatch import policy
 from mmsbatch.cli import app
 from mmsbatch.samples import sample
 from mmsbatch.sandbox import Sandbox, SandboxOptions
-from typer.testing import CliRunner, Result
-
-from conftest import fictional
 
 CRM = str(sample("crm.csv"))
 NOEL = str(sample("noel.toml"))

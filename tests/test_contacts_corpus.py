@@ -6,9 +6,10 @@ import tomllib
 from pathlib import Path
 from typing import Any, Final
 
-import mmsbatch as mms
 import pandas as pd
 import pytest
+
+import mmsbatch as mms
 from mmsbatch.contacts import contact_batches, read_contacts
 from mmsbatch.errors import ContactsError
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from fsspec.registry import known_implementations
+
 from mmsbatch.contacts import contact_batches, read_contacts, rows_hint
 from mmsbatch.errors import ContactsError
 
@@ -256,7 +257,7 @@ def test_the_hint_is_exact_for_parquet_and_near_for_csv(tmp_path: Path) -> None:
 def test_a_file_with_changed_bytes_is_read_or_refused(name: str, tmp_path: Path) -> None:
     """Whatever the libraries below make of damage, it comes out as an error of this package."""
     whole = (DAMAGED / name).read_bytes()
-    rng = random.Random(name)  # noqa: S311  (a fixed sequence is wanted)
+    rng = random.Random(name)
     path = tmp_path / name
     said = []
     for changes in (1, 3, 20) * 20:

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from mmsbatch.contacts import read_contacts
 from mmsbatch.contacts.delimited import PARSE_BYTES
 from mmsbatch.contacts.encodings import BLOCK_BYTES

@@ -12,13 +12,13 @@ import random
 from pathlib import Path
 from typing import Final
 
-import mmsbatch as mms
 import pandas as pd
 import pytest
-from mmsbatch.sandbox import Sandbox, SandboxOptions
 
+import mmsbatch as mms
 from crash_checks import Tally
 from crash_driver import Task, driver, plan_of
+from mmsbatch.sandbox import Sandbox, SandboxOptions
 
 ROWS: Final = 1000
 REQUESTS: Final = 5
@@ -167,7 +167,7 @@ def random_kills(
     kills: int, tmp_path: Path, seed: int, *, workers: int = 1, most_per_run: int = 3
 ) -> Tally:
     """Kill senders at random times, each run a few times over, until there were enough."""
-    chance = random.Random(seed)  # noqa: S311  (reproducible, not secret)
+    chance = random.Random(seed)
     tally = Tally()
     plan = plan_of(ROWS)
     while tally.kills < kills:
@@ -190,7 +190,7 @@ def random_kills(
 def test_kills_at_random_times(tmp_path: Path) -> None:
     """Wherever the clock happens to hit."""
     tally = random_kills(12, tmp_path, seed=20261224)
-    print(f"random times: {tally}")  # noqa: T201  (the sweep's result)
+    print(f"random times: {tally}")
     tally.check()
 
 
@@ -205,7 +205,7 @@ def test_sweep_of_every_moment_of_every_request(tmp_path: Path) -> None:
     moments += [(moment, 1) for moment in OF_A_RUN]
     for place, (moment, nth) in enumerate(moments):
         kill_at(moment, nth, tmp_path / f"run-{place}", tally)
-    print(f"named moments: {tally}")  # noqa: T201  (the sweep's result)
+    print(f"named moments: {tally}")
     tally.check()
 
 
@@ -213,5 +213,5 @@ def test_sweep_of_every_moment_of_every_request(tmp_path: Path) -> None:
 def test_sweep_of_two_thousand_random_times(tmp_path: Path) -> None:
     """SIGKILL whenever, up to three times a run, then resume."""
     tally = random_kills(2000, tmp_path, seed=1)
-    print(f"random times: {tally}")  # noqa: T201  (the sweep's result)
+    print(f"random times: {tally}")
     tally.check()

@@ -15,11 +15,11 @@ from functools import lru_cache
 from typing import Final
 
 import pytest
+
+from conftest import fictional, planned
 from mmsbatch.outcomes import results
 from mmsbatch.plan import Plan
 from mmsbatch.states import Fact, Kind, Request, fold
-
-from conftest import fictional, planned
 
 ROWS: Final = 200
 REFUSED: Final = frozenset(fictional(ROWS)[7::40])
@@ -175,4 +175,4 @@ def test_sweep_of_every_cut_of_every_variant() -> None:
         for part in cuts(body, 1):
             check(part)
             cases += 1
-    print(f"{cases} cut answers of {len(VARIANTS)} kinds: rows claimed that are not shown 0")  # noqa: T201
+    print(f"{cases} cut answers of {len(VARIANTS)} kinds: rows claimed that are not shown 0")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import mmsbatch as mms
 import typer.main
+
+import mmsbatch as mms
 from mmsbatch.cli import app
 from mmsbatch.outcomes import Outcome
 from mmsbatch.parquet import MMS_TYPES

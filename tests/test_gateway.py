@@ -7,13 +7,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-import mmsbatch as mms
 import pytest
+
+import mmsbatch as mms
+from conftest import account_at
 from mmsbatch.errors import AccountError, InDoubt, NotSent
 from mmsbatch.gateway import Gateway, Interrupted, Reply
 from mmsbatch.sandbox import Sandbox
-
-from conftest import account_at
 
 XML = (
     b"<DATA><CLIENT>DEMO</CLIENT><CAMPAIGN_NAME>essai</CAMPAIGN_NAME>"

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+
 from mmsbatch.errors import RunError
 from mmsbatch.journal import AlreadyClaimed, Journal
 from mmsbatch.states import Fact, Kind

@@ -5,17 +5,17 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 
-import mmsbatch as mms
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+import mmsbatch as mms
+from conftest import account_at, fictional, planned
 from mmsbatch.errors import InputError, PlanError, RunStopped
 from mmsbatch.limits import Budget, Heard, Limits, cost_per_recipient, credit_stop
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 from mmsbatch.wire import Answer
-
-from conftest import account_at, fictional, planned
 
 
 def beside(run: Path, name: str) -> Path:

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from mmsbatch.campaign import Campaign, Image, Text
 from mmsbatch.errors import CampaignError
 from mmsbatch.message import MESSAGE_PROBLEMS, Rendered, columns_of, render

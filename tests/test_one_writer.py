@@ -16,13 +16,13 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Final
 
-import mmsbatch as mms
 import pytest
-from mmsbatch.sandbox import Sandbox, SandboxOptions
 
+import mmsbatch as mms
 from conftest import account_at
 from crash_checks import settle
 from crash_driver import Task, driver, plan_of
+from mmsbatch.sandbox import Sandbox, SandboxOptions
 
 ROWS: Final = 400
 _FIRST: Final = re.compile(r" is being sent by process (\d+) on (\S+) since 2\d{3}-")
@@ -84,7 +84,7 @@ def test_sweep_of_three_hundred_races(tmp_path: Path) -> None:
     for trial in range(300):
         verb = ("send", "resume")[trial % 2]
         told += race(2 + trial % 7, verb, tmp_path / str(trial) / "noel")
-    print(  # noqa: T201  (the sweep's result)
+    print(
         f"300 races of 2 to 8 processes: sent {told['sent']}, refused by name of the first "
         f"{told['refused']}, found it done {told['done']}, numbers sent twice 0"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+
 from mmsbatch.phones import PROBLEMS, REPAIRS
 from mmsbatch.phones.masking import mask
 from mmsbatch.phones.numbering import numbering, sequences

@@ -9,10 +9,11 @@ from typing import Any
 import pandas as pd
 import phonenumbers
 import pytest
+from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumberType
+
 from mmsbatch.phones.differences import DIFFERENCES, Difference
 from mmsbatch.phones.numbering import numbering
 from mmsbatch.prepare import prepare
-from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumberType
 
 
 def theirs(text: str) -> str:
@@ -72,7 +73,7 @@ OTHER_DIGITS = (0xFF10, 0x0660, 0x0966, 0x1D7CE)
 
 
 def seeded(seed: int) -> random.Random:
-    return random.Random(seed)  # noqa: S311  (no secret: the same notations on every run)
+    return random.Random(seed)
 
 
 def notation(choose: random.Random) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import mmsbatch as mms
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mmsbatch.errors import CampaignError, PlanError
 
+import mmsbatch as mms
 from conftest import fictional, planned
+from mmsbatch.errors import CampaignError, PlanError
 
 
 def prepared_from(contacts: pd.DataFrame) -> pd.DataFrame:

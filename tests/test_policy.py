@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+
 from mmsbatch import policy, spec
 from mmsbatch.policy import GoOn, HoldBack, OnDoubt, Stop, TryAgain, decide, may_go
 from mmsbatch.states import Request, State

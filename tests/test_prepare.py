@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from mmsbatch.errors import ContactsError
 from mmsbatch.phones import PROBLEMS
 from mmsbatch.prepare import Prepared, prepare, prepare_batches, summarize

@@ -9,9 +9,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import mmsbatch as mms
 import pandas as pd
 import pytest
+
+import mmsbatch as mms
+from conftest import account_at, fictional, planned
 from mmsbatch import policy, runs
 from mmsbatch.errors import InputError, RunInDoubt, RunStopped
 from mmsbatch.evidence import Shown
@@ -21,8 +23,6 @@ from mmsbatch.journal import Journal
 from mmsbatch.reconcile import Patience, Reconciliation, reconcile, settle
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 from mmsbatch.states import Fact, Kind
-
-from conftest import account_at, fictional, planned
 
 COST = 3
 ALL, PART = 200, 70

@@ -7,16 +7,16 @@ import math
 from pathlib import Path
 
 import duckdb
-import mmsbatch as mms
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
+import mmsbatch as mms
+from conftest import account_at, fictional
 from mmsbatch import parquet
 from mmsbatch.errors import RunError
 from mmsbatch.sandbox import Sandbox, SandboxOptions
-
-from conftest import account_at, fictional
 
 WORD = pa.dictionary(pa.int32(), pa.string())
 

@@ -8,11 +8,11 @@ import zipfile
 from functools import cache
 from pathlib import Path
 
-import mmsbatch as mms
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+import mmsbatch as mms
 from make_samples import FOLDER, samples
 
 made = cache(samples)

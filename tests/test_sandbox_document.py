@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from urllib.parse import quote_plus
 
 import pytest
-from mmsbatch.sandbox import Sandbox, SandboxOptions
 
+from mmsbatch.sandbox import Sandbox, SandboxOptions
 from sandbox_client import ACCOUNT, ONE, SEND, TWO, call, flow, form, numbers_sent, post
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)

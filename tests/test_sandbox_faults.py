@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection, HTTPException, IncompleteRead
 
 import pytest
+
 from mmsbatch.errors import InputError
 from mmsbatch.sandbox import EVERY, Fault, Sandbox, SandboxOptions, faults, parse_faults
-
 from sandbox_client import (
     ACCOUNT,
     FORM,

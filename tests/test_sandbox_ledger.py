@@ -12,9 +12,9 @@ from pathlib import Path
 from threading import Event
 
 import pytest
+
 from mmsbatch.errors import InputError
 from mmsbatch.sandbox import Delivery, Media, Sandbox, SandboxOptions, checks, read_ledger
-
 from sandbox_client import ONE, THREE, TWO, flow, numbers_sent, post
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+
 from mmsbatch.sandbox import MediaFact, Sandbox, SandboxOptions
 from mmsbatch.sandbox.checks import CHECKS
 from mmsbatch.spec import ACCOUNT as ACCOUNT_TABLE
 from mmsbatch.spec import SENDING
-
 from sandbox_client import ACCOUNT, ONE, THREE, TWO, call, flow, form, numbers_sent, post
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
-import mmsbatch as mms
 import pandas as pd
 import pytest
+
+import mmsbatch as mms
+from conftest import account_at, fictional, planned
 from mmsbatch import policy, runs, spec
 from mmsbatch.errors import (
     AccountError,
@@ -19,8 +21,6 @@ from mmsbatch.errors import (
 )
 from mmsbatch.folder import RunFolder
 from mmsbatch.sandbox import MediaFact, Sandbox, SandboxOptions
-
-from conftest import account_at, fictional, planned
 
 
 @pytest.fixture(autouse=True)

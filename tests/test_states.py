@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from itertools import product
 
 import pytest
+
 from mmsbatch.errors import RunError
 from mmsbatch.states import TRANSITIONS, Event, Fact, Kind, Request, State, fold, step
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from mmsbatch.errors import UnreadableAnswer
 from mmsbatch.wire import MAX_ANSWER_BYTES, Answer, canonical_echo, decode_answer
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import parse_qsl
 
-import mmsbatch as mms
 import pytest
+
+import mmsbatch as mms
 from mmsbatch.wire import encode_account_form, encode_form, encode_request
 
 GOLDEN = Path(__file__).parent / "golden"

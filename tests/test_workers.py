@@ -7,9 +7,11 @@ from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
-import mmsbatch as mms
 import pandas as pd
 import pytest
+
+import mmsbatch as mms
+from conftest import account_at, fictional, planned
 from mmsbatch import policy, runs
 from mmsbatch.errors import InputError, RunInDoubt, RunStopped
 from mmsbatch.journal import AlreadyClaimed, Journal
@@ -17,8 +19,6 @@ from mmsbatch.pace import Pace
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 from mmsbatch.states import Kind
 from mmsbatch.workers import Workers
-
-from conftest import account_at, fictional, planned
 
 
 @pytest.fixture(autouse=True)

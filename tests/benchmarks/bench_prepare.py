@@ -19,8 +19,9 @@ import numpy as np
 import pandas as pd
 import phonenumbers
 import pyarrow as pa
-from mmsbatch.prepare import prepare, summarize
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
+
+from mmsbatch.prepare import prepare, summarize
 
 NOTATIONS: list[tuple[float, Callable[[str], str | None]]] = [
     (33.0, lambda n: pairs(n, " ")),
@@ -60,7 +61,7 @@ def pairs(number: str, separator: str) -> str:
 
 def dirty_numbers(rows: int) -> list[str | None]:
     """Write made-up mobiles, 2 % of them twice, in all notations (seeded)."""
-    choose = random.Random(7)  # noqa: S311  (no secret: the same rows on every run)
+    choose = random.Random(7)
     weights = [weight for weight, _ in NOTATIONS]
     found: list[str | None] = []
     numbers: list[str] = []
