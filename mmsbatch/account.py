@@ -123,7 +123,7 @@ def _sandbox_account(environ: Mapping[str, str]) -> Account:
         login = environ.get(ENV_LOGIN) or SANDBOX_LOGIN
         passcode = environ.get(ENV_PASSCODE) or SANDBOX_PASSCODE
         return Account(login, passcode, url, target=Target.SANDBOX)
-    from mmsbatch.sandbox import embedded
+    from mmsbatch.sandbox import embedded  # noqa: PLC0415  (a server: only for who wants it)
 
     return Account(SANDBOX_LOGIN, SANDBOX_PASSCODE, embedded().url, target=Target.SANDBOX)
 
@@ -148,7 +148,7 @@ def _check_word(name: str, value: str, *, secret: bool = False) -> None:
     shown = "" if secret else f", found {value!r}"
     if not isinstance(value, str) or not value:
         raise AccountError(f"{name} is empty: give the one the vendor gave you (§1.1)")
-    if value != value.strip() or any(ord(char) < 32 or ord(char) == 127 for char in value):
+    if value != value.strip() or any(ord(char) < 32 or ord(char) == 127 for char in value):  # noqa: PLR2004
         raise AccountError(
             f"{name} begins or ends with a blank, or holds a control character{shown}: "
             "copy it again from the vendor's letter (§1.1)"

@@ -213,7 +213,7 @@ def dump_campaign(campaign: Campaign) -> str:
     for key in _MEDIA[content.kind]:
         inner = {"url": _quoted(getattr(content, key))}
         if "duration_s" in _TABLE_KEYS[key]:
-            inner["duration_s"] = str(getattr(content, "duration_s"))
+            inner["duration_s"] = str(getattr(content, "duration_s"))  # noqa: B009  (a union)
         size = getattr(content, f"{key}_bytes")
         if size is not None:
             inner["bytes"] = str(size)

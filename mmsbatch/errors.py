@@ -56,11 +56,11 @@ class RunError(InputError):
     """A run folder cannot be used: it belongs to another plan, is damaged or not writable."""
 
 
-class NotSent(MmsbatchError):
+class NotSent(MmsbatchError):  # noqa: N818  (the name answers the question; "Error" would not)
     """The request has certainly not been sent: no byte of it was taken."""
 
 
-class InDoubt(MmsbatchError):
+class InDoubt(MmsbatchError):  # noqa: N818
     """The request may have been sent, in whole or in part. Never send it again unasked."""
 
 
@@ -72,7 +72,7 @@ class RunInDoubt(InDoubt):
     """The run ended with rows that may or may not have been sent."""
 
 
-class UnreadableAnswer(MmsbatchError):
+class UnreadableAnswer(MmsbatchError):  # noqa: N818
     """The bytes are not an answer of the gateway, so they claim nothing."""
 
 

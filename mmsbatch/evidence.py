@@ -102,7 +102,7 @@ class Readings:
     @property
     def settled(self) -> Decimal | None:
         """The amount on which the last two agree."""
-        if self.problem or len(self.amounts) < 2 or self.amounts[-1] != self.amounts[-2]:
+        if self.problem or len(self.amounts) < 2 or self.amounts[-1] != self.amounts[-2]:  # noqa: PLR2004
             return None
         return self.amounts[-1]
 

@@ -48,7 +48,7 @@ _LAST = sa.select(_facts.c.seq, _facts.c.hash).order_by(_facts.c.seq.desc()).lim
 _INSERT = _facts.insert()
 
 
-class AlreadyClaimed(RunError):
+class AlreadyClaimed(RunError):  # noqa: N818
     """Another writer has recorded this fact of this attempt. Nothing was sent by this one."""
 
 

@@ -118,7 +118,7 @@ class Plan:
         return self._messages[number - 1]
 
     def __repr__(self) -> str:
-        from mmsbatch import show
+        from mmsbatch import show  # noqa: PLC0415  (what shows a plan knows plans)
 
         return f"{show.summary(self.summary)}\n{show.plan(self)}"
 

@@ -116,7 +116,7 @@ def held_back_by(request: Request) -> HoldBack | None:
 
 def _refused(request: Request, tries: int, refused_before: int | None) -> Decision:
     status = request.status
-    assert status is not None
+    assert status is not None  # noqa: S101  (only an answer makes a request refused)
     if status.retry and tries < MAX_TRIES:
         return TryAgain(pause_s(tries))
     reason = _refusal(request)
@@ -152,7 +152,7 @@ def _figures(request: Request) -> str:
 def _in_doubt(request: Request, on_doubt: OnDoubt) -> Decision:
     # An answer that is none comes from something that is not the gateway: it would "answer" every
     # further request, so going on is no option there.
-    not_the_gateway = request.http_status == 200
+    not_the_gateway = request.http_status == 200  # noqa: PLR2004
     if on_doubt == "continue" and not not_the_gateway:
         return GoOn()
     return Stop(
@@ -173,7 +173,7 @@ def _not_sent(request: Request, tries: int, retry_after_s: float | None) -> Deci
         what = "wait a while, then resume"
     elif status in {401, 403}:
         what = "ask the vendor whether calls from this machine's address are allowed, then resume"
-    elif status == 413:
+    elif status == 413:  # noqa: PLR2004
         what = "begin a new run with a smaller chunk_size"
     else:
         what = "check the gateway's address (a proxy, a redirect?), then resume"

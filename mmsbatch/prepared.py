@@ -64,7 +64,7 @@ def summarize(prepared: pd.DataFrame) -> Summary:
 class Prepared(pd.DataFrame):
     """A prepared frame. Whatever is made of it is a plain ``DataFrame``."""
 
-    _metadata = ["phone_columns"]
+    _metadata = ["phone_columns"]  # noqa: RUF012  (pandas' name for attributes that are no columns)
 
     phone_columns: Sequence[Hashable] = ()
     """Where the numbers were read."""

@@ -72,7 +72,7 @@ class Reconciliation:
     what_to_do: str = ""
 
     def __repr__(self) -> str:
-        from mmsbatch import show
+        from mmsbatch import show  # noqa: PLC0415  (what shows a reconciliation knows it)
 
         return show.reconciliation(self)
 

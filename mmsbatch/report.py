@@ -43,7 +43,7 @@ class RunReport:
     """Rows among the ``unreported`` whose request was settled as sent: somebody vouches for it."""
 
     def __repr__(self) -> str:
-        from mmsbatch import show
+        from mmsbatch import show  # noqa: PLC0415  (what shows a report knows reports)
 
         return show.run(self)
 

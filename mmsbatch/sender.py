@@ -226,7 +226,7 @@ class Sender:
             if not isinstance(decision, TryAgain):
                 return decision
             # Jitter, so that clients that failed together do not come back together.
-            pause_s = decision.after_s * random.uniform(1.0, 1.25)
+            pause_s = decision.after_s * random.uniform(1.0, 1.25)  # noqa: S311
             if self.halt.wait(pause_s):
                 return INTERRUPTED
 

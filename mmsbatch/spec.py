@@ -366,6 +366,6 @@ def account_status(code: int) -> Status:
         code,
         "",
         Stop.RUN,
-        "check the login and passcode" if code == 102 else f"ask the vendor about status {code}",
+        "check the login and passcode" if code == 102 else f"ask the vendor about status {code}",  # noqa: PLR2004
         section="§3.3",
     )

@@ -63,7 +63,7 @@ _ALLOWED: Final = (
 _RESERVED: Final = ("self", "loop", "super", "caller", "varargs", "kwargs")  # Jinja2's own words
 
 
-class TemplateProblem(Exception):
+class TemplateProblem(Exception):  # noqa: N818  (becomes one line of a CampaignError)
     """Why a message cannot be read as a template, with its line."""
 
 

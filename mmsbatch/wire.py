@@ -245,7 +245,7 @@ def _whole_customers(xml: str) -> Iterable[etree._Element]:
     with suppress(etree.XMLSyntaxError):
         parser.feed(xml.strip().encode("utf-8", errors="replace"))
     for _, element in parser.read_events():
-        if isinstance(element, etree._Element):
+        if isinstance(element, etree._Element):  # noqa: SLF001  (the only name lxml gives it)
             yield element
 
 

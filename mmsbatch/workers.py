@@ -87,7 +87,7 @@ class Workers(Generic[Result]):
         while (call := self._calls.get()) is not None:
             try:
                 self._done.put((call(), None))
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001  (it is raised by next_result)
                 self._done.put((None, error))
 
     def __enter__(self) -> Self:

@@ -127,7 +127,7 @@ def _live(task: Task, plan: mms.Plan, report: int, start: int) -> None:
         _send(task, plan)
     except mms.MmsbatchError as error:
         end = End(error=type(error).__name__, message=str(error), pid=os.getpid())
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001  (whatever it is, the test must see it)
         end = End(error=type(error).__name__, message=traceback.format_exc(), pid=os.getpid())
     said = json.dumps({**vars(end), "trace": points.trace}).encode()
     while said:

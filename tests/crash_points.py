@@ -87,7 +87,7 @@ class Points:
                 self.at(f"within fact {kinds.now}")
                 kinds.now = ""
 
-        setattr(Journal, "append", appended)
+        setattr(Journal, "append", appended)  # noqa: B010  (mypy knows better than to assign)
         sa.event.listen(sa.engine.Engine, "commit", uncommitted)
 
     def _wire(self) -> None:

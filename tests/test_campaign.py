@@ -38,7 +38,7 @@ BROKEN: list[tuple[str, Callable[[], object], str, str, str]] = [
     # rule, what is built, field, section, part of the line
     ("R16", lambda: campaign(content="Bonjour"), "content", "§1.2", "found 'Bonjour' (str)"),
     ("R16", lambda: campaign(content=None), "content", "§1.2", "one of Text, Image, Video"),
-    ("R17", lambda: Text(), "message", "§1.2", "missing"),  # type: ignore[call-arg]
+    ("R17", lambda: Text(), "message", "§1.2", "missing"),  # type: ignore[call-arg]  # noqa: PLW0108
     ("R17", lambda: Text(""), "message", "§1.2", "only blanks"),
     ("R17", lambda: Text(" \n\t\u00a0\u200b\ufeff"), "message", "§1.2", "only blanks"),
     ("R17", lambda: Text(5), "message", "§1.2", "found 5 (int)"),  # type: ignore[arg-type]
@@ -115,7 +115,7 @@ BROKEN: list[tuple[str, Callable[[], object], str, str, str]] = [
     ("R42", lambda: campaign(send_at=date(2030, 1, 31)), "send_at", "§1.2", "(date)"),
     ("R42", lambda: campaign(send_at=0), "send_at", "§1.2", "found 0 (int)"),
     ("R42", lambda: campaign(send_at=True), "send_at", "§1.2", "found True (bool)"),
-    ("R42", lambda: campaign(send_at=datetime(2030, 1, 1, 0, 0, 0, 5)), "send_at", "§1.2", "whole"),
+    ("R42", lambda: campaign(send_at=datetime(2030, 1, 1, 0, 0, 0, 5)), "send_at", "§1.2", "whole"),  # noqa: DTZ001
     ("R42", lambda: campaign(send_at=pd.Timestamp(1, unit="ns")), "send_at", "§1.2", "whole"),
     (
         "R42",
@@ -232,19 +232,19 @@ def test_a_refusal_is_one_line_whatever_was_found() -> None:
 @pytest.mark.parametrize(
     ("given", "kept"),
     [
-        ("2026-12-20 09:00:00", datetime(2026, 12, 20, 9)),
-        (datetime(2026, 12, 20, 9), datetime(2026, 12, 20, 9)),
-        (datetime(2026, 12, 20, 8, tzinfo=UTC), datetime(2026, 12, 20, 9)),
-        (datetime(2026, 7, 14, 7, tzinfo=UTC), datetime(2026, 7, 14, 9)),
-        (pd.Timestamp("2026-12-20 09:00"), datetime(2026, 12, 20, 9)),
-        (pd.Timestamp("2026-12-20 03:00", tz="America/New_York"), datetime(2026, 12, 20, 9)),
+        ("2026-12-20 09:00:00", datetime(2026, 12, 20, 9)),  # noqa: DTZ001
+        (datetime(2026, 12, 20, 9), datetime(2026, 12, 20, 9)),  # noqa: DTZ001
+        (datetime(2026, 12, 20, 8, tzinfo=UTC), datetime(2026, 12, 20, 9)),  # noqa: DTZ001
+        (datetime(2026, 7, 14, 7, tzinfo=UTC), datetime(2026, 7, 14, 9)),  # noqa: DTZ001
+        (pd.Timestamp("2026-12-20 09:00"), datetime(2026, 12, 20, 9)),  # noqa: DTZ001
+        (pd.Timestamp("2026-12-20 03:00", tz="America/New_York"), datetime(2026, 12, 20, 9)),  # noqa: DTZ001
         # The instants around the spring gap exist, and so do their Paris times.
-        (datetime(2026, 3, 29, 0, 59, 59, tzinfo=UTC), datetime(2026, 3, 29, 1, 59, 59)),
-        (datetime(2026, 3, 29, 1, tzinfo=UTC), datetime(2026, 3, 29, 3)),
+        (datetime(2026, 3, 29, 0, 59, 59, tzinfo=UTC), datetime(2026, 3, 29, 1, 59, 59)),  # noqa: DTZ001
+        (datetime(2026, 3, 29, 1, tzinfo=UTC), datetime(2026, 3, 29, 3)),  # noqa: DTZ001
         # Both instants of the repeated autumn hour have one wall time.
-        (datetime(2026, 10, 25, 0, 30, tzinfo=UTC), datetime(2026, 10, 25, 2, 30)),
-        (datetime(2026, 10, 25, 1, 30, tzinfo=UTC), datetime(2026, 10, 25, 2, 30)),
-        (datetime(2026, 10, 25, 2, 30, fold=1), datetime(2026, 10, 25, 2, 30)),
+        (datetime(2026, 10, 25, 0, 30, tzinfo=UTC), datetime(2026, 10, 25, 2, 30)),  # noqa: DTZ001
+        (datetime(2026, 10, 25, 1, 30, tzinfo=UTC), datetime(2026, 10, 25, 2, 30)),  # noqa: DTZ001
+        (datetime(2026, 10, 25, 2, 30, fold=1), datetime(2026, 10, 25, 2, 30)),  # noqa: DTZ001
     ],
 )
 def test_a_time_becomes_paris_wall_time(given: datetime | str, kept: datetime) -> None:
@@ -290,7 +290,7 @@ def test_a_time_must_be_to_come(send_at: str | None, now: datetime, in_time: boo
 def test_now_needs_a_zone() -> None:
     """A present without a zone is a mistake of the caller, not of the campaign."""
     with pytest.raises(ValueError, match="time zone"):
-        campaign().check_schedule(datetime(2026, 1, 1))
+        campaign().check_schedule(datetime(2026, 1, 1))  # noqa: DTZ001
 
 
 WARNED = [
@@ -350,7 +350,7 @@ def test_what_is_certain_is_not_warned_of(content: Any) -> None:
 def test_a_campaign_is_a_value() -> None:
     """Campaigns are equal, hashed, copied and pickled by what they hold, and cannot be changed."""
     one, same = (campaign(content=Video("a", FILM, 9), send_at="2030-01-31 09:00:00") for _ in "ab")
-    assert {one} == {same, pickle.loads(pickle.dumps(one))}
+    assert {one} == {same, pickle.loads(pickle.dumps(one))}  # noqa: S301  (our own bytes)
     assert one != dataclasses.replace(one, name="other")
     assert Kind.VIDEO is one.content.kind
     with pytest.raises(dataclasses.FrozenInstanceError):

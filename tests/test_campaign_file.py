@@ -144,7 +144,7 @@ def test_each_kind_is_read(tmp_path: Path, text: str, content: Content) -> None:
 def test_a_time_is_read(tmp_path: Path, written: str) -> None:
     """A TOML time without offset is Paris time; one with an offset becomes it; so does a text."""
     campaign = load(tmp_path, NAMED + f'kind = "text"\nsend_at = {written}')
-    assert campaign.send_at == datetime(2030, 1, 31, 9)
+    assert campaign.send_at == datetime(2030, 1, 31, 9)  # noqa: DTZ001
 
 
 def test_files_of_windows_are_read(tmp_path: Path) -> None:

@@ -257,7 +257,7 @@ def test_the_hint_is_exact_for_parquet_and_near_for_csv(tmp_path: Path) -> None:
 def test_a_file_with_changed_bytes_is_read_or_refused(name: str, tmp_path: Path) -> None:
     """Whatever the libraries below make of damage, it comes out as an error of this package."""
     whole = (DAMAGED / name).read_bytes()
-    rng = random.Random(name)
+    rng = random.Random(name)  # noqa: S311  (a fixed sequence is wanted)
     path = tmp_path / name
     said = []
     for changes in (1, 3, 20) * 20:

@@ -175,4 +175,4 @@ def test_sweep_of_every_cut_of_every_variant() -> None:
         for part in cuts(body, 1):
             check(part)
             cases += 1
-    print(f"{cases} cut answers of {len(VARIANTS)} kinds: rows claimed that are not shown 0")
+    print(f"{cases} cut answers of {len(VARIANTS)} kinds: rows claimed that are not shown 0")  # noqa: T201

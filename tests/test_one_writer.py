@@ -84,7 +84,7 @@ def test_sweep_of_three_hundred_races(tmp_path: Path) -> None:
     for trial in range(300):
         verb = ("send", "resume")[trial % 2]
         told += race(2 + trial % 7, verb, tmp_path / str(trial) / "noel")
-    print(
+    print(  # noqa: T201  (the sweep's result)
         f"300 races of 2 to 8 processes: sent {told['sent']}, refused by name of the first "
         f"{told['refused']}, found it done {told['done']}, numbers sent twice 0"
     )

@@ -134,7 +134,7 @@ def test_other_pages_do_not_exist(method: str, path: str, http_status: int) -> N
         assert http_status == call(sandbox, method, path).http_status
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.10", "example.com", ""])
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.10", "example.com", ""])  # noqa: S104
 def test_only_loopback_can_be_listened_on(host: str) -> None:
     """Any other host is an error that says what to use."""
     with pytest.raises(InputError, match=r"this machine only. Use '127\.0\.0\.1'"):

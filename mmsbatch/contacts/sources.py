@@ -176,7 +176,7 @@ def _file_system(text: str, label: str) -> tuple[Any, str]:
         ) from error
     except Exception as error:
         with reaching(label):
-            raise error
+            raise error  # noqa: TRY201  (to be told like the rest)
     return files, path
 
 
@@ -225,7 +225,7 @@ def _only_file(file: BinaryIO, label: str) -> tuple[BinaryIO, str]:
     if len(inside) != 1:
         shown = ", ".join(entry.filename for entry in inside[:5]) or "nothing"
         raise ContactsError(
-            f"{label}: the archive has {len(inside)} files ({shown}{', …' if len(inside) > 5 else ''})."
+            f"{label}: the archive has {len(inside)} files ({shown}{', …' if len(inside) > 5 else ''})."  # noqa: E501, PLR2004
             " Unpack it into a folder and give the one file, or the folder if all are parts."
         )
     if inside[0].flag_bits & 1:

@@ -67,7 +67,7 @@ def other_numbers(
     lead = np.where(complete, abroad[:, :3] @ np.array([100, 10, 1]), 0)
     code = np.where(complete, calling_codes()[np.minimum(lead, 999)], -1)
     # Exports of the territories write 262692123456; of other countries nobody could tell.
-    bare = (length == 3 + NSN_DIGITS) & ((abroad[:, 3] == 6) | (abroad[:, 3] == 7))
+    bare = (length == 3 + NSN_DIGITS) & ((abroad[:, 3] == 6) | (abroad[:, 3] == 7))  # noqa: PLR2004
     marked = plus | zeros
     for country in np.unique(code[(code > 0) & (marked | bare)]).tolist():
         if country == FRANCE:

@@ -171,7 +171,7 @@ def read_french(cells: Cells) -> French:
     fits &= _KEY_AT.take(place) == key
 
     first = (before >> _U64(56)) - _U64(ord("0"))
-    fits &= (first - _U64(1)) < 9
+    fits &= (first - _U64(1)) < 9  # noqa: PLR2004  (1 to 9: no number begins with two zeros)
     rest ^= _ZEROS
     fits &= (((rest + _OVER_NINE) | rest) & _HIGH) == 0
 
@@ -238,12 +238,12 @@ class Plain(NamedTuple):
 def to_ascii(joined: bytes) -> Plain:
     """Replace every character beyond ASCII by one ASCII byte or nothing, all cells at once."""
     data = np.frombuffer(joined, np.uint8)
-    lead = np.flatnonzero((data >= 0xC2) & (data < 0xF5))
+    lead = np.flatnonzero((data >= 0xC2) & (data < 0xF5))  # noqa: PLR2004  (UTF-8)
     if not len(lead):
         return Plain(joined, lead)
     data = data.copy()
     table = ascii_table()
-    width = 2 + (data[lead] >= 0xE0).astype(np.int64) + (data[lead] >= 0xF0)
+    width = 2 + (data[lead] >= 0xE0).astype(np.int64) + (data[lead] >= 0xF0)  # noqa: PLR2004
     for bytes_ in (2, 3, 4):
         at = lead[width == bytes_]
         point = data[at].astype(np.int64) & (0xFF >> (bytes_ + 1))
@@ -263,7 +263,7 @@ def ascii_table() -> npt.NDArray[np.uint8]:
     Decimal digits of every script and width, as ``phonenumbers`` reads them; spaces; dashes;
     nothing for what has no width; ``ODD`` for the rest.
     """
-    import unicodedata
+    import unicodedata  # noqa: PLC0415  (only texts beyond ASCII need it)
 
     table = np.full(0x20000, ODD, np.uint8)
     for point in range(0x80, len(table) - 1):

@@ -209,7 +209,7 @@ def _is_figure(raw: Cells, cells: Cells) -> npt.NDArray[np.bool_]:
 
 
 def _is_digit(chars: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
-    return np.asarray((chars - np.uint8(ord("0"))) < 10)
+    return np.asarray((chars - np.uint8(ord("0"))) < 10)  # noqa: PLR2004  (0 to 9)
 
 
 def _waiting(phones: Phones) -> npt.NDArray[np.bool_]:

@@ -143,7 +143,7 @@ class Gateway:
             self._accepted(case, status, credits_left, campaign_id, entry)
             if known
             else answers.refused(status, needed=case.cost, available=case.credits)
-            if status == 104
+            if status == 104  # noqa: PLR2004  (the one status with figures, §2.2)
             else answers.refused(status)
         )
         entry = replace(
@@ -298,7 +298,7 @@ def _foreign(page: Page, path: str) -> Response:
     response = Response(page.html, page.http_status, content_type="text/html")
     if page.retry_after_s is not None:
         response.headers["Retry-After"] = str(page.retry_after_s)
-    if 300 <= page.http_status < 400:
+    if 300 <= page.http_status < 400:  # noqa: PLR2004  (back here: who follows it is seen)
         response.headers["Location"] = path
     return response
 

@@ -104,7 +104,7 @@ class _Handler(WSGIRequestHandler):
             while not self.stopping.is_set() and self.connection.recv(_MAX_LINE):
                 pass
 
-    def log(self, type: str, message: str, *args: object) -> None:
+    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002
         """Say nothing: requests are in the inbox."""
 
 
@@ -231,7 +231,7 @@ class Sandbox:
         """Credits the account holds now. Set it to top the account up."""
         return self._books.credits
 
-    @credits.setter
+    @credits.setter  # noqa: A003  (the site module's ``credits`` is no name to protect)
     def credits(self, value: int) -> None:
         with self._books.lock:
             self._books.credits = value
@@ -301,8 +301,8 @@ _embedded_lock = Lock()
 
 def embedded() -> Sandbox:
     """Give this process's own sandbox, with the default options; started when first asked for."""
-    global _embedded
+    global _embedded  # noqa: PLW0603  (one for the process is its meaning)
     with _embedded_lock:
-        if _embedded is None or _embedded._stopping.is_set():
+        if _embedded is None or _embedded._stopping.is_set():  # noqa: SLF001  (same module)
             _embedded = Sandbox().start()
         return _embedded

@@ -3,7 +3,7 @@
 Prints ratios to ``pandas.read_csv(dtype=str)`` on the same file in the same run, each the best of
 several; and the peak memory of reading by batches, measured in a process of its own. The files are
 the sample export repeated.
-"""
+"""  # noqa: E501
 
 from __future__ import annotations
 
