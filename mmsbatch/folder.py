@@ -9,7 +9,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -192,7 +192,8 @@ class RunFolder:
             try:
                 yield
             finally:
-                os.ftruncate(handle, 0)
+                with suppress(OSError):  # whatever ended the run is more worth telling
+                    os.ftruncate(handle, 0)
         finally:
             os.close(handle)
 
