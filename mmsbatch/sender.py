@@ -92,7 +92,7 @@ class Sender:
         self._held = {
             self.plan.message_of(number): held for number, held in reasons.items() if held
         }
-        gone = {State.ACCEPTED, State.IN_DOUBT}
+        gone = {State.ACCEPTED, State.IN_DOUBT, State.CONFIRMED}
         self.budget.commit(
             sum(
                 self._recipients(number)
