@@ -1,4 +1,4 @@
-"""How fast `prepare` is, beside row-by-row phonenumbers code and beside reading the same CSV.
+"""How fast `prepare` and `plan` are, beside row-by-row phonenumbers code and reading the same CSV.
 
 Run ``python tests/benchmarks/bench_prepare.py [--rows N] [--sample N] [--repeats N]``. All figures
 come from one process, in seconds of processor time over all its threads, so that neighbours on a
@@ -21,6 +21,7 @@ import phonenumbers
 import pyarrow as pa
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
 
+import mmsbatch as mms
 from mmsbatch.prepare import prepare, summarize
 
 NOTATIONS: list[tuple[float, Callable[[str], str | None]]] = [
@@ -136,17 +137,22 @@ def main() -> None:
     theirs = best(lambda: row_by_row_frame(sample), options.repeats) / len(sample)
     reading = best(lambda: pd.read_csv(io.BytesIO(csv), dtype=str), options.repeats) / len(contacts)
 
-    counts = summarize(prepare(contacts, phone="mobile"))
+    prepared = prepare(contacts, phone="mobile")
+    campaign = mms.Campaign("mesure", mms.Text("Bonjour"))
+    planning = best(lambda: mms.plan(prepared, campaign).fingerprint, options.repeats)
+    counts = summarize(prepared)
     print(f"{counts.rows:,} rows, {counts.sendable:,} sendable; problems {counts.problems}")
     print(f"the very first call of a process: {first:.2f} s (reads the metadata)")
     for name, seconds in (
         ("prepare", ours),
+        ("plan and fingerprint", planning / len(contacts)),
         ("phonenumbers row by row", theirs),
         ("pd.read_csv(dtype=str)", reading),
     ):
         print(f"{name:<24} {1 / seconds:>12,.0f} rows/s  {seconds * options.rows:>8.3f} s in all")
     print(f"prepare is {theirs / ours:.0f} times as fast as phonenumbers row by row")
     print(f"prepare takes {ours / reading:.2f} of the time of reading the same rows")
+    print(f"plan takes {planning / len(contacts) / ours:.2f} of the time of prepare")
 
 
 if __name__ == "__main__":
