@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from mmsbatch import export
 from mmsbatch.contacts import contact_batches
-from mmsbatch.prepare import Summary, prepare_batches, summarize
+from mmsbatch.prepare import Summary, prepare_batches
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a check found."""
+
+    summary: Summary
+    examples: Mapping[str, str]
+    """For each problem a few cells, their digits masked."""
 
 
 def check(
@@ -23,7 +33,7 @@ def check(
     sheet: str | None = None,
     separator: str | None = None,
     encoding: str | None = None,
-) -> Summary:
+) -> Checked:
     """Prepare a file of contacts without ever holding it whole.
 
     Parameters
@@ -39,9 +49,9 @@ def check(
 
     Returns
     -------
-    Summary
-        Of all rows. Memory is that of a batch, and of the numbers met so far: 8 bytes for each
-        different one, 16 while they are being sorted in.
+    Checked
+        The counts of all rows. Memory is that of a batch, and of the numbers met so far: 8 bytes
+        for each different one, 16 while they are being sorted in.
 
     Raises
     ------
@@ -54,10 +64,13 @@ def check(
         source, columns=columns, sheet=sheet, separator=separator, encoding=encoding
     )
     parts: list[Summary] = []
+    examples: dict[str, str] = {}
 
     def counted() -> Iterator[pd.DataFrame]:
         for prepared in prepare_batches(batches, phone, fictional=fictional):
-            parts.append(summarize(prepared))
+            parts.append(prepared.summary)
+            for problem in parts[-1].problems.keys() - examples.keys():
+                examples[problem] = prepared.examples(problem)
             on_rows(len(prepared))
             yield prepared
 
@@ -65,7 +78,7 @@ def check(
         deque(counted(), maxlen=0)
     else:
         export.write(counted(), out)
-    return _total(parts)
+    return Checked(_total(parts), examples)
 
 
 def _names(phone: str | Sequence[str]) -> list[str]:

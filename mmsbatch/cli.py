@@ -143,7 +143,7 @@ def check(
                 separator=separator,
                 encoding=encoding,
             )
-        _print(as_json, checked.to_json(), show.summary(checked))
+        _print(as_json, checked.summary.to_json(), show.check(checked))
 
 
 @app.command()

@@ -120,11 +120,12 @@ class Prepared(pd.DataFrame):
     def _problems(self) -> list[tuple[str, int, str, str]]:
         """Word, rows, masked examples and what to do, worst first."""
         return [
-            (word, count, self._examples(word), PROBLEMS[word].what_to_do)
+            (word, count, self.examples(word), PROBLEMS[word].what_to_do)
             for word, count in self.summary.problems.items()
         ]
 
-    def _examples(self, problem: str) -> str:
+    def examples(self, problem: str) -> str:
+        """Show a few cells with a problem, their digits masked."""
         chosen = self["mms_problem"] == problem
         if problem == "missing" or not self.phone_columns:
             return ""

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pandas as pd
 
 from mmsbatch import spec
+from mmsbatch.check import Checked
 from mmsbatch.message import MESSAGE_PROBLEMS
 from mmsbatch.outcomes import Outcome
 from mmsbatch.phones.words import PROBLEMS, REPAIRS
@@ -68,6 +69,18 @@ def summary(checked: Summary) -> str:
     if checked.repairs:
         blocks.append(labelled("repaired", *_counts(checked.repairs, REPAIRS)))
     return "\n".join(blocks)
+
+
+def check(checked: Checked) -> str:
+    """Say what a check found, with examples and what to do, worst first."""
+    lines = [summary(checked.summary)]
+    if checked.summary.problems:
+        lines.append("")
+        lines.append("what to do:")
+    for word in checked.summary.problems:
+        example = f" (e.g. {checked.examples[word]})" if checked.examples.get(word) else ""
+        lines.append(f"  {word}: {PROBLEMS[word].what_to_do}{example}")
+    return "\n".join(lines)
 
 
 def plan(made: Plan) -> str:

@@ -19,8 +19,8 @@ def long_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two batches and a bit, with numbers that come again across their borders."""
     rows = 2 * BATCH_ROWS + 1000
     numbers = np.random.default_rng(7).integers(0, 10_000, rows)
-    cells = pd.Series([f"063998{number:04d}" for number in numbers], dtype="str")
-    cells[rows - 3 :] = ["0199000001", "", "nope"]
+    cells = [f"063998{number:04d}" for number in numbers[:-3]]
+    cells += ["0199000001", "", "nope"]
     path = tmp_path_factory.mktemp("long") / "long.parquet"
     pd.DataFrame({"id": range(rows), "mobile": cells}).to_parquet(path)
     return path
@@ -30,11 +30,17 @@ def test_batches_give_what_the_whole_gives(long_file: Path, tmp_path: Path) -> N
     """Verdicts, duplicates across batches, and counts."""
     heard: list[int] = []
     out = tmp_path / "out.parquet"
-    summary = check(str(long_file), "mobile", fictional=True, out=out, on_rows=heard.append)
+    checked = check(str(long_file), "mobile", fictional=True, out=out, on_rows=heard.append)
     whole = mms.prepare(mms.read_contacts(long_file), phone="mobile", fictional=True)
     written = pd.read_parquet(out)
     assert sum(heard) == len(whole)
-    assert summary == whole.summary
+    assert checked.summary == whole.summary
+    assert checked.examples == {
+        "duplicate": whole.examples("duplicate"),
+        "landline": "019900••••",
+        "malformed": "nope",
+        "missing": "",
+    }
     for name in written.columns:
         expected, found = whole[name].astype(object), written[name].astype(object)
         pd.testing.assert_series_equal(found, expected, check_index=False)
@@ -42,7 +48,7 @@ def test_batches_give_what_the_whole_gives(long_file: Path, tmp_path: Path) -> N
 
 def test_counting_alone_needs_no_column_named(long_file: Path) -> None:
     """The one column that looks like phones is found in the first batch."""
-    assert check(str(long_file), fictional=True).sendable == 10_000
+    assert check(str(long_file), fictional=True).summary.sendable == 10_000
 
 
 def test_a_broken_batch_leaves_no_file(tmp_path: Path) -> None:
