@@ -20,9 +20,10 @@ from mmsbatch import runs, schedule, spec
 from mmsbatch.account import Account, Target
 from mmsbatch.balances import BY_CREDITS, BY_PERSON
 from mmsbatch.campaign_file import load_campaign
+from mmsbatch.conditions import Readings
 from mmsbatch.elsewhere import OtherRun, Place
 from mmsbatch.errors import InDoubt, InputError, MmsbatchError, NotSent, nearest
-from mmsbatch.evidence import Finding, Readings, Shown, assess
+from mmsbatch.evidence import Finding, Shown, assess
 from mmsbatch.folder import RunFolder
 from mmsbatch.gateway import Gateway
 from mmsbatch.journal import Journal

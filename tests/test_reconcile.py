@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,13 @@ import pytest
 
 import mmsbatch as mms
 from conftest import account_at, fictional, planned
-from mmsbatch import policy, runs
+from mmsbatch import parquet, policy
 from mmsbatch.errors import InputError, RunInDoubt, RunStopped
 from mmsbatch.evidence import Shown
 from mmsbatch.folder import RunFolder
 from mmsbatch.gateway import Gateway, Reply
 from mmsbatch.journal import Journal
+from mmsbatch.outcomes import Outcome
 from mmsbatch.reconcile import Patience, Reconciliation, reconcile, settle
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 from mmsbatch.states import Fact, Kind
@@ -45,16 +48,24 @@ class Scene:
 
     @property
     def account(self) -> mms.Account:
+        """Whose credits are looked at."""
         return account_at(self.sandbox)
 
     def send(self, plan: mms.Plan | None = None, run: Path | None = None, **how: Any) -> None:
+        """Send or resume, as far as it goes."""
         with suppress(RunInDoubt, RunStopped):
             mms.send(plan or planned(500), self.account, run=run or self.run, **how)
 
     def look(self, **asked: Any) -> Reconciliation:
+        """Reconcile."""
         return reconcile(self.run, self.account, **asked)
 
+    def others_spend(self, credits_: int) -> None:
+        """Somebody whom no run folder knows spends credits; a negative number is a top-up."""
+        self.sandbox.credits -= credits_
+
     def facts(self) -> list[Fact]:
+        """Everything the journal holds."""
         with Journal(RunFolder(self.run).journal_path) as journal:
             return journal.facts()
 
@@ -138,3 +149,581 @@ def test_nothing_in_doubt_asks_nobody(stage: Stage) -> None:
     assert (None, None, 0) == (done.finding, done.verdict, done.report.exit_code)
     assert before == scene.facts()
     assert "no request of this run is in doubt" in repr(done)
+
+
+# ----- credit shown late -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tool(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int, int], int]], None]:
+    """Put words into the account tool's mouth: from the reading's number and the true balance."""
+    honest = Gateway.account_info
+
+    def speak(says: Callable[[int, int], int]) -> None:
+        readings = 0
+
+        def account_info(gateway: Gateway) -> Reply:
+            nonlocal readings
+            readings += 1
+            reply = honest(gateway)
+            head, _, true = reply.body.partition(b"Credits=")
+            amount = str(says(readings, int(true))).encode()
+            return Reply(reply.http_status, head + b"Credits=" + amount + b"\n")
+
+        monkeypatch.setattr(Gateway, "account_info", account_info)
+
+    return speak
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Let reconciliation happen so many seconds from now."""
+
+    def wait(seconds: float) -> None:
+        module = sys.modules["mmsbatch.reconcile"]  # the package's own name is the function
+        offset = timedelta(seconds=seconds)
+        monkeypatch.setattr(module, "_utc_now", lambda: datetime.now(UTC) + offset)
+
+    return wait
+
+
+@pytest.mark.parametrize("truth", TRUTHS)
+def test_the_account_tool_is_read_until_it_has_caught_up(
+    stage: Stage, tool: Callable[..., None], truth: str
+) -> None:
+    """A reading of before the request is followed by two that agree."""
+    scene = stage({2: lost(truth)})
+    scene.send()
+    before = 100_000 - 200 * COST
+    tool(lambda reading, true: before if reading == 1 else true)
+    done = scene.look()
+    assert EXPECTED[truth] is shown(done)
+
+
+@pytest.mark.parametrize("age_s", [0, 300, 599, 602, 86_400])
+@pytest.mark.parametrize("truth", TRUTHS)
+def test_a_late_tool_is_waited_for(
+    stage: Stage,
+    tool: Callable[..., None],
+    later: Callable[[float], None],
+    truth: str,
+    age_s: float,
+) -> None:
+    """Within the time it may be late, and the gateway busy, nothing is decided; after it, rightly.
+
+    The tool shows the old balance for 590 seconds, so two old readings agree with each other.
+    """
+    scene = stage({2: lost(truth)})
+    scene.send()
+    later(age_s)
+    tool(lambda _, true: 100_000 - 200 * COST if age_s < 590 else true)
+    done = scene.look(release=True, confirm=True, patience=Patience(600, 0))
+    if age_s < 600:
+        assert (Shown.UNDECIDABLE, ["settled"]) == (shown(done), failed(done))
+        assert "reconcile again after" in repr(done)
+    else:
+        assert EXPECTED[truth] is shown(done)
+
+
+def test_a_live_account_is_given_ten_minutes(stage: Stage) -> None:
+    """By default, where a second send would reach people."""
+    scene = stage({2: lost("none")})
+    contacts = pd.DataFrame({"m": [f"06123{n:05d}" for n in range(500)]})
+    plan = mms.plan(mms.prepare(contacts, phone="m"), mms.Campaign("vrai", mms.Text("Bonjour")))
+    live = mms.Account("demo", "demo", scene.sandbox.url, target="live")
+    with pytest.raises(RunInDoubt):
+        mms.send(plan, live, run=scene.run, max_recipients=500)
+    done = reconcile(scene.run, live, release=True, patience=Patience(600, 0))
+    assert (["settled"], None) == (failed(done), done.verdict)
+    assert (600, 5) == (
+        sys.modules["mmsbatch.reconcile"].PATIENCE[live.target].settle_s,
+        sys.modules["mmsbatch.reconcile"].PATIENCE[live.target].readings,
+    )
+
+
+def test_a_balance_that_does_not_come_to_rest_decides_nothing(
+    stage: Stage, tool: Callable[..., None]
+) -> None:
+    """Somebody is spending right now; the readings are bounded."""
+    scene = stage({2: lost("none")})
+    scene.send()
+    tool(lambda reading, true: true - reading)
+    done = scene.look(release=True)
+    assert ["readings_agree"] == failed(done)
+    assert done.finding is not None
+    listed = next(one.found for one in done.finding.checks if one.name == "readings_agree")
+    assert "99399, 99398, 99397, 99396, 99395" in listed
+    assert "99394" not in listed
+
+
+def test_a_tool_that_lags_behind_its_own_run_is_not_counted_from(
+    stage: Stage, tool: Callable[..., None], later: Callable[[float], None]
+) -> None:
+    """On resuming at once it shows the balance of before the first answers: that is no anchor."""
+    scene = stage({2: "http:404", 3: lost("none")})
+    scene.send()
+    tool(lambda _, true: true + 200 * COST)
+    scene.send()
+    tool(lambda _, true: true)
+    later(700)
+    done = scene.look(patience=Patience(600, 0))
+    assert done.finding is not None
+    assert (Shown.NOT_SENT, Decimal(100_000 - 200 * COST)) == (
+        done.finding.shown,
+        done.finding.before,
+    )
+
+
+# ----- impure cases: nothing is settled ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("spent", [1, 10, 1_000, 5_000, -1, -700, -50_000])
+@pytest.mark.parametrize("truth", TRUTHS)
+def test_somebody_else_spending_or_a_top_up_settles_nothing(
+    stage: Stage, truth: str, spent: int
+) -> None:
+    """What is gone is no sum of the request's own, or the balance has risen."""
+    scene = stage({2: lost(truth)})
+    scene.send()
+    scene.others_spend(spent)
+    done = scene.look(release=True, confirm=True)
+    assert Shown.UNDECIDABLE is shown(done), done
+    assert {"accepted": 200, "in_doubt": 200, "pending": 100} == counts(scene)
+
+
+@pytest.mark.parametrize("recipients", [1, 70, 130, 199, 200, 500])
+def test_whoever_spends_like_the_request_can_only_keep_it_from_being_sent_again(
+    stage: Stage, recipients: int
+) -> None:
+    """What the balance cannot tell apart errs on the side of nobody getting it twice."""
+    scene = stage({2: lost("none")})
+    scene.send()
+    scene.others_spend(recipients * COST)
+    done = scene.look(release=True)
+    assert Shown.NOT_SENT is not shown(done)
+    assert (None, 200) == (done.verdict, counts(scene)["in_doubt"])
+
+
+def test_a_balance_that_changes_after_it_had_come_to_rest_decides_nothing(stage: Stage) -> None:
+    """The first look is on record, so whoever spends the request's very sum later is seen."""
+    scene = stage({2: lost("none")})
+    scene.send()
+    assert Shown.NOT_SENT is shown(scene.look())
+    scene.others_spend(200 * COST)
+    done = scene.look(confirm=True)
+    assert (Shown.UNDECIDABLE, ["balance_steady"]) == (shown(done), failed(done))
+
+
+def test_a_top_up_seen_between_decides_nothing(stage: Stage) -> None:
+    """The account tool, asked on resuming, showed it; that the sums fit later proves nothing."""
+    scene = stage({2: lost("all")})
+    scene.send()
+    scene.others_spend(-5_000)
+    scene.send()
+    scene.others_spend(5_000 - 200 * COST)
+    done = scene.look(release=True)
+    assert (Shown.UNDECIDABLE, ["balance_steady"]) == (shown(done), failed(done))
+
+
+@pytest.mark.parametrize("truth", TRUTHS)
+def test_a_scheduled_run_decides_nothing(stage: Stage, truth: str) -> None:
+    """The document does not say when its credits are taken."""
+    scene = stage({2: lost(truth)})
+    content = mms.Text("Bonjour")
+    campaign = mms.Campaign("plus-tard", content, send_at="2099-06-01 10:00:00")
+    prepared = mms.prepare(pd.DataFrame({"m": fictional(500)}), phone="m", fictional=True)
+    scene.send(mms.plan(prepared, campaign))
+    done = scene.look(release=True, confirm=True)
+    assert Shown.UNDECIDABLE is shown(done)
+    assert "not_scheduled" in failed(done)
+
+
+# ----- other runs in the same folder -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("truth", TRUTHS)
+def test_another_run_of_the_account_since_decides_nothing(stage: Stage, truth: str) -> None:
+    """It is named, with what was scanned."""
+    scene = stage({2: lost(truth)})
+    scene.send()
+    scene.send(planned(7, "Autre"), scene.run.parent / "autre")
+    done = scene.look(release=True, confirm=True)
+    assert (Shown.UNDECIDABLE, "no_other_run") == (shown(done), failed(done)[0])
+    assert done.finding is not None
+    assert "run autre used this account too (scanned: autre)" == done.finding.reason
+
+
+def test_another_run_of_the_account_before_is_no_obstacle(stage: Stage) -> None:
+    """Its credits were gone when the balance before the doubt was heard."""
+    scene = stage({3: lost("none")})
+    scene.send(planned(7, "Autre"), scene.run.parent / "autre")
+    scene.send()
+    assert Shown.NOT_SENT is shown(scene.look())
+
+
+def test_another_run_sent_now_decides_nothing(stage: Stage) -> None:
+    """It may have a request under way."""
+    scene = stage({3: lost("none")})
+    other = scene.run.parent / "autre"
+    scene.send(planned(7, "Autre"), other)
+    scene.send()
+    with RunFolder(other).writer():
+        done = scene.look(release=True)
+    assert ["no_other_run"] == failed(done)
+
+
+def test_another_run_scheduled_before_decides_nothing(stage: Stage) -> None:
+    """Its credits may be taken at any time."""
+    scene = stage({3: lost("none")})
+    campaign = mms.Campaign("rdv", mms.Text("Bonjour"), send_at="2099-06-01 10:00:00")
+    prepared = mms.prepare(pd.DataFrame({"m": fictional(3)}), phone="m", fictional=True)
+    scene.send(mms.plan(prepared, campaign), scene.run.parent / "rdv")
+    scene.send()
+    done = scene.look(release=True)
+    assert ["no_other_run"] == failed(done)
+    assert "is scheduled" in repr(done)
+
+
+def test_a_run_that_cannot_be_read_decides_nothing(stage: Stage) -> None:
+    """It may have used the account; the message says what to do about it."""
+    scene = stage({2: lost("none")})
+    scene.send()
+    broken = scene.run.parent / "abime"
+    broken.mkdir()
+    (broken / "journal.sqlite").write_text("not a database")
+    done = scene.look(release=True)
+    assert ["no_other_run"] == failed(done)
+    assert "run abime cannot be read" in repr(done)
+
+
+def test_runs_of_other_accounts_are_no_obstacle(stage: Stage) -> None:
+    """Another sandbox has another account's credits."""
+    scene = stage({2: lost("none")})
+    scene.send()
+    with Sandbox() as elsewhere:
+        mms.send(planned(7), account_at(elsewhere), run=scene.run.parent / "ailleurs")
+    assert Shown.NOT_SENT is shown(scene.look())
+
+
+# ----- what must be known ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("truth", TRUTHS)
+def test_without_a_cost_seen_before_nothing_is_decided(stage: Stage, truth: str) -> None:
+    """The very first request is lost: even an unchanged balance may mean that it costs nothing."""
+    scene = stage({1: lost(truth)})
+    scene.send()
+    done = scene.look(release=True, confirm=True)
+    assert (Shown.UNDECIDABLE, ["cost_seen"]) == (shown(done), failed(done))
+
+
+@pytest.mark.parametrize("truth", TRUTHS)
+def test_the_cost_may_come_from_an_earlier_run_of_the_same_kind(stage: Stage, truth: str) -> None:
+    """So a run of one request can be decided too."""
+    scene = stage({2: lost(truth)})
+    scene.send(planned(7), scene.run.parent / "avant")
+    scene.send()
+    done = scene.look()
+    assert EXPECTED[truth] is shown(done)
+    assert "3 credits a recipient, as run avant shows" in repr(done)
+
+
+def test_another_kind_of_message_may_cost_otherwise(stage: Stage) -> None:
+    """A text's cost says nothing of an image's."""
+    scene = stage({2: lost("none")})
+    text = mms.Campaign("texte", mms.Text("Bonjour"))
+    prepared = mms.prepare(pd.DataFrame({"m": fictional(3)}), phone="m", fictional=True)
+    scene.send(mms.plan(prepared, text), scene.run.parent / "texte")
+    scene.send()
+    assert ["cost_seen"] == failed(scene.look())
+
+
+def test_a_cost_that_differs_from_request_to_request_decides_nothing(stage: Stage) -> None:
+    """Somebody was spending while the run was sent."""
+    scene = stage({2: "credits:90000", 3: lost("none")})
+    scene.send(planned(700))
+    done = scene.look()
+    assert ["cost_seen"] == failed(done)
+    assert "differs from request to request" in repr(done)
+
+
+def test_what_costs_nothing_leaves_no_trace(stage: Stage) -> None:
+    """An unchanged balance proves nothing then."""
+    scene = stage({2: lost("all")}, cost=0)
+    scene.send()
+    done = scene.look(release=True)
+    assert ["cost_seen"] == failed(done)
+
+
+def test_refused_numbers_cost_nothing(stage: Stage) -> None:
+    """Costs are counted by the numbers an answer names, before the doubt and after it."""
+    out = frozenset([*fictional(5, start=10), *fictional(3, start=410)])
+    scene = stage({2: lost("all")}, blacklist=out)
+    scene.send(on_doubt="continue")
+    assert Shown.ALL_SENT is shown(scene.look())
+
+
+def test_numbers_refused_within_the_doubt_look_like_a_part(stage: Stage) -> None:
+    """All that could be sent was, and no one can know: it stays in doubt."""
+    scene = stage({2: lost("all")}, blacklist=frozenset(fictional(5, start=210)))
+    scene.send()
+    done = scene.look(confirm=True)
+    assert (Shown.PARTLY_SENT, None) == (shown(done), done.verdict)
+
+
+def test_a_later_answer_that_names_too_few_decides_nothing(stage: Stage) -> None:
+    """What that request cost is not known."""
+    scene = stage({2: lost("none"), 3: "lose-id:2"})
+    scene.send(on_doubt="continue")
+    done = scene.look(release=True)
+    assert ["others_accounted"] == failed(done)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ("none", "none", Shown.NOT_SENT),
+        ("all", "all", Shown.ALL_SENT),
+        ("none", "all", Shown.UNDECIDABLE),
+        ("all", "part", Shown.UNDECIDABLE),
+        ("part", "none", Shown.UNDECIDABLE),
+    ],
+)
+def test_several_doubts_are_decided_only_together(
+    stage: Stage, first: str, second: str, expected: Shown
+) -> None:
+    """Nothing taken, or all: any other sum has several readings."""
+    scene = stage({2: lost(first), 4: lost(second)})
+    scene.send(planned(900), on_doubt="continue")
+    done = scene.look()
+    assert done.finding is not None
+    assert ((2, 4), 400, expected) == (
+        done.finding.requests,
+        done.finding.recipients,
+        done.finding.shown,
+    )
+
+
+@pytest.mark.parametrize("truth", TRUTHS)
+def test_with_many_workers_the_finding_is_the_truth_or_none(stage: Stage, truth: str) -> None:
+    """Requests that overlap may hide what one costs, and never make it look otherwise."""
+    scene = stage({4: lost(truth), 0: "delay:20"})
+    scene.send(planned(2_000), on_doubt="continue", workers=4)
+    assert shown(scene.look()) in {EXPECTED[truth], Shown.UNDECIDABLE}
+
+
+def test_another_account_decides_nothing(stage: Stage) -> None:
+    """Another sandbox has another balance, however well it fits."""
+    scene = stage({2: lost("none")})
+    scene.send()
+    with Sandbox(options=SandboxOptions(credits=100_000 - 200 * COST)) as other:
+        done = reconcile(scene.run, account_at(other), release=True)
+    assert ["same_account"] == failed(done)
+
+
+def test_a_clock_set_back_decides_nothing(stage: Stage, later: Callable[[float], None]) -> None:
+    """The order of runs is told by it."""
+    scene = stage({2: lost("none")})
+    scene.send()
+    later(-3_600)
+    done = scene.look(release=True)
+    assert "clock" in failed(done)
+
+
+@pytest.mark.parametrize("problem", ["silent", "inactive", "page"])
+def test_an_account_tool_that_says_nothing_decides_nothing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, problem: str
+) -> None:
+    """It did not answer, or not as the account tool."""
+    scene = stage({2: lost("none")})
+    scene.send()
+
+    def account_info(_: Gateway) -> Reply:
+        if problem == "silent":
+            raise mms.NotSent("no connection")
+        body = {"inactive": b"Status=303\nStatusText=Compte inactif\n", "page": b"<html></html>"}
+        return Reply(200, body[problem])
+
+    monkeypatch.setattr(Gateway, "account_info", account_info)
+    done = scene.look(release=True)
+    assert ["readings_agree"] == failed(done)
+    assert [None if problem == "silent" else account_info(Gateway(scene.account)).body] == [
+        fact.body for fact in of_kind(scene, Kind.EVIDENCE)
+    ]
+
+
+# ----- verdicts ----------------------------------------------------------------------------------
+
+
+def test_what_was_not_sent_can_be_released_and_is_then_sent_once(stage: Stage) -> None:
+    """Asked for with `release`; resuming makes a second attempt at it, and the run is done."""
+    scene = stage({2: lost("none")})
+    scene.send()
+    assert 200 == counts(scene)["in_doubt"]
+    done = scene.look(release=True)
+    assert ("resend", (2,)) == (done.verdict, done.settled)
+    assert f"mmsbatch resume {scene.run}" == done.what_to_do
+    assert ({"accepted": 200, "pending": 300}, 4) == (counts(scene), done.report.exit_code)
+    results = mms.resume(scene.run, scene.account)
+    assert results["mms_outcome"].eq("accepted").all()
+    sent = [f"+{delivery.number}" for delivery in scene.sandbox.ledger]
+    assert sorted(results["mms_e164"]) == sorted(sent)
+    attempts = parquet.read(scene.run / "requests.parquet")[0]
+    assert [("pending", 1), ("accepted", 2)] == [
+        (row.state, row.attempt) for row in attempts.itertuples() if row.request == 2
+    ]
+
+
+def test_what_was_all_sent_can_be_confirmed(stage: Stage) -> None:
+    """Its rows are sent without their numbers named: `unreported`, settled, and the run is done."""
+    scene = stage({2: lost("all", "http:504")})
+    scene.send()
+    scene.send()
+    done = scene.look(confirm=True)
+    assert ("sent", (2,), 0) == (done.verdict, done.settled, done.report.exit_code)
+    assert {"accepted": 300, "unreported": 200} == counts(scene)
+    results = mms.send(planned(500), scene.account, run=scene.run)  # no warning, no exception
+    settled = results[results["mms_request"] == 2]
+    assert settled["mms_outcome"].eq(Outcome.UNREPORTED).all()
+    assert settled["mms_status"].isna().all()
+    assert settled["mms_sent_at"].notna().all()
+    assert 500 == len(scene.sandbox.ledger)
+    pd.testing.assert_frame_equal(parquet.read(scene.run / "results.parquet")[0], results)
+    attempts = parquet.read(scene.run / "requests.parquet")[0]
+    row = attempts[attempts["request"] == 2].iloc[0]
+    assert ("confirmed", 504) == (row["state"], row["http_status"])
+    assert b"Gateway Time-out" in row["answer"]
+
+
+@pytest.mark.parametrize(
+    ("truth", "asked"),
+    [
+        ("none", {}),
+        ("none", {"confirm": True}),
+        ("all", {"release": True}),
+        ("all", {}),
+        ("part", {"release": True, "confirm": True}),
+    ],
+)
+def test_nothing_is_settled_that_was_not_asked_for_or_not_found(
+    stage: Stage, truth: str, asked: dict[str, bool]
+) -> None:
+    """The look is recorded, no verdict is."""
+    scene = stage({2: lost(truth)})
+    scene.send()
+    before = counts(scene)
+    done = scene.look(**asked)
+    assert (None, (), 3) == (done.verdict, done.settled, done.report.exit_code)
+    assert before == counts(scene)
+    assert [] == of_kind(scene, Kind.VERDICT)
+    assert [EXPECTED[truth]] == [one.data["shown"] for one in of_kind(scene, Kind.EVIDENCE)]
+
+
+def test_a_verdict_is_a_fact_with_its_evidence(stage: Stage) -> None:
+    """Whoever audits the run sees the balances, the cost, and each condition."""
+    scene = stage({2: lost("none")})
+    scene.send()
+    earlier = scene.facts()
+    scene.look(release=True)
+    facts = scene.facts()
+    assert earlier == facts[: len(earlier)]
+    evidence, verdict = facts[len(earlier) :]
+    assert (Kind.EVIDENCE, Kind.VERDICT) == (evidence.kind, verdict.kind)
+    assert b"Credits=99400" in (evidence.body or b"")
+    assert ("resend", "credits", 2, 1) == (
+        verdict.data["verdict"],
+        verdict.data["by"],
+        verdict.request,
+        verdict.attempt,
+    )
+    assert evidence.data == verdict.data["evidence"]
+    assert (99_400, 99_400, 3, 0) == tuple(
+        evidence.data[name]
+        for name in ("balance_before", "balance_now", "cost_per_recipient", "difference")
+    )
+    names = [check["name"] for check in evidence.data["checks"]]
+    assert len(names) == len(set(names)) == 11
+    assert all(check["holds"] and check["found"] for check in evidence.data["checks"])
+
+
+def test_a_released_request_that_is_lost_again_is_decided_again(stage: Stage) -> None:
+    """Each attempt has its own verdict."""
+    scene = stage({2: lost("none"), 3: lost("all")})
+    scene.send()
+    scene.look(release=True)
+    scene.send()
+    assert Shown.ALL_SENT is shown(scene.look(confirm=True))
+    verdicts = of_kind(scene, Kind.VERDICT)
+    assert [(1, "resend"), (2, "sent")] == [(one.attempt, one.data["verdict"]) for one in verdicts]
+    scene.send()
+    assert {"accepted": 300, "unreported": 200} == counts(scene)
+    assert 500 == len(scene.sandbox.ledger)
+
+
+def test_a_person_may_know_better(stage: Stage) -> None:
+    """A note is kept; `sent` is never sent again, `resend` is, whatever became of it before."""
+    scene = stage({2: lost("part"), 3: lost("all")})
+    scene.send(planned(900), on_doubt="continue")
+    settle(scene.run, 2, "resend", " back office shows none of them ")
+    done = settle(scene.run, 3, "sent", "back office shows 200 sent")
+    assert ("sent", (3,)) == (done.verdict, done.settled)
+    verdicts = of_kind(scene, Kind.VERDICT)
+    assert [
+        ("resend", "back office shows none of them"),
+        ("sent", "back office shows 200 sent"),
+    ] == [(one.data["verdict"], one.data["note"]) for one in verdicts]
+    assert {"person"} == {one.data["by"] for one in verdicts}
+    mms.resume(scene.run, scene.account)
+    assert {"accepted": 700, "unreported": 200} == counts(scene)
+    assert 900 + PART == len(scene.sandbox.ledger)
+
+
+def test_credits_do_not_decide_across_a_persons_verdict(stage: Stage) -> None:
+    """A person says whether to send again, not what was charged."""
+    scene = stage({2: lost("all"), 3: lost("none")})
+    scene.send(planned(900), on_doubt="continue")
+    settle(scene.run, 2, "sent", "seen in the back office")
+    done = scene.look(release=True)
+    assert ["others_accounted"] == failed(done)
+
+
+@pytest.mark.parametrize(
+    ("request_", "verdict", "note", "message"),
+    [
+        (2, "send", "x", "a verdict is 'sent' or 'resend', found 'send'. Did you mean"),
+        (2, "sent", "  ", "a verdict needs a note"),
+        (1, "sent", "x", r"request 1 is accepted, not in doubt \(in doubt: 2\)"),
+        (3, "sent", "x", "request 3 is pending, not in doubt"),
+        (4, "sent", "x", "there is no request 4: this run has 3"),
+    ],
+)
+def test_a_verdict_that_cannot_be_is_refused(
+    stage: Stage, request_: int, verdict: str, note: str, message: str
+) -> None:
+    """With what was wrong; nothing is recorded."""
+    scene = stage({2: lost("all")})
+    scene.send()
+    before = scene.facts()
+    with pytest.raises(InputError, match=message):
+        settle(scene.run, request_, verdict, note)
+    assert before == scene.facts()
+
+
+def test_a_run_that_is_being_sent_is_left_alone(stage: Stage) -> None:
+    """Its sender may be about to settle the doubt itself."""
+    scene = stage({2: lost("all")})
+    scene.send()
+    with RunFolder(scene.run).writer():
+        with pytest.raises(mms.RunError, match="is being sent by"):
+            scene.look()
+        with pytest.raises(mms.RunError, match="is being sent by"):
+            settle(scene.run, 2, "sent", "x")
+
+
+def test_the_stop_names_the_next_command(stage: Stage) -> None:
+    """Ready to paste, with the run's folder."""
+    scene = stage({2: lost("all")})
+    scene.send()
+    stopped = mms.status(scene.run).stopped
+    assert stopped is not None
+    assert f"`mmsbatch reconcile {scene.run}`" in stopped.what_to_do

@@ -1,0 +1,233 @@
+"""The conditions under which balances are evidence, each with what was found. Pure (§2, §3).
+
+Each gives a `Check`: whether it holds, and a line for whoever audits the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from itertools import pairwise
+
+from mmsbatch.balances import Balance, History
+from mmsbatch.elsewhere import OtherRun, Place, is_surely_of, trouble
+from mmsbatch.states import Fact, Kind
+
+CLOCK_TOLERANCE = timedelta(seconds=2)
+"""Workers stamp their facts before they queue for the journal."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A condition of the evidence, and what was found."""
+
+    name: str
+    holds: bool
+    found: str
+
+
+@dataclass(frozen=True)
+class Readings:
+    """What the account tool said, reading by reading."""
+
+    amounts: tuple[Decimal, ...] = ()
+    problem: str = ""
+    """Why there are no more."""
+
+    @property
+    def settled(self) -> Decimal | None:
+        """The amount on which the last two agree."""
+        if self.problem or len(self.amounts) < 2 or self.amounts[-1] != self.amounts[-2]:  # noqa: PLR2004
+            return None
+        return self.amounts[-1]
+
+
+def unscheduled(scheduled: bool) -> Check:
+    """Credits of a scheduled campaign may be taken at any time."""
+    return Check(
+        "not_scheduled",
+        not scheduled,
+        "the campaign is scheduled, and the gateway's document does not say when its credits are "
+        "taken"
+        if scheduled
+        else "the campaign is sent at once",
+    )
+
+
+def clock(facts: Sequence[Fact], now: datetime) -> Check:
+    """The order of what runs did is told by this machine's clock."""
+    times = [*(fact.at for fact in facts), now]
+    back = max((before - after for before, after in pairwise(times)), default=timedelta())
+    if back <= CLOCK_TOLERANCE:
+        return Check("clock", holds=True, found="the clock was never set back")
+    return Check("clock", holds=False, found=f"this machine's clock was set back by {back}")
+
+
+def same_account(facts: Sequence[Fact], anchor: Balance | None, place: Place) -> Check:
+    """Every execution since the anchor, and the one it was in, used the account asked now."""
+    started = [(position, fact) for position, fact in enumerate(facts) if fact.kind is Kind.STARTED]
+    if anchor is not None:
+        before = [pair for pair in started if pair[0] < anchor.position]
+        started = [*before[-1:], *(pair for pair in started if pair[0] > anchor.position)]
+    used = [(fact.data.get("login"), fact.data.get("url")) for _, fact in started]
+    strange = [place_ for place_ in used if place_ != (place.login, place.url)]
+    if used and not strange:
+        return Check("same_account", holds=True, found=f"{place.login} at {place.url} throughout")
+    login, url = strange[0] if strange else (None, None)
+    return Check(
+        "same_account",
+        holds=False,
+        found=f"the run was sent by {login or 'an account'} at {url or 'an address'} that is "
+        f"{'not' if login else 'not known to be'} the one asked now ({place.login} at {place.url})",
+    )
+
+
+def cost_seen(
+    history: History,
+    others: Sequence[OtherRun],
+    place: Place,
+    content: str,
+    settle: timedelta,
+) -> tuple[Fraction | None, Check]:
+    """Learn what a recipient of this kind of content costs: always the same, and not nothing."""
+    seen, where = history.costs(), "this run"
+    alike = [one for one in others if one.content == content and is_surely_of(one, place)]
+    for other in sorted(alike, key=lambda one: one.facts[-1].at, reverse=True):
+        if not seen:  # the latest run that shows any: prices of longer ago are no guide
+            seen, where = History.of(other.facts, settle).costs(), f"run {other.name}"
+    costs = sorted(set(seen))
+    if not costs:
+        found = "no answered request shows what a recipient costs"
+    elif len(costs) > 1:
+        listed = ", ".join(map(say, costs))
+        found = f"what a recipient costs differs from request to request: {listed} ({where})"
+    elif costs == [0]:
+        found = f"a recipient costs nothing ({where}), so credits show nothing"
+    else:
+        found = f"{say(costs[0])} credits a recipient, as {where} shows"
+        return costs[0], Check("cost_seen", holds=True, found=found)
+    return None, Check("cost_seen", holds=False, found=found)
+
+
+def balance_before(anchor: Balance | None) -> Check:
+    """There is a balance to count from."""
+    if anchor is None:
+        return Check(
+            "balance_before",
+            holds=False,
+            found="no balance is known from before, with no other request under way or in doubt",
+        )
+    return Check(
+        "balance_before",
+        holds=True,
+        found=f"{anchor.credits} credits at {anchor.at.isoformat(timespec='seconds')}",
+    )
+
+
+def no_other_run(others: Sequence[OtherRun], place: Place, since: datetime | None) -> Check:
+    """No other run of this account in the same folder can have moved the balance since."""
+    scanned = ", ".join(sorted(other.name for other in others)) or "none"
+    for other in others:
+        reason = trouble(other, place, since) if since else ""
+        if reason:
+            found = f"run {other.name} {reason} (scanned: {scanned})"
+            return Check("no_other_run", holds=False, found=found)
+    return Check(
+        "no_other_run",
+        holds=True,
+        found=f"no other run of this account since, in the same folder (scanned: {scanned})",
+    )
+
+
+def settled(history: History, now: datetime, settle: timedelta) -> Check:
+    """The gateway has had time to finish, and the account tool to show it."""
+    ready = history.last_end() + settle
+    if now >= ready:
+        return Check("settled", holds=True, found=f"nothing was under way for {settle}")
+    return Check(
+        "settled",
+        holds=False,
+        found="the gateway may still be at it, and the account tool late: reconcile again after "
+        f"{ready.isoformat(timespec='seconds')}",
+    )
+
+
+def readings_agree(readings: Readings) -> Check:
+    """The balance was read, and is at rest."""
+    listed = ", ".join(map(str, readings.amounts)) or "nothing"
+    if readings.settled is not None:
+        found = f"the account tool said {listed}"
+        return Check("readings_agree", holds=True, found=found)
+    reason = readings.problem or "no two readings in a row agree"
+    return Check("readings_agree", holds=False, found=f"{reason} (it said {listed})")
+
+
+def others_accounted(spent: int | None) -> Check:
+    """What the run's other requests cost since is known."""
+    if spent is not None:
+        found = f"the other requests since then reached {spent} recipients"
+        return Check("others_accounted", holds=True, found=found)
+    return Check(
+        "others_accounted",
+        holds=False,
+        found="another request since then has a cost that is not known: scheduled, not all of its "
+        "numbers named in the answer, or settled by a person",
+    )
+
+
+def balance_steady(
+    history: History, anchor: Balance, cost: Fraction, difference: Fraction, settle: timedelta
+) -> Check:
+    """Every balance heard since the anchor tells the same story: charges only, then rest."""
+    story = history.story(anchor, cost)
+    before = Fraction(0)
+    for balance, taken in story:
+        if taken < before:
+            return _raised(balance.credits)
+        before = taken
+    if difference < before:
+        return _raised(None)
+    rested = [taken for balance, taken in story if balance.at >= history.last_doubt_end() + settle]
+    if any(taken != difference for taken in rested):
+        return Check(
+            "balance_steady",
+            holds=False,
+            found="the balance changed long after the request: something else uses this account",
+        )
+    return Check("balance_steady", holds=True, found="the balance was not raised")
+
+
+def _raised(credits_: Decimal | None) -> Check:
+    seen = f" (at {credits_})" if credits_ is not None else ""
+    return Check(
+        "balance_steady",
+        holds=False,
+        found=f"the balance was raised{seen}, so differences show nothing: a top-up?",
+    )
+
+
+def nobody_else(difference: Fraction, cost: Fraction, recipients: int) -> Check:
+    """No more is gone than the requests in doubt can have taken."""
+    if difference <= cost * recipients:
+        return Check("nobody_else", holds=True, found="no more is gone than the requests can take")
+    return Check(
+        "nobody_else",
+        holds=False,
+        found=f"{say(difference)} credits are gone where the requests in doubt can take at most "
+        f"{say(cost * recipients)}: something else uses this account",
+    )
+
+
+def plain_fraction(amount: Fraction | None) -> int | float | None:
+    """Give an exact amount as a plain number, whole where it is whole."""
+    if amount is None:
+        return None
+    return int(amount) if amount.denominator == 1 else float(amount)
+
+
+def say(amount: Fraction) -> str:
+    """Write an exact amount."""
+    return str(plain_fraction(amount))
