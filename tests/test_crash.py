@@ -9,6 +9,7 @@ those of `crash_points`. The whole sweep::
 from __future__ import annotations
 
 import random
+import time
 from pathlib import Path
 from typing import Final
 
@@ -163,18 +164,27 @@ def test_every_moment_has_a_name_here(tmp_path: Path) -> None:
     assert OF_A_RUN | dict.fromkeys(OF_A_REQUEST, REQUESTS) == counts
 
 
+def whole_send_s(run: Path) -> float:
+    """Measure how long a send takes here and now when nobody kills it."""
+    with Sandbox() as sandbox:
+        began_s = time.perf_counter()
+        driver().do(Task("send", str(run), sandbox.url))
+        return time.perf_counter() - began_s
+
+
 def random_kills(
-    kills: int, tmp_path: Path, seed: int, *, workers: int = 1, most_per_run: int = 3
+    kills: int, tmp_path: Path, seed: int, *, workers: int = 1, most_per_run: int = 5
 ) -> Tally:
     """Kill senders at random times, each run a few times over, until there were enough."""
     chance = random.Random(seed)  # noqa: S311  (reproducible, not secret)
     tally = Tally()
     plan = plan_of(ROWS)
+    sent_s = min(whole_send_s(tmp_path / f"unharmed-{trial}") for trial in range(2))
     while tally.kills < kills:
         options = SandboxOptions(latency_ms=chance.choice([0, 10, 40]))
         run = tmp_path / f"run-{chance.getrandbits(64):x}"
+        whole_s = sent_s + REQUESTS * options.latency_ms / 1000
         with Sandbox(options=options) as sandbox:
-            whole_s = 0.3 + REQUESTS * options.latency_ms / 1000
             in_doubt = 0
             for _ in range(min(chance.randint(1, most_per_run), kills - tally.kills)):
                 after_s = chance.uniform(0.005, whole_s)
@@ -194,6 +204,13 @@ def test_kills_at_random_times(tmp_path: Path) -> None:
     tally.check()
 
 
+def test_kills_of_several_workers(tmp_path: Path) -> None:
+    """Each of them leaves one request in doubt at most."""
+    tally = random_kills(6, tmp_path, seed=20261225, workers=3)
+    print(f"random times, 3 workers: {tally}")  # noqa: T201  (the sweep's result)
+    tally.check(workers=3)
+
+
 # ----- the whole sweep ---------------------------------------------------------------------------
 
 
@@ -211,7 +228,16 @@ def test_sweep_of_every_moment_of_every_request(tmp_path: Path) -> None:
 
 @pytest.mark.full
 def test_sweep_of_two_thousand_random_times(tmp_path: Path) -> None:
-    """SIGKILL whenever, up to three times a run, then resume."""
+    """SIGKILL whenever, up to five times a run, then resume."""
     tally = random_kills(2000, tmp_path, seed=1)
     print(f"random times: {tally}")  # noqa: T201  (the sweep's result)
     tally.check()
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("workers", [2, 4, 8])
+def test_sweep_of_random_times_with_workers(workers: int, tmp_path: Path) -> None:
+    """SIGKILL whenever, with several requests under way."""
+    tally = random_kills(200, tmp_path, seed=workers, workers=workers)
+    print(f"random times, {workers} workers: {tally}")  # noqa: T201  (the sweep's result)
+    tally.check(workers=workers)
