@@ -9,6 +9,7 @@ reads more out of the bytes than they show.
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -73,9 +74,19 @@ def encode_request(campaign: Campaign, message: str, numbers: Sequence[str], log
 
 def encode_form(xml: bytes, login: str, passcode: str) -> bytes:
     """Write the body of a sending POST: the three fields of §1.1, each percent-encoded."""
-    return urlencode(
-        [(spec.FIELD_LOGIN, login), (spec.FIELD_PASSCODE, passcode), (spec.FIELD_XML, xml)]
-    ).encode("ascii")
+    login_form = urlencode([(spec.FIELD_LOGIN, login), (spec.FIELD_PASSCODE, passcode)])
+    return b"%s&%s=%s" % (login_form.encode("ascii"), spec.FIELD_XML.encode("ascii"), _quoted(xml))
+
+
+def _quoted(value: bytes) -> bytes:
+    """Percent-encode as `urllib.parse.quote_plus` does, several times as fast for long values."""
+    quoted = value.replace(b"%", b"%25")  # first: what follows brings more of it
+    for byte in set(value) - _UNRESERVED:
+        quoted = quoted.replace(bytes([byte]), b"%%%02X" % byte)
+    return quoted.replace(b" ", b"+")  # last: a plus of the text itself is %2B by now
+
+
+_UNRESERVED: Final = frozenset(f"_.-~% {string.ascii_letters}{string.digits}".encode())
 
 
 def encode_account_form(info: str, login: str, passcode: str) -> bytes:
@@ -230,9 +241,9 @@ def _contacted(values: Iterable[str]) -> Iterable[tuple[str, str | None]]:
         if "<!" in xml:  # a document type is where entities come from: nothing here is believed
             continue
         for customer in _whole_customers(xml):
-            number = (customer.findtext("MOBILEPHONE") or "").strip()
+            number, identifier = _number_and_id(customer)
             if number:
-                yield number, _id_of(customer)
+                yield number, identifier
 
 
 def _whole_customers(xml: str) -> Iterable[etree._Element]:
@@ -249,11 +260,13 @@ def _whole_customers(xml: str) -> Iterable[etree._Element]:
             yield element
 
 
-def _id_of(customer: etree._Element) -> str | None:
-    """Find this number's ID: §2 promises one, its example shows none, siblings call it SMSID."""
+def _number_and_id(customer: etree._Element) -> tuple[str, str | None]:
+    """Find the number and its ID: §2 promises one, its example shows none, siblings say SMSID."""
+    number, identifier = None, None
     for child in customer:
-        if isinstance(child.tag, str) and child.tag.upper().endswith("ID"):
-            text = (child.text or "").strip()
-            if text:
-                return text
-    return None
+        tag = child.tag
+        if tag == "MOBILEPHONE":
+            number = number if number is not None else (child.text or "").strip()
+        elif identifier is None and isinstance(tag, str) and tag.upper().endswith("ID"):
+            identifier = (child.text or "").strip() or None
+    return number or "", identifier
