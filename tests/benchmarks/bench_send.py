@@ -1,0 +1,206 @@
+"""How fast `send` is, beside the ideal of a gateway's latency and beside a bare loop of POSTs.
+
+Run ``python tests/benchmarks/bench_send.py [part …]`` with parts of ``latency``, ``bare``,
+``facts`` and ``million``; all of them without. The gateway is the sandbox in a process of its own.
+Its own time and the neighbours' on a shared machine are in these figures, so each part also prints
+the load and, where that is what counts, seconds of processor time of this process alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import requests
+
+import mmsbatch as mms
+from mmsbatch import spec, wire
+from mmsbatch.journal import Journal
+from mmsbatch.states import Kind
+
+LOGIN = "demo"
+RUNS = Path("data/runs")
+"""On a disk: where the system's temporary folder is memory, facts would cost nothing."""
+
+
+@contextmanager
+def gateway(latency_ms: int) -> Iterator[tuple[str, int]]:
+    """Run the sandbox in a process of its own; give its address and its process."""
+    command = [sys.executable, "-m", "mmsbatch", "sandbox", "--port", "0", "--json"]
+    command += ["--credits", "100000000", "--latency-ms", str(latency_ms)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())["url"], process.pid
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextmanager
+def run_folder() -> Iterator[Path]:
+    """Give the name of a run to be made, and remove it afterwards."""
+    RUNS.mkdir(parents=True, exist_ok=True)
+    place = Path(tempfile.mkdtemp(dir=RUNS, prefix="bench-"))
+    try:
+        yield place / "run"
+    finally:
+        shutil.rmtree(place)
+
+
+def planned(rows: int) -> mms.Plan:
+    """Plan a text for so many made-up numbers; the sandbox reaches nobody."""
+    numbers = 33_610_000_000 + np.arange(rows, dtype=np.int64)
+    contacts = pd.DataFrame({"id": np.arange(rows), "mobile": pd.array(numbers).astype("str")})
+    contacts["mobile"] = "+" + contacts["mobile"]
+    return mms.plan(mms.prepare(contacts, phone="mobile"), mms.Campaign("b", mms.Text("Bonjour")))
+
+
+def at(url: str) -> mms.Account:
+    return mms.Account(LOGIN, "demo", url, target="sandbox")
+
+
+def processor_s(process: int) -> float:
+    """Seconds of processor time another process has had (Linux)."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def load() -> str:
+    return f"load {os.getloadavg()[0]:.1f}"
+
+
+def latency(options: argparse.Namespace) -> None:
+    """Compare with the ideal: requests × latency ÷ workers, from the first claim to the last."""
+    del options
+    for workers, count in ((1, 60), (8, 480), (32, 1280)):
+        plan = planned(200 * count)
+        with gateway(100) as (url, process), run_folder() as run:
+            start_s, started_s = time.process_time(), processor_s(process)
+            mms.send(plan, at(url), run=run, workers=workers)
+            ours_s, theirs_s = time.process_time() - start_s, processor_s(process) - started_s
+            with Journal(run / "journal.sqlite") as journal:
+                facts = [fact.at for fact in journal.facts() if fact.request is not None]
+        took_s = (facts[-1] - facts[0]).total_seconds()
+        ideal_s = count * 0.1 / workers
+        print(
+            f"100 ms, {workers:>2} workers: {count} requests in {took_s:.2f} s, ideal "
+            f"{ideal_s:.2f} s: {ideal_s / took_s:.1%} of the ideal; processor per request "
+            f"{ours_s / count * 1000:.1f} ms here, {theirs_s / count * 1000:.1f} ms in the sandbox "
+            f"({load()})"
+        )
+
+
+def bare_bodies(plan: mms.Plan) -> list[bytes]:
+    return [
+        wire.encode_form(
+            wire.encode_request(plan.campaign, request.message, request.numbers, LOGIN),
+            LOGIN,
+            "demo",
+        )
+        for request in plan
+    ]
+
+
+def bare(options: argparse.Namespace) -> None:
+    """Compare with a loop that posts the same ready-made bytes and keeps nothing."""
+    plan = planned(100_000)
+    bodies = bare_bodies(plan)
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    ratios = []
+    for _ in range(options.repeats):
+        with gateway(0) as (url, _):
+            start, start_cpu = time.perf_counter(), time.process_time()
+            for body in bodies:
+                requests.post(url + spec.SEND_PATH, data=body, headers=headers, timeout=60)
+            bare_s, bare_cpu_s = time.perf_counter() - start, time.process_time() - start_cpu
+        with gateway(0) as (url, _), run_folder() as run:
+            start, start_cpu = time.perf_counter(), time.process_time()
+            mms.send(plan, at(url), run=run)
+            ours_s, ours_cpu_s = time.perf_counter() - start, time.process_time() - start_cpu
+        ratios.append(ours_s / bare_s)
+        print(
+            f"100,000 rows without latency: send {ours_s:.2f} s ({ours_cpu_s:.2f} s of processor), "
+            f"bare loop {bare_s:.2f} s ({bare_cpu_s:.2f} s): {ratios[-1]:.2f} times ({load()})"
+        )
+    print(f"median of {len(ratios)}: {np.median(ratios):.2f} times the bare loop")
+
+
+def facts(options: argparse.Namespace) -> None:
+    """Measure the two facts of a request, with an answer of 200 numbers, against 50 ms."""
+    del options
+    count, body = 300, b"x" * 11_000
+    with run_folder() as run:
+        run.mkdir()
+        took_ms = []
+        with Journal(run / "journal.sqlite", create=True) as journal:
+            for number in range(1, count + 1):
+                start = time.perf_counter()
+                for kind, answer in ((Kind.SENDING, None), (Kind.ANSWER, body)):
+                    journal.append(
+                        kind,
+                        at=datetime.now(UTC),
+                        request=number,
+                        attempt=1,
+                        data={"recipients": 200, "sha256": "0" * 64},
+                        body=answer,
+                    )
+                took_ms.append((time.perf_counter() - start) * 1000)
+    mean, median = np.mean(took_ms), np.median(took_ms)
+    print(
+        f"facts of a request: mean {mean:.2f} ms, median {median:.2f} ms: "
+        f"{mean / 50:.1%} and {median / 50:.1%} of 50 ms ({load()})"
+    )
+
+
+def million(options: argparse.Namespace) -> None:
+    """Send a million rows; peak memory is this process's, plan and results included."""
+    plan = planned(options.rows)
+    before_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    with gateway(0) as (url, _), run_folder() as run:
+        start, start_cpu = time.perf_counter(), time.process_time()
+        results = mms.send(plan, at(url), run=run, workers=options.workers)
+        took_s, cpu_s = time.perf_counter() - start, time.process_time() - start_cpu
+    accepted = int(results["mms_outcome"].eq("accepted").sum())
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        f"{accepted:,} of {options.rows:,} rows accepted in {took_s:.0f} s ({cpu_s:.0f} s of "
+        f"processor), {options.workers} workers: peak {peak_mb:,.0f} MB, of which preparing and "
+        f"planning {before_mb:,.0f} MB ({load()})"
+    )
+
+
+PARTS = {"latency": latency, "bare": bare, "facts": facts, "million": million}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="all without")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--rows", type=int, default=1_000_000, help="of `million`")
+    parser.add_argument("--workers", type=int, default=1, help="of `million`")
+    options = parser.parse_args()
+    print(
+        f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}, "
+        f"pandas {pd.__version__}, requests {requests.__version__}, {load()}"
+    )
+    for part in options.parts or PARTS:
+        PARTS[part](options)
+
+
+if __name__ == "__main__":
+    main()
