@@ -100,7 +100,7 @@ def results(plan: Plan, requests: Mapping[int, Request]) -> pd.DataFrame:
     size = len(rows)
     outcome = _before_sending(rows["mms_problem"])
     status = np.zeros(size, dtype=np.int32)
-    sent_at = np.full(size, np.datetime64("NaT"), dtype="datetime64[ms]")
+    sent_at = np.full(size, np.datetime64("NaT", "ms"))
     identifier = np.full(size, None, dtype=object)
     status_text, campaign_id = _Words(size), _Words(size)
     numbers = plan.numbers
