@@ -507,6 +507,14 @@ def _named(stop: Stop | None, folder: RunFolder) -> Stop | None:
     return Stop(stop.reason, stop.what_to_do.replace(policy.THE_RUN, str(folder.path)))
 
 
+def _doubts(done: RunReport, run: Path) -> str:
+    """Say what an execution that went to its end found in doubt from earlier ones, and left so."""
+    found = "; ".join(f"request {request.number}: {request.reason}" for request in done.doubts)
+    return (
+        f"{found}. What to do: `mmsbatch reconcile {run}` looks for evidence of what became of it"
+    )
+
+
 def _results_or_error(done: RunReport, run: Path) -> pd.DataFrame:
     frame = parquet.read(RunFolder(run).results_path)[0]
     in_doubt = done.outcomes.get(outcomes.Outcome.IN_DOUBT, 0)
@@ -514,7 +522,7 @@ def _results_or_error(done: RunReport, run: Path) -> pd.DataFrame:
     reason = f"{done.stopped.reason}. What to do: {done.stopped.what_to_do}" if done.stopped else ""
     if in_doubt:
         raise RunInDoubt(
-            f"{in_doubt} rows of run {done.run} are in doubt. {reason}. "
+            f"{in_doubt} rows of run {done.run} are in doubt. {reason or _doubts(done, run)}. "
             f"The results are in {run / 'results.parquet'}"
         )
     if done.stopped:

@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 
 import mmsbatch as mms
+from conftest import account_at
 from crash_checks import Tally
 from crash_driver import Task, driver, plan_of
 from mmsbatch.sandbox import Sandbox, SandboxOptions
@@ -142,9 +143,8 @@ def test_results_are_the_old_or_the_new_ones(moment: str, whose: str, tmp_path: 
     run = tmp_path / "noel"
     plan = plan_of(400)
     with Sandbox(options=SandboxOptions(credits=200)) as sandbox:
-        account = mms.Account("demo", "demo", sandbox.url, target="sandbox")
         with pytest.raises(mms.RunStopped):
-            mms.send(plan, account, run=run)
+            mms.send(plan, account_at(sandbox), run=run)
         sandbox.credits = 1000
         (end,) = driver().do(Task("resume", str(run), sandbox.url, rows=400, point=moment))
         assert end.killed
@@ -152,6 +152,18 @@ def test_results_are_the_old_or_the_new_ones(moment: str, whose: str, tmp_path: 
         expected = {"old": {"accepted": 200, "refused": 200}, "new": {"accepted": 400}}
         assert expected[whose] == counts[counts > 0].to_dict()
         Tally().recover(run, sandbox, plan, moment)
+
+
+def test_whoever_resumes_is_told_what_to_do(tmp_path: Path) -> None:
+    """A killed sender explained nothing: the next one names the request, why, and the command."""
+    run = tmp_path / "noel"
+    with Sandbox() as sandbox:
+        task = Task("send", str(run), sandbox.url, rows=400, point="after body", nth=2)
+        (end,) = driver().do(task)
+        assert end.killed
+        said = f"200 rows .* request 2: its answer is not known.* `mmsbatch reconcile {run}`"
+        with pytest.raises(mms.RunInDoubt, match=said):
+            mms.resume(run, account_at(sandbox))
 
 
 def test_every_moment_has_a_name_here(tmp_path: Path) -> None:
