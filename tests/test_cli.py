@@ -268,7 +268,7 @@ def refused(*words: str | Path) -> str:
     assert result.exit_code == 2, result.output
     assert result.stdout == ""
     as_json = call(*words, "--json")
-    assert document(as_json)["error"]["message"] in result.stderr
+    assert document(as_json)["error"]["message"] in as_json.stderr
     return result.stderr
 
 
