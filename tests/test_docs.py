@@ -11,6 +11,7 @@ import mmsbatch as mms
 from mmsbatch.cli import app
 from mmsbatch.outcomes import Outcome
 from mmsbatch.parquet import MMS_TYPES
+from mmsbatch.phones.differences import DIFFERENCES
 from mmsbatch.phones.words import PROBLEMS, REPAIRS
 from mmsbatch.report import BAD_INPUT, DONE, IN_DOUBT, STOPPED
 
@@ -36,6 +37,12 @@ def test_every_word_of_the_results_is_in_the_readme() -> None:
     """Outcomes, problems, repairs and columns: an auditor meets no unexplained word."""
     words = [*map(str, Outcome), *PROBLEMS, *REPAIRS, *MMS_TYPES]
     missing = [word for word in words if f"`{word}`" not in README]
+    assert missing == []
+
+
+def test_every_difference_from_phonenumbers_is_in_the_readme() -> None:
+    """Whoever compares the two finds each departure explained."""
+    missing = [one.name for one in DIFFERENCES if f"| {one.name} |" not in README]
     assert missing == []
 
 
