@@ -9,7 +9,7 @@ import socket
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -368,13 +368,6 @@ def _send_until_stopped(folder: RunFolder, sender: Sender) -> None:
             stop = _balance_stop(sender) or sender.run()
     except KeyboardInterrupt:
         raise _broken_off(folder, sender) from None
-    except RunError as error:
-        # As much as the disk still takes.
-        with suppress(RunError):
-            stop = Stop(str(error), f"mmsbatch resume {folder.path}")
-            sender.journal.append(Kind.STOPPED, at=_utc_now(), data=_stop_data(stop))
-            _write_results(folder, sender.plan, sender.journal.facts())
-        raise
     sender.journal.append(Kind.STOPPED, at=_utc_now(), data=_stop_data(stop))
 
 

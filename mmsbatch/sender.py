@@ -101,7 +101,6 @@ class Sender:
             )
         )
         self._refused_before: int | None = None
-        self._failures: list[RunError] = []
 
     def waiting(self) -> list[int]:
         """Give the requests that may be sent, in order."""
@@ -130,13 +129,7 @@ class Sender:
         return RunStopped(f"the run cannot go on, with nothing in doubt: {error}")
 
     def run(self) -> Stop | None:
-        """Send; give why it ended early, or nothing.
-
-        Raises
-        ------
-        RunError
-            A fact could not be recorded. See `cannot_go_on`.
-        """
+        """Send; give why it ended early, or nothing."""
         with Workers[tuple[int, Decision]](self.workers) as workers:
             try:
                 stop = self._give_out(workers)
@@ -146,8 +139,6 @@ class Sender:
                     with suppress(Exception):
                         workers.next_result()
                 raise
-        if self._failures:
-            raise self._failures[0]
         first = next(iter(self._held.values()), None)
         return stop or (Stop(first.reason, first.what_to_do) if first else None)
 
@@ -198,8 +189,8 @@ class Sender:
         """Make attempts at one request until something else is to be done."""
         try:
             decision = self._attempts(number)
-        except RunError as error:
-            self._failures.append(error)
+        except RunError as error:  # a fact could not be recorded
+            # Not claimed: it has not left. Its answer not on record: it is in doubt.
             decision = Stop(str(error), "run the same command again")
         if isinstance(decision, Stop):
             self.halt.set()

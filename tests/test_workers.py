@@ -98,6 +98,14 @@ def test_every_worker_may_meet_a_doubt(run: Path) -> None:
         assert set(ledger(sandbox).values()) == {1}
 
 
+def test_a_stop_ends_the_pauses_of_the_others(run: Path) -> None:
+    """A worker that waits a minute to try again does not try again."""
+    with Sandbox(faults={1: "http:429:60", 2: "delay:200,status:200"}) as sandbox:
+        with pytest.raises(RunStopped, match="200 Vous n'avez pas"):
+            mms.send(small_requests(40), account_at(sandbox), run=run, workers=2)
+        assert len(sandbox.requests) == 2
+
+
 def test_a_refused_message_is_held_back_by_all_workers(run: Path) -> None:
     """Up to `workers` requests with it may be under way; then no more go, and others do."""
     long = "é" * 600  # 1,200 bytes: too long for a gateway that counts bytes
