@@ -460,7 +460,8 @@ def _account(live: bool) -> Account:
 def _refuse_without(wanted: str, given: dict[str, object]) -> None:
     strays = [name for name, value in given.items() if value is not None]
     if strays:
-        raise InputError(f"{' and '.join(strays)} need {wanted}")
+        needs = "needs" if len(strays) == 1 else "need"
+        raise InputError(f"{' and '.join(strays)} {needs} {wanted}")
 
 
 def _on_doubt(word: str) -> OnDoubt:

@@ -42,7 +42,7 @@ ROWS = 38
 OTHER = "Autre chose"
 """What other runs say."""
 
-FAULTS = (
+DOUBTS = (
     "close:after",
     "process:none,close:after",
     "process:2,close:after",
@@ -53,12 +53,17 @@ FAULTS = (
     "empty",
     "process:none,page",
     "truncate:9",
+)
+FAULTS = (
+    *DOUBTS,
     "lose-id:1",
     "http:429",
     "http:404",
     "status:103",
     "credits:4",
 )
+THEN = (None, "look", "settle")
+"""What is done at once about a doubt that a step has left."""
 CRASHES = ("claiming", "claimed", "posting", "posted", "recorded", "writing")
 
 
@@ -174,11 +179,21 @@ class Conservation(RuleBasedStateMachine):
 
     # ----- what happens --------------------------------------------------------------------------
 
-    @initialize(credits=st.sampled_from([100_000, 30]))
-    def account_holds(self, credits: int) -> None:  # noqa: A002
-        """Plenty, or enough for two requests; an earlier run has shown what a recipient costs."""
+    @initialize(
+        holds=st.sampled_from([100_000, 100_000, 45]),
+        nth=st.integers(1, 4),
+        fault=st.sampled_from(DOUBTS),
+        on_doubt=st.sampled_from(["stop", "continue"]),
+        then=st.sampled_from(THEN),
+    )
+    def begin(self, holds: int, nth: int, fault: str, on_doubt: Any, then: str | None) -> None:
+        """An earlier run has shown what a recipient costs, and this one comes into doubt."""
+        self._meet({})
         mms.send(plan_of(fictional(1, start=1_000), OTHER), self.account, run=self.folder / "avant")
-        self.sandbox.credits = credits
+        self.sandbox.credits = holds
+        self._meet({nth: fault})
+        self._go(again=True, on_doubt=on_doubt)
+        self._then(then)
 
     @precondition(lambda self: self._unfinished())
     @rule(
@@ -191,7 +206,7 @@ class Conservation(RuleBasedStateMachine):
         on_doubt=st.sampled_from(["stop", "continue"]),
         workers=st.sampled_from([1, 1, 3]),
         again=st.booleans(),
-        then=st.sampled_from([None, "look", "look", "settle"]),
+        then=st.sampled_from(THEN),
     )
     def send(
         self,
@@ -212,14 +227,17 @@ class Conservation(RuleBasedStateMachine):
         self.in_step = False
         with suppress(Killed), crashing(point, nth):
             self._go(again, on_doubt=on_doubt, **how)
-        if then and self.run.exists() and self._requests("in_doubt"):
-            self._look(release=then == "settle", confirm=then == "settle")
+        self._then(then)
 
     @precondition(lambda self: self.run.exists() and self._requests("in_doubt"))
     @rule(release=st.booleans(), confirm=st.booleans())
     def reconcile(self, release: bool, confirm: bool) -> None:
         """Look at the credits; what they decide is the truth."""
         self._look(release=release, confirm=confirm)
+
+    def _then(self, then: str | None) -> None:
+        if then and self.run.exists() and self._requests("in_doubt"):
+            self._look(release=then == "settle", confirm=then == "settle")
 
     def _look(self, *, release: bool, confirm: bool) -> None:
         truth = {
@@ -372,7 +390,7 @@ SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too
 
 TestConservation = Conservation.TestCase
 TestConservation.settings = settings(
-    max_examples=20, stateful_step_count=16, suppress_health_check=SLOW
+    max_examples=10, stateful_step_count=12, suppress_health_check=SLOW
 )
 
 
@@ -380,11 +398,11 @@ TestConservation.settings = settings(
 class TestConservationAtLength(Conservation.TestCase):  # type: ignore[misc, valid-type]
     """The same, for many long histories."""
 
-    settings = settings(max_examples=400, stateful_step_count=40, suppress_health_check=SLOW)
+    settings = settings(max_examples=300, stateful_step_count=40, suppress_health_check=SLOW)
 
 
-def test_the_histories_came_to_every_finding() -> None:
-    """A machine that never gets into doubt, or out of it, would prove nothing."""
+def test_the_histories_came_into_doubt_and_out_of_it() -> None:
+    """A machine in which evidence never decided, or always did, would prove little."""
     if not Conservation.findings:
-        pytest.skip("runs after the machine")
-    assert set(Shown) == set(Conservation.findings)
+        pytest.skip("counts what the machine has met, which has not run")
+    assert {Shown.UNDECIDABLE} < set(Conservation.findings)
