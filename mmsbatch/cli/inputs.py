@@ -1,0 +1,58 @@
+"""From what was typed to values: a plan, an account, a policy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mmsbatch.account import Account, Target
+from mmsbatch.campaign_file import load_campaign
+from mmsbatch.contacts import read_contacts
+from mmsbatch.errors import InputError
+from mmsbatch.plan import Plan
+from mmsbatch.plan import plan as make_plan
+from mmsbatch.policy import OnDoubt
+from mmsbatch.prepare import prepare
+
+
+def columns(phone: list[str] | None) -> str | list[str] | None:
+    """Give what `prepare` takes: nothing, the one column, or the columns in order."""
+    return phone[0] if phone and len(phone) == 1 else phone or None
+
+
+def planned(
+    contacts: str,
+    phone: list[str] | None,
+    campaign: Path,
+    live: bool,
+    sheet: str | None,
+    separator: str | None,
+    encoding: str | None,
+) -> Plan:
+    """Read the contacts and the campaign, and plan."""
+    loaded = load_campaign(campaign)  # first: it is quick, and most often what is wrong
+    frame = read_contacts(contacts, sheet=sheet, separator=separator, encoding=encoding)
+    # Numbers reserved for fiction may go to the sandbox and nowhere else.
+    prepared = prepare(frame, phone=columns(phone), fictional=not live)
+    return make_plan(prepared, loaded)
+
+
+def account_from(live: bool) -> Account:
+    """Take the account from the environment: live, or the sandbox."""
+    return Account.from_env(Target.LIVE if live else Target.SANDBOX)
+
+
+def refuse_without(wanted: str, given: dict[str, object]) -> None:
+    """Refuse options that mean nothing without another."""
+    strays = [name for name, value in given.items() if value is not None]
+    if strays:
+        needs = "needs" if len(strays) == 1 else "need"
+        raise InputError(f"{' and '.join(strays)} {needs} {wanted}")
+
+
+def doubt_policy(word: str) -> OnDoubt:
+    """Read --on-doubt."""
+    if word == "stop":
+        return "stop"
+    if word == "continue":
+        return "continue"
+    raise InputError(f"--on-doubt must be 'stop' or 'continue', found {word!r}")

@@ -1,0 +1,72 @@
+"""What every command prints: text or one JSON document, progress, an error and its exit code."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import typer
+from tqdm.auto import tqdm
+
+from mmsbatch import report, show
+from mmsbatch.errors import InDoubt, InputError, MmsbatchError
+from mmsbatch.states import Request
+
+
+@contextmanager
+def progress(requests: int) -> Iterator[Any]:
+    """Show requests as they are answered, on a terminal only."""
+    with bar(requests, "request") as shown:
+
+        def on_request(_request: Request) -> None:
+            shown.update()
+
+        yield on_request
+
+
+def bar(total: int | None, unit: str) -> tqdm[Any]:
+    """Open a progress bar on stderr, shown on a terminal only."""
+    scaled = unit == "row"
+    return tqdm(
+        total=total, unit=unit, unit_scale=scaled, disable=None, leave=False, file=sys.stderr
+    )
+
+
+def print_run(as_json: bool, done: report.RunReport, run: Path) -> None:
+    """Print where a run stands and where its files are, and end with its exit code."""
+    files = show.labelled("files", str(run / "results.parquet"), str(run / "requests.parquet"))
+    print_result(as_json, done.to_json(), f"{show.run(done)}\n{files}")
+    raise typer.Exit(done.exit_code)
+
+
+def print_result(as_json: bool, document: dict[str, Any], text: str) -> None:
+    """Print the text, or the document as the only thing on stdout."""
+    print(json.dumps(document, ensure_ascii=False) if as_json else text)
+
+
+@contextmanager
+def errors(as_json: bool) -> Iterator[None]:
+    """Turn an error into a line on stderr and its exit code."""
+    try:
+        yield
+    except MmsbatchError as error:
+        if as_json:
+            document = {"error": {"type": type(error).__name__, "message": str(error)}}
+            print(json.dumps(document, ensure_ascii=False))
+        print(f"mmsbatch: {error}", file=sys.stderr)
+        raise typer.Exit(_exit_code(error)) from None
+    except KeyboardInterrupt as error:
+        if not error.args:  # nothing was under way
+            raise
+        print(f"mmsbatch: {error}", file=sys.stderr)
+        raise typer.Exit(report.IN_DOUBT) from None
+
+
+def _exit_code(error: MmsbatchError) -> int:
+    if isinstance(error, InDoubt):
+        return report.IN_DOUBT
+    return report.BAD_INPUT if isinstance(error, InputError) else report.STOPPED

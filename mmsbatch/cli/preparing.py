@@ -1,0 +1,87 @@
+"""Commands that send nothing: demo, check, plan."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmsbatch import demo as demonstration
+from mmsbatch import show
+from mmsbatch.check import check as check_file
+from mmsbatch.cli.app import app
+from mmsbatch.cli.inputs import columns, planned
+from mmsbatch.cli.options import (
+    CampaignOption,
+    ContactsArgument,
+    EncodingOption,
+    JsonOption,
+    LiveOption,
+    PhoneOption,
+    RunOption,
+    SeparatorOption,
+    SheetOption,
+)
+from mmsbatch.cli.output import bar, errors, print_result, progress
+from mmsbatch.contacts import rows_hint
+
+
+@app.command()
+def demo(
+    run: RunOption = Path("data/runs/demo"),
+    as_json: JsonOption = False,
+) -> None:
+    """Do the whole job on the sample export, on a sandbox inside this process."""
+    with errors(as_json):
+        story = demonstration.tell(run, progress)
+        print_result(as_json, story.report.to_json(), story.text)
+        raise typer.Exit(story.report.exit_code)
+
+
+@app.command()
+def check(
+    contacts: ContactsArgument,
+    phone: PhoneOption = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the checked rows here (.parquet or .csv).")
+    ] = None,
+    live: LiveOption = False,
+    as_json: JsonOption = False,
+    sheet: SheetOption = None,
+    separator: SeparatorOption = None,
+    encoding: EncodingOption = None,
+) -> None:
+    """Check the phone column: what can be sent, what cannot, and why."""
+    with errors(as_json):
+        with bar(rows_hint(contacts), "row") as shown:
+            checked = check_file(
+                contacts,
+                columns(phone),
+                fictional=not live,
+                out=out,
+                on_rows=shown.update,
+                sheet=sheet,
+                separator=separator,
+                encoding=encoding,
+            )
+        print_result(as_json, checked.summary.to_json(), show.check(checked))
+
+
+@app.command()
+def plan(
+    contacts: ContactsArgument,
+    campaign: CampaignOption,
+    phone: PhoneOption = None,
+    live: LiveOption = False,
+    as_json: JsonOption = False,
+    sheet: SheetOption = None,
+    separator: SeparatorOption = None,
+    encoding: EncodingOption = None,
+) -> None:
+    """Show what would be sent: rows by problem, requests, and the fingerprint to confirm."""
+    with errors(as_json):
+        made = planned(contacts, phone, campaign, live, sheet, separator, encoding)
+        made.campaign.check_schedule(datetime.now(UTC))
+        print_result(as_json, made.to_json(), f"{show.summary(made.summary)}\n{show.plan(made)}")

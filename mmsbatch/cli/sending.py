@@ -1,0 +1,180 @@
+"""Commands over one run: send, resume, reconcile, status, results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmsbatch import export, runs, show
+from mmsbatch.cli.app import app
+from mmsbatch.cli.inputs import account_from, doubt_policy, planned, refuse_without
+from mmsbatch.cli.options import (
+    CampaignOption,
+    ContactsArgument,
+    EncodingOption,
+    JsonOption,
+    LiveOption,
+    MaxCreditsOption,
+    OnDoubtOption,
+    PaceOption,
+    PhoneOption,
+    RunArgument,
+    RunOption,
+    SeparatorOption,
+    SheetOption,
+    WorkersOption,
+)
+from mmsbatch.cli.output import errors, print_result, print_run, progress
+from mmsbatch.errors import InputError
+from mmsbatch.limits import Limits
+from mmsbatch.reconcile import reconcile as look
+from mmsbatch.reconcile import settle
+
+
+@app.command()
+def send(
+    contacts: ContactsArgument,
+    campaign: CampaignOption,
+    run: RunOption,
+    phone: PhoneOption = None,
+    live: LiveOption = False,
+    confirm: Annotated[
+        str | None, typer.Option(help="The plan's fingerprint, or its first 12 characters.")
+    ] = None,
+    max_recipients: Annotated[
+        int | None, typer.Option(min=1, help="Refuse a plan that reaches more people.")
+    ] = None,
+    max_credits: MaxCreditsOption = None,
+    max_problem_share: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Refuse contacts with more problem rows: 0.1 is 10 %."),
+    ] = None,
+    max_change: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="Refuse more or fewer recipients than the campaign's previous run had, beyond "
+            "this share: 0.2 is 20 %.",
+        ),
+    ] = None,
+    on_doubt: OnDoubtOption = "stop",
+    workers: WorkersOption = 1,
+    requests_per_minute: PaceOption = None,
+    as_json: JsonOption = False,
+    sheet: SheetOption = None,
+    separator: SeparatorOption = None,
+    encoding: EncodingOption = None,
+) -> None:
+    """Send a campaign. The same command again goes on where it stands, and repeats nothing."""
+    with errors(as_json):
+        doubt = doubt_policy(on_doubt)
+        account = account_from(live)
+        made = planned(contacts, phone, campaign, live, sheet, separator, encoding)
+        with progress(made.requests) as on_request:
+            done = runs.execute(
+                made,
+                account,
+                run=run,
+                confirm=confirm,
+                limits=Limits(max_recipients, max_credits, max_problem_share, max_change),
+                on_doubt=doubt,
+                workers=workers,
+                requests_per_minute=requests_per_minute,
+                on_request=on_request,
+            )
+        print_run(as_json, done, run)
+
+
+@app.command()
+def resume(
+    run: RunArgument,
+    live: LiveOption = False,
+    max_credits: MaxCreditsOption = None,
+    on_doubt: OnDoubtOption = "stop",
+    workers: WorkersOption = 1,
+    requests_per_minute: PaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Go on with a run: what is pending is sent, what is in doubt is left alone."""
+    with errors(as_json):
+        doubt = doubt_policy(on_doubt)
+        total = sum(runs.status(run).requests.values())
+        account = account_from(live)
+        with progress(total) as on_request:
+            done = runs.execute_rest(
+                run,
+                account,
+                limits=Limits(max_credits=max_credits),
+                on_doubt=doubt,
+                workers=workers,
+                requests_per_minute=requests_per_minute,
+                on_request=on_request,
+            )
+        print_run(as_json, done, run)
+
+
+@app.command()
+def reconcile(
+    run: RunArgument,
+    release: Annotated[
+        bool,
+        typer.Option("--release", help="Where credits show nothing was sent: let resume send it."),
+    ] = False,
+    confirm_sent: Annotated[
+        bool, typer.Option("--confirm-sent", help="Where credits show all was sent: settle it.")
+    ] = False,
+    verdict: Annotated[
+        str | None, typer.Option(help="A person's word on --request: 'sent' or 'resend'.")
+    ] = None,
+    request: Annotated[
+        int | None, typer.Option(min=1, help="The request the verdict is about.")
+    ] = None,
+    note: Annotated[str | None, typer.Option(help="How you know; kept with the verdict.")] = None,
+    live: LiveOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Look for evidence of what became of requests in doubt; settle them where asked."""
+    with errors(as_json):
+        if verdict is None:
+            refuse_without("--verdict", {"--request": request, "--note": note})
+            done = look(run, account_from(live), release=release, confirm=confirm_sent)
+        elif request is None or note is None:
+            raise InputError('--verdict needs --request N and --note "how you know"')
+        elif release or confirm_sent:
+            raise InputError(
+                "--verdict is a person's word, --release and --confirm-sent go by the evidence: "
+                "give one or the other"
+            )
+        else:
+            done = settle(run, request, verdict, note)
+        print_result(as_json, done.to_json(), show.reconciliation(done))
+        raise typer.Exit(done.report.exit_code)
+
+
+@app.command()
+def status(run: RunArgument, as_json: JsonOption = False) -> None:
+    """Say where a run stands; nothing is sent or written."""
+    with errors(as_json):
+        print_run(as_json, runs.status(run), run)
+
+
+@app.command()
+def results(
+    run: RunArgument,
+    out: Annotated[
+        Path | None, typer.Option(help="Also write them here (.parquet or .csv).")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Rebuild results.parquet and requests.parquet from the plan and the facts."""
+    with errors(as_json):
+        runs.write_results(run)
+        if out is not None:
+            export.write([runs.results(run)], out)
+        where = out or run / "results.parquet"
+        done = runs.status(run)
+        print_result(
+            as_json, done.to_json(), f"{show.run(done)}\n{show.labelled('results', str(where))}"
+        )
