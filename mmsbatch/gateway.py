@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import io
 import socket
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from http.client import HTTPResponse
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -25,10 +25,18 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from mmsbatch import spec, wire
 from mmsbatch.account import Account, Target
 from mmsbatch.errors import AccountError, InDoubt, NotSent
+from mmsbatch.workers import MAX_WORKERS
 
 CONNECT_TIMEOUT_S: Final = 10.0
 READ_TIMEOUT_S: Final = 120.0
 """The gateway downloads the medium while it answers (§2.2, statuses 114-117), so it may be slow."""
+
+_HEADERS: Final = {
+    "User-Agent": "mmsbatch",
+    "Accept": "*/*",
+    "Connection": "close",
+    "Content-Type": "application/x-www-form-urlencoded",
+}
 
 SANDBOX_PATH: Final = "/sandbox/about"
 
@@ -115,40 +123,60 @@ class Gateway:
         return self._exchange("POST", path, form)
 
     def _exchange(self, method: str, path: str, form: bytes | None) -> Reply:
-        connection = _OneConnection(self.read_timeout_s)
+        connection = _connection.renew(self.read_timeout_s)
         received = bytearray()
         response: requests.Response | None = None
-        with _session(connection) as session:
-            try:
-                response = session.request(
-                    method,
-                    self.account.url + path,
-                    data=form,
-                    headers={"Content-Type": "application/x-www-form-urlencoded"},
-                    timeout=(self.connect_timeout_s, self.read_timeout_s),
-                    allow_redirects=False,
-                    stream=True,
-                )
-                for chunk in response.iter_content(1 << 16):
-                    received += chunk
-                    if len(received) > wire.MAX_ANSWER_BYTES:
-                        raise Interrupted(
-                            f"{self.account.url} answered with more than "
-                            f"{wire.MAX_ANSWER_BYTES} bytes: that is not the gateway",
-                            bytes(received),
-                            response.status_code,
-                        )
-            # OSError and ValueError too: requests lets some of the socket's and the header
-            # parser's own errors through, and none of them may pass for "not sent".
-            except (requests.RequestException, OSError, ValueError) as error:
-                if not connection.made:
-                    raise NotSent(f"no connection to {self.account.url}: {_cause(error)}") from None
-                raise Interrupted(
-                    f"the exchange with {self.account.url} broke off: {_cause(error)}",
-                    bytes(received),
-                    response.status_code if response is not None else None,
-                ) from None
+        try:
+            response = self._adapter.send(
+                self._prepared(method, path, form),
+                timeout=(self.connect_timeout_s, self.read_timeout_s),
+                stream=True,
+            )
+            for chunk in response.iter_content(1 << 16):
+                received += chunk
+                if len(received) > wire.MAX_ANSWER_BYTES:
+                    raise Interrupted(
+                        f"{self.account.url} answered with more than "
+                        f"{wire.MAX_ANSWER_BYTES} bytes: that is not the gateway",
+                        bytes(received),
+                        response.status_code,
+                    )
+        # OSError and ValueError too: requests lets some of the socket's and the header
+        # parser's own errors through, and none of them may pass for "not sent".
+        except (requests.RequestException, OSError, ValueError) as error:
+            if not connection.made:
+                raise NotSent(f"no connection to {self.account.url}: {_cause(error)}") from None
+            raise Interrupted(
+                f"the exchange with {self.account.url} broke off: {_cause(error)}",
+                bytes(received),
+                response.status_code if response is not None else None,
+            ) from None
+        finally:
+            if response is not None:
+                response.close()
         return Reply(response.status_code, bytes(received), _retry_after_s(response))
+
+    def _prepared(self, method: str, path: str, form: bytes | None) -> requests.PreparedRequest:
+        """Give the request to be sent; all but its body is the same for every one of a kind."""
+        template = self._templates.get(path)
+        if template is None:
+            template = requests.Request(
+                method, self.account.url + path, _HEADERS, data=form
+            ).prepare()
+            self._templates[path] = template
+        prepared = template.copy()
+        prepared.prepare_body(form, None)
+        return prepared
+
+    @cached_property
+    def _templates(self) -> dict[str, requests.PreparedRequest]:
+        return {}
+
+    @cached_property
+    def _adapter(self) -> _Adapter:
+        # Without a session: no environment (a proxy or a .netrc changes who answers), no
+        # redirect, no cookies.
+        return _Adapter()
 
 
 def _cause(error: BaseException) -> str:
@@ -168,11 +196,18 @@ def _retry_after_s(response: requests.Response) -> float | None:
 
 
 @dataclass
-class _OneConnection:
-    read_timeout_s: float
+class _Connection(threading.local):
+    """The connection of the exchange that this thread is in."""
+
+    read_timeout_s: float = READ_TIMEOUT_S
     made: bool = False
     deadline_s: float = 0.0
     """On the monotonic clock: when the whole answer must have come."""
+
+    def renew(self, read_timeout_s: float) -> Self:
+        """Begin an exchange: there is no connection yet."""
+        self.read_timeout_s, self.made = read_timeout_s, False
+        return self
 
     def note(self) -> None:
         """Note that it stands."""
@@ -180,44 +215,24 @@ class _OneConnection:
         self.deadline_s = time.monotonic() + self.read_timeout_s
 
 
-@contextmanager
-def _session(connection: _OneConnection) -> Iterator[requests.Session]:
-    """Give a session for one exchange.
-
-    No environment (a proxy or a .netrc changes who answers), no redirect, no retry, and no
-    keep-alive: a kept connection that the server has just closed fails in a way that cannot be
-    told from a lost answer, which is worth a round trip.
-    """
-    session = requests.Session()
-    session.trust_env = False
-    session.headers = requests.structures.CaseInsensitiveDict(
-        {"User-Agent": "mmsbatch", "Accept": "*/*", "Connection": "close"}
-    )
-    adapter = _Adapter(connection)
-    session.mount("http://", adapter)
-    session.mount("https://", adapter)
-    try:
-        yield session
-    finally:
-        session.close()
+_connection = _Connection()
 
 
 class _UntilDeadline(io.RawIOBase):
     """Reads a socket until the deadline: its own time-out begins anew with every drop of bytes."""
 
-    def __init__(self, sock: socket.socket, connection: _OneConnection) -> None:
+    def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
         self._stream = sock.makefile("rb", buffering=0)
-        self._connection = connection
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        left_s = self._connection.deadline_s - time.monotonic()
+        left_s = _connection.deadline_s - time.monotonic()
         if left_s <= 0:
             raise TimeoutError(
-                f"the answer was not complete after {self._connection.read_timeout_s:g} s"
+                f"the answer was not complete after {_connection.read_timeout_s:g} s"
             )
         self._socket.settimeout(left_s)
         return self._stream.readinto(buffer)
@@ -227,42 +242,56 @@ class _UntilDeadline(io.RawIOBase):
         super().close()
 
 
+class _Response(HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp.close()
+        self.fp = io.BufferedReader(_UntilDeadline(sock))
+
+
+class _New:
+    """A connection that is made anew for each request, and noted when it stands.
+
+    A kept one that the server has just closed fails in a way that cannot be told from a lost
+    answer, which is worth a round trip; so one that a server leaves open is not used again.
+    """
+
+    _carried = False
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        if self._carried:
+            self.close()  # type: ignore[attr-defined]  # a mixin for urllib3's connections
+        self._carried = True
+        super().request(*args, **kwargs)  # type: ignore[misc]
+
+    def connect(self) -> None:
+        super().connect()  # type: ignore[misc]
+        _connection.note()
+
+
+class _Plain(_New, HTTPConnection):
+    response_class = _Response
+
+
+class _Secure(_New, HTTPSConnection):
+    response_class = _Response
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _Plain
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _Secure
+
+
 class _Adapter(HTTPAdapter):
     """Notes the moment the connection stands: TCP, and TLS where there is TLS."""
 
-    def __init__(self, connection: _OneConnection) -> None:
-        self._connection = connection
-        super().__init__(max_retries=0)
+    def __init__(self) -> None:
+        super().__init__(pool_maxsize=MAX_WORKERS, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
         manager: PoolManager = self.poolmanager
-        connection = self._connection
-
-        class Response(HTTPResponse):
-            def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
-                super().__init__(sock, *args, **kwargs)
-                self.fp.close()
-                self.fp = io.BufferedReader(_UntilDeadline(sock, connection))
-
-        class Plain(HTTPConnection):
-            response_class = Response
-
-            def connect(self) -> None:
-                super().connect()
-                connection.note()
-
-        class Secure(HTTPSConnection):
-            response_class = Response
-
-            def connect(self) -> None:
-                super().connect()
-                connection.note()
-
-        class PlainPool(HTTPConnectionPool):
-            ConnectionCls = Plain
-
-        class SecurePool(HTTPSConnectionPool):
-            ConnectionCls = Secure
-
-        manager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
+        manager.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
@@ -151,6 +151,32 @@ def test_what_came_before_the_break_is_kept() -> None:
         Gateway(mms.Account("demo", "s3cr3t", url)).send(XML)
     assert raised.value.http_status == 200
     assert raised.value.body in (b"", b"Status=100\n")
+
+
+def test_a_connection_that_a_server_leaves_open_is_not_used_again() -> None:
+    """What is sent on it could be lost in a way that nobody can tell from a lost answer."""
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nStatus=100"
+    with socket.create_server(("127.0.0.1", 0)) as listener, ExitStack() as left_open:
+        listener.settimeout(10)
+
+        def serve() -> None:
+            connection = left_open.enter_context(listener.accept()[0])
+            connection.settimeout(10)
+            _whole_request(connection)
+            connection.sendall(answer)
+
+        gateway = Gateway(
+            mms.Account("demo", "s3cr3t", f"http://127.0.0.1:{listener.getsockname()[1]}"),
+            read_timeout_s=5,
+        )
+        for _ in range(2):
+            thread = threading.Thread(target=serve)
+            thread.start()
+            assert gateway.send(XML) == Reply(200, b"Status=100")
+            thread.join()
+        listener.close()
+        with pytest.raises(NotSent):
+            gateway.send(XML)
 
 
 def test_a_silent_gateway_is_in_doubt() -> None:
