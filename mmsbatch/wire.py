@@ -14,6 +14,8 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
+from operator import itemgetter
 from typing import Final
 from urllib.parse import urlencode
 
@@ -51,6 +53,18 @@ def encode_request(campaign: Campaign, message: str, numbers: Sequence[str], log
 
     Source: §1.2.1, §1.4.
     """
+    before, after = _around_the_numbers(campaign, message, login)
+    # Digits need no escaping, and 200 elements made one by one cost more than all the rest.
+    digits = [number.removeprefix("+") for number in numbers]
+    if not all(map(str.isdecimal, digits)):
+        raise ValueError("a number to be sent is not made of digits")
+    listed = "</MOBILEPHONE><MOBILEPHONE>".join(digits).encode("ascii")
+    return b"%s<MOBILEPHONE>%s</MOBILEPHONE>%s" % (before, listed, after)
+
+
+@lru_cache(maxsize=64)
+def _around_the_numbers(campaign: Campaign, message: str, login: str) -> tuple[bytes, bytes]:
+    """Write a request without its numbers: what comes before them, and what comes after."""
     data = etree.Element("DATA")
     _add(data, "CLIENT", login.strip().upper())
     _add(data, "CAMPAIGN_NAME", campaign.name)
@@ -58,8 +72,7 @@ def encode_request(campaign: Campaign, message: str, numbers: Sequence[str], log
         _add(data, "DATE", campaign.send_at.strftime(spec.DATE_FORMAT))
     if campaign.notify_by_mail is not None:
         _add(data, "MAIL_NOTIF", str(int(campaign.notify_by_mail)))
-    for number in numbers:
-        _add(data, "MOBILEPHONE", number.removeprefix("+"))
+    etree.SubElement(data, "MOBILEPHONE")
     content = campaign.content
     _add(data, "MSGCLASS", str(spec.MSGCLASS[content.kind]))
     _add(data, "MESSAGE", message)
@@ -69,7 +82,9 @@ def encode_request(campaign: Campaign, message: str, numbers: Sequence[str], log
         _add_clip(data, "VIDEO", content.video, content.duration_s)
     if isinstance(content, Sound | SoundImage):
         _add_clip(data, "SON", content.sound, content.duration_s)
-    return etree.tostring(data, encoding="utf-8", xml_declaration=False)
+    xml = etree.tostring(data, encoding="utf-8", xml_declaration=False)
+    before, _, after = xml.partition(b"<MOBILEPHONE/>")  # in a text it would be escaped
+    return before, after
 
 
 def encode_form(xml: bytes, login: str, passcode: str) -> bytes:
@@ -238,12 +253,8 @@ def _refused(values: Iterable[str]) -> Iterable[str]:
 def _contacted(values: Iterable[str]) -> Iterable[tuple[str, str | None]]:
     for value in values:
         xml = value.partition(_IDS_END)[0]
-        if "<!" in xml:  # a document type is where entities come from: nothing here is believed
-            continue
-        for customer in _whole_customers(xml):
-            number, identifier = _number_and_id(customer)
-            if number:
-                yield number, identifier
+        if "<!" not in xml:  # a document type is where entities come from: it is not believed
+            yield from filter(itemgetter(0), map(_number_and_id, _whole_customers(xml)))
 
 
 def _whole_customers(xml: str) -> Iterable[etree._Element]:
