@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sqlite3
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -20,7 +21,8 @@ from typing import Any, Final, Self
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.exc import DBAPIError
 
 from mmsbatch.errors import RunError
 from mmsbatch.states import Fact, Kind
@@ -44,8 +46,14 @@ _facts = sa.Table(
     sa.UniqueConstraint("request", "attempt", "kind", name="one_fact_of_a_kind_per_attempt"),
 )
 
-_LAST = sa.select(_facts.c.seq, _facts.c.hash).order_by(_facts.c.seq.desc()).limit(1)
-_INSERT = _facts.insert()
+_DIALECT: Final = sqlite.dialect()
+_COLUMNS: Final = [column.name for column in _facts.columns]
+_INSERT: Final = str(_facts.insert().compile(dialect=_DIALECT, column_keys=_COLUMNS))
+_LAST: Final = str(
+    sa.select(_facts.c.seq, _facts.c.hash)
+    .where(_facts.c.seq == sa.select(sa.func.max(_facts.c.seq)).scalar_subquery())
+    .compile(dialect=_DIALECT)
+)
 
 
 class AlreadyClaimed(RunError):  # noqa: N818
@@ -73,11 +81,11 @@ class Journal:
             raise RunError(f"{path} does not exist: {path.parent} is not a run's folder")
         self._engine = sa.create_engine(f"sqlite:///{path}")
         event.listen(self._engine, "connect", _on_connect)
-        event.listen(self._engine, "begin", _on_begin)
-        # One connection writes, for all threads: SQLite has one writer at a time anyway, and
-        # taking a connection out of the pool for each fact costs as much as writing the fact.
+        # One connection writes, for all threads: SQLite has one writer at a time anyway. It is the
+        # driver's own, since two facts go with each request, and preparing the same two
+        # statements again costs as much as executing them.
         self._writing = Lock()
-        self._writer: sa.Connection | None = None
+        self._writer: sa.PoolProxiedConnection | None = None
         self._closed = False
         try:
             if create:
@@ -127,12 +135,12 @@ class Journal:
         try:
             with self._writing:
                 self._write(fact)
-        except IntegrityError:
+        except sqlite3.IntegrityError:
             raise AlreadyClaimed(
                 f"request {request}, attempt {attempt}: {kind.value!r} is recorded already; "
                 "another process sends this run"
             ) from None
-        except (OSError, DBAPIError) as error:
+        except (OSError, sqlite3.Error, DBAPIError) as error:
             raise _unusable(self.path, error) from None
         return fact
 
@@ -169,12 +177,16 @@ class Journal:
             raise RunError(f"{self.path} is closed: nothing can be recorded any more")
         try:
             if self._writer is None:
-                self._writer = self._engine.connect().execution_options(**{_WRITES: True})
-            with self._writer.begin():
-                last = self._writer.execute(_LAST).first()
-                seq, previous = (last.seq + 1, last.hash) if last else (1, "")
-                row = _row(seq, fact)
-                self._writer.execute(_INSERT, {**row, "hash": chained_hash(previous, row)})
+                self._writer = self._engine.raw_connection()
+            cursor = self._writer.cursor()
+            # The lock is taken before the last hash is read, so the chain cannot fork.
+            cursor.execute("BEGIN IMMEDIATE")
+            last = cursor.execute(_LAST).fetchone()
+            seq, previous = (last[0] + 1, last[1]) if last else (1, "")
+            row = _row(seq, fact)
+            row["hash"] = chained_hash(previous, row)
+            cursor.execute(_INSERT, [row[name] for name in _COLUMNS])
+            cursor.execute("COMMIT")
         except BaseException:
             # Whatever state a failure has left the connection in, the next fact gets a new one.
             self._drop_writer()
@@ -183,7 +195,7 @@ class Journal:
     def _drop_writer(self) -> None:
         writer, self._writer = self._writer, None
         if writer is not None:
-            with suppress(DBAPIError):
+            with suppress(sqlite3.Error, DBAPIError):
                 writer.invalidate()
                 writer.close()
 
@@ -220,21 +232,12 @@ def _row(seq: int, fact: Fact) -> dict[str, Any]:
 
 
 def _on_connect(connection: Any, _record: Any) -> None:
-    # The driver's own implicit BEGIN comes too late (at the first write): see _on_begin.
+    # The driver's own implicit BEGIN comes too late (at the first write): `_write` has its own.
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
-
-
-_WRITES: Final = "mmsbatch_writes"
-
-
-def _on_begin(connection: sa.Connection) -> None:
-    # A writer takes the lock before it reads the last hash, so the chain cannot fork.
-    writes = connection.get_execution_options().get(_WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _unusable(path: Path, error: Exception) -> RunError:
