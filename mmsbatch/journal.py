@@ -86,6 +86,8 @@ class Journal:
         # statements again costs as much as executing them.
         self._writing = Lock()
         self._writer: sa.PoolProxiedConnection | None = None
+        self.recorded: list[Fact] = []
+        """The facts that this object appended, in the order of recording."""
         self._closed = False
         try:
             if create:
@@ -135,6 +137,7 @@ class Journal:
         try:
             with self._writing:
                 self._write(fact)
+                self.recorded.append(fact)
         except sqlite3.IntegrityError:
             raise AlreadyClaimed(
                 f"request {request}, attempt {attempt}: {kind.value!r} is recorded already; "

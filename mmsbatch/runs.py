@@ -233,7 +233,9 @@ def results(run: str | Path) -> pd.DataFrame:
     """
     folder = RunFolder(Path(run))
     plan = folder.load_plan()
-    return outcomes.results(plan, fold(_facts(folder), plan.requests))
+    facts = _facts(folder)
+    folder.check_opened_for(plan, facts)
+    return outcomes.results(plan, fold(facts, plan.requests))
 
 
 def status(run: str | Path) -> RunReport:
@@ -247,6 +249,7 @@ def status(run: str | Path) -> RunReport:
     folder = RunFolder(Path(run))
     plan = folder.load_plan()
     facts = _facts(folder)
+    folder.check_opened_for(plan, facts)
     made = _report(folder, plan, facts)
     if made.stopped or not made.outcomes.get("pending") or folder.being_written():
         return made
@@ -332,6 +335,7 @@ def _send_rest(folder: RunFolder, plan: Plan, gateway: Gateway, options: _Option
     with folder.writer(), Journal(folder.journal_path) as journal:
         facts = journal.facts()
         check_target(folder, facts, gateway.account)
+        folder.check_opened_for(plan, facts)
         cost = cost_per_recipient(heard_in(facts)) or options.earlier.cost
         sender = Sender(
             plan,
@@ -347,7 +351,7 @@ def _send_rest(folder: RunFolder, plan: Plan, gateway: Gateway, options: _Option
         try:
             if sender.waiting():
                 _send_until_stopped(folder, sender)
-            facts = journal.facts()
+            facts += journal.recorded  # as they are on disk, and their answers are read already
             frame = _write_results(folder, plan, facts)
             return _report(folder, plan, facts, frame=frame)
         except RunError as error:
@@ -457,10 +461,12 @@ def _target(facts: list[Fact]) -> str:
 
 
 def _write_results(folder: RunFolder, plan: Plan, facts: list[Fact]) -> pd.DataFrame:
+    folder.check_opened_for(plan, facts)
     metadata = folder.metadata(plan)
     frame = outcomes.results(plan, fold(facts, plan.requests))
     parquet.write(frame, folder.results_path, metadata)
     parquet.write(attempts(facts), folder.requests_path, metadata)
+    folder.record_written(facts)
     return frame
 
 
