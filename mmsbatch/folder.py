@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,7 +25,7 @@ from mmsbatch.campaign_file import dump_campaign, load_campaign
 from mmsbatch.errors import InputError, MmsbatchError, RunError
 from mmsbatch.journal import Journal
 from mmsbatch.plan import Plan
-from mmsbatch.states import Kind
+from mmsbatch.states import Fact, Kind
 
 SCHEMA_VERSION: Final = "1"
 """Of the Parquet files; raised when a column changes its meaning."""
@@ -156,6 +157,7 @@ class RunFolder:
                     at=datetime.now(UTC),
                     data={
                         "campaign": plan.campaign.name,
+                        "files": digests(made.plan_path, made.campaign_path),
                         "fingerprint": plan.fingerprint,
                         "package_version": __version__,
                         "requests": plan.requests,
@@ -172,6 +174,34 @@ class RunFolder:
                 return False
             raise RunError(f"{self.path} cannot be made: {error}") from None
         return True
+
+    def check_opened_for(self, plan: Plan, facts: Sequence[Fact]) -> None:
+        """Make sure that facts are about this plan, and not one that was replaced meanwhile.
+
+        Raises
+        ------
+        RunError
+            The run was opened for another plan.
+        """
+        opened = next((fact for fact in facts if fact.kind is Kind.OPENED), None)
+        if opened is not None and opened.data.get("fingerprint") != plan.fingerprint:
+            raise RunError(
+                f"{self.path}: the journal was opened for another plan (fingerprint "
+                f"{opened.data.get('fingerprint')}, plan.parquet has {plan.fingerprint}): run the "
+                "same command again; if it says the same, restore the folder from a copy"
+            )
+
+    def record_written(self, facts: Sequence[Fact]) -> None:
+        """Record which derived files were written, unless the last such fact says the same.
+
+        After the files, never before: where a crash comes between the two, `verify` says that they
+        are not the recorded ones, and writing them again settles it.
+        """
+        files = digests(self.results_path, self.requests_path)
+        last = next((fact for fact in reversed(facts) if fact.kind is Kind.WRITTEN), None)
+        if last is None or last.data.get("files") != files:
+            with Journal(self.journal_path) as journal:
+                journal.append(Kind.WRITTEN, at=datetime.now(UTC), data={"files": files})
 
     @contextmanager
     def writer(self) -> Iterator[None]:
@@ -222,6 +252,24 @@ class RunFolder:
             return load_campaign(self.campaign_path)
         except InputError as error:
             raise RunError(f"{self.path}: {error}") from None
+
+
+def digests(*files: Path) -> dict[str, str]:
+    """Give the SHA-256 (hexadecimal) of each file, under its name.
+
+    Raises
+    ------
+    RunError
+        A file cannot be read.
+    """
+    found = {}
+    for file in files:
+        try:
+            with file.open("rb") as opened:
+                found[file.name] = hashlib.file_digest(opened, "sha256").hexdigest()
+        except OSError as error:
+            raise RunError(f"{file} cannot be read ({error})") from None
+    return found
 
 
 def _lock(handle: int, run: Path) -> None:

@@ -20,10 +20,11 @@ from mmsbatch.wire import Answer, decode_answer
 
 
 class Kind(StrEnum):
-    """What a fact is about. The first five are of the run, the others of one attempt."""
+    """What a fact is about. The first seven are of the run, the others of one attempt."""
 
     OPENED = "opened"
-    """The run was made for a plan: fingerprint, campaign, target, package version."""
+    """The run was made for a plan: fingerprint, campaign, target, package version, and the SHA-256
+    of the two files that never change."""
     STARTED = "started"
     """A process began to send: pid and host."""
     BALANCE = "balance"
@@ -32,6 +33,11 @@ class Kind(StrEnum):
     """The process ended: why, and what to do; nothing of both when it simply was done."""
     EVIDENCE = "evidence"
     """The account tool was asked about requests in doubt: what it said, and what that shows."""
+
+    WRITTEN = "written"
+    """The derived files were written: the SHA-256 of each."""
+    FORGOTTEN = "forgotten"
+    """A person was erased: how many rows and facts, and keyed seals of what stood there before."""
 
     SENDING = "sending"
     """A request is about to leave. Durable before its first byte does."""

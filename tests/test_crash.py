@@ -71,6 +71,9 @@ OF_A_RUN: Final = {
     "before fact stopped": 1,
     "within fact stopped": 1,
     "after fact stopped": 1,
+    "before fact written": 1,
+    "within fact written": 1,
+    "after fact written": 1,
     "within results.parquet": 1,
     "before replacing results.parquet": 1,
     "after replacing results.parquet": 1,
@@ -121,6 +124,7 @@ def test_a_kill_within_a_request(moment: str, tmp_path: Path) -> None:
         "within fact stopped",
         "before replacing results.parquet",
         "within requests.parquet",
+        "before fact written",
     ],
 )
 def test_a_kill_between_the_requests(moment: str, tmp_path: Path) -> None:

@@ -627,8 +627,12 @@ def test_a_verdict_is_a_fact_with_its_evidence(stage: Stage) -> None:
     scene.look(release=True)
     facts = scene.facts()
     assert earlier == facts[: len(earlier)]
-    evidence, verdict = facts[len(earlier) :]
-    assert (Kind.EVIDENCE, Kind.VERDICT) == (evidence.kind, verdict.kind)
+    evidence, verdict, written = facts[len(earlier) :]
+    assert (Kind.EVIDENCE, Kind.VERDICT, Kind.WRITTEN) == (
+        evidence.kind,
+        verdict.kind,
+        written.kind,
+    )
     assert b"Credits=99400" in (evidence.body or b"")
     assert ("resend", "credits", 2, 1) == (
         verdict.data["verdict"],
