@@ -13,6 +13,7 @@
     results = mms.send(plan, mms.Account.from_env("sandbox"), run="data/runs/noel-2026")
 """
 
+from mmsbatch import plots
 from mmsbatch._version import __version__
 from mmsbatch.account import Account
 from mmsbatch.audit import audit
@@ -66,6 +67,7 @@ __all__ = [
     "audit",
     "load_campaign",
     "plan",
+    "plots",
     "prepare",
     "read_contacts",
     "reconcile",
