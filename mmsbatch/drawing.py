@@ -22,6 +22,8 @@ WIDTH: Final = 9.0
 """Inches; a notebook's column."""
 _ROOM: Final = 1.32
 """Share of the longest bar that its label needs beside it."""
+_FEWEST_COLUMNS: Final = 6
+"""Room for as many columns at least: one alone would be a wall."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,7 @@ def stacked(axes: Axes, table: pd.DataFrame) -> None:
         if total:
             axes.text(place, total, f"{total:,}", ha="center", va="bottom", fontsize=8)
     axes.set_ylim(0, tallest * 1.12)
+    axes.set_xlim(-0.7, max(len(table), _FEWEST_COLUMNS) - 0.3)
     whole_numbers(axes.yaxis)
     # In the order in which they are stacked, beside the columns.
     handles, labels = axes.get_legend_handles_labels()
@@ -152,7 +155,12 @@ def time_axis(axes: Axes, zone: str) -> None:
     """Write times on the horizontal axis, as short as they can be."""
     locator = AutoDateLocator(tz=zone, minticks=3, maxticks=9)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=zone))  # type: ignore[no-untyped-call]
+    formatter = ConciseDateFormatter(locator, tz=zone)  # type: ignore[no-untyped-call]
+    # Ticks below a minute say their hour and minute too: "40.5" alone has no unit.
+    formatter.formats = ["%Y", "%b %Y", "%d %b", "%H:%M", "%H:%M", "%H:%M:%S.%f"]
+    formatter.zero_formats = ["", "%Y", "%b %Y", "%d %b", "%H:%M", "%H:%M"]
+    formatter.offset_formats = ["", "%Y", "%b %Y", "%d %b %Y", "%d %b %Y", "%d %b %Y"]
+    axes.xaxis.set_major_formatter(formatter)
     axes.margins(x=0.05)
 
 

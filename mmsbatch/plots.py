@@ -120,7 +120,7 @@ def outcomes_over_time(results: pd.DataFrame, requests: pd.DataFrame | None = No
     if timed.empty:
         return _drawn(draw.nothing(title, "no request has left yet"))
     lanes = [word for word in _WORDS if (timed["mms_outcome"] == word).any()]
-    made, axes = draw.figure(f"{title}: one mark a request", 1.6 + 0.55 * len(lanes))
+    made, axes = draw.figure(f"{title}: one mark a request in each lane", 1.6 + 0.55 * len(lanes))
     for lane, word in enumerate(lanes):
         these = timed[timed["mms_outcome"] == word]
         size = 25 + these["rows"].to_numpy(dtype=float)
@@ -168,7 +168,7 @@ def latency(requests: pd.DataFrame) -> Figure:
     title = f"Latency of {draw.counted(len(taken_ms), 'attempt')}"
     made, axes = draw.figure(title, 3.6)
     draw.marks(axes, _local(requests.loc[ended, "sending_at"]), taken_ms.tolist(), draw.OTHER)
-    for name, share, dashes in (("median", 0.5, "-"), ("95 % within", 0.95, "--")):
+    for name, share, dashes in (("median", 0.5, "-"), ("95% within", 0.95, "--")):
         value = float(taken_ms.quantile(share))
         axes.axhline(value, linestyle=dashes, color="black", linewidth=1)
         axes.annotate(
@@ -220,14 +220,14 @@ def credits(requests: pd.DataFrame) -> Figure:  # noqa: A001  (the gateway's wor
     made, axes = draw.figure(f"Credits left: {left[-1]:,.10g} after the last answer", 3.2)
     axes.step(at, left, where="post", color="black", linewidth=1)
     draw.marks(axes, at, left, draw.OTHER)
-    for place, side in ((0, "left"), (-1, "right"))[: min(len(left), 2)]:
+    for place, offset in ((0, (0, 7)), (-1, (7, -3)))[: min(len(left), 2)]:
         axes.annotate(
             f"{left[place]:,.10g} credits",
             (at[place], left[place]),
-            (0, 7),
+            offset,
             textcoords="offset points",
-            ha=side,
             fontsize=9,
+            annotation_clip=False,
         )
     axes.set_ylim(0, max(1.0, max(left) * 1.15))
     draw.whole_numbers(axes.yaxis)
