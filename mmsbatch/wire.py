@@ -253,8 +253,27 @@ def _refused(values: Iterable[str]) -> Iterable[str]:
 def _contacted(values: Iterable[str]) -> Iterable[tuple[str, str | None]]:
     for value in values:
         xml = value.partition(_IDS_END)[0]
-        if "<!" not in xml:  # a document type is where entities come from: it is not believed
+        if (plain := _plain_customers(xml)) is not None:
+            yield from plain
+        elif "<!" not in xml:  # a document type is where entities come from: it is not believed
             yield from filter(itemgetter(0), map(_number_and_id, _whole_customers(xml)))
+
+
+_PLAIN_CUSTOMER = re.compile(
+    r"<CUSTOMER><MOBILEPHONE>([0-9+]+)</MOBILEPHONE>(?:<([A-Z]*ID)>([0-9A-Za-z_-]*)</\2>)?</CUSTOMER>"
+)
+
+
+def _plain_customers(xml: str) -> list[tuple[str, str | None]] | None:
+    """Read the list as the gateway writes it; nothing where anything in it is otherwise.
+
+    The parser reads this too, at several times the price: an answer of 200 numbers is read for
+    every request, while others wait.
+    """
+    before, opened, inner = xml.strip().partition("<RECOVERIDS>")
+    if before or not opened or _PLAIN_CUSTOMER.sub("", inner):
+        return None
+    return [(number, given or None) for number, _, given in _PLAIN_CUSTOMER.findall(inner)]
 
 
 def _whole_customers(xml: str) -> Iterable[etree._Element]:

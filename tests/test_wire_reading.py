@@ -149,6 +149,33 @@ def test_an_id_is_taken_where_there_is_one(tag: str) -> None:
     assert decode_answer(f"Status=100\nIDs={ids}".encode()).contacted == (("33639980001", "a1"),)
 
 
+@given(
+    st.lists(
+        st.tuples(
+            st.text("0123456789+", min_size=1, max_size=12),
+            st.sampled_from(["", "ID", "SMSID"]),
+            st.text("aZ09_-", max_size=6),
+        ),
+        max_size=6,
+    ),
+    st.integers(min_value=0),
+)
+def test_ids_in_their_usual_form_are_read_as_any_parser_does(
+    customers: list[tuple[str, str, str]], cut: int
+) -> None:
+    """Whole or cut anywhere; an attribute, which changes nothing, is not the usual form."""
+    ids = "".join(
+        f"<CUSTOMER><MOBILEPHONE>{number}</MOBILEPHONE>"
+        + (f"<{tag}>{given_id}</{tag}>" if tag else "")
+        + "</CUSTOMER>"
+        for number, tag, given_id in customers
+    )
+    kept = ids[: len(ids) - cut % (len(ids) + 1)]
+    usual = decode_answer(f"Status=100\nIDs=<RECOVERIDS>{kept}".encode())
+    other = decode_answer(f'Status=100\nIDs=<RECOVERIDS form="other">{kept}'.encode())
+    assert usual.contacted == other.contacted
+
+
 def test_credit_figures_are_read_out_of_status_104() -> None:
     """Status 104 says in its text what a request costs: the only place that does."""
     text = "Crédit insuffisant. A utiliser: 200 Crédits, Disponibles: 12,5 Crédits."
