@@ -40,6 +40,8 @@ from mmsbatch.plan import Plan, plan
 from mmsbatch.prepare import prepare
 from mmsbatch.reconcile import reconcile, settle
 from mmsbatch.runs import results, resume, send, status
+from mmsbatch.summary import summary
+from mmsbatch.verify import Verification, verify
 
 __all__ = [
     "Account",
@@ -62,6 +64,7 @@ __all__ = [
     "SoundImage",
     "Text",
     "UnreadableAnswer",
+    "Verification",
     "Video",
     "__version__",
     "audit",
@@ -76,4 +79,6 @@ __all__ = [
     "send",
     "settle",
     "status",
+    "summary",
+    "verify",
 ]

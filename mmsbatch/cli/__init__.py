@@ -8,6 +8,7 @@ from __future__ import annotations
 import mmsbatch.cli.preparing
 import mmsbatch.cli.sending
 import mmsbatch.cli.auditing
+import mmsbatch.cli.proving
 import mmsbatch.cli.gateway
 from mmsbatch.cli.app import app
 

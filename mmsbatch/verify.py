@@ -1,0 +1,166 @@
+"""Prove a run from its folder alone: everything is recomputed from the plan and the journal.
+
+What is looked at, in this order (each a `Check`):
+
+==============  ==================================================================================
+journal         ``journal.sqlite`` is whole: SQLite's own checks, its header, its table
+chain           the facts are numbered without a gap, and each hash follows from the one before
+files           ``plan.parquet`` and ``campaign.toml`` have the SHA-256 the run was opened with
+plan            they give the fingerprint in the file's metadata and in the journal, and the counts
+facts           each fact may follow those before it; no attempt is recorded twice
+requests        each request that left has the SHA-256 of the XML that the plan gives, and as many
+                recipients
+results         ``results.parquet`` is the file last recorded, and equal to what is rebuilt
+attempts        the same of ``requests.parquet``
+conservation    every row has one outcome, and they add up to the rows of the plan
+evidence        every ``accepted`` or ``scheduled`` row is named in its answer's bytes, read here by
+                other means than `mmsbatch.wire`
+==============  ==================================================================================
+
+A derived file that is merely out of date (a crash came before it was rewritten) does not hold
+either: whoever reads it is misled. The check says so, and ``mmsbatch results DIR`` settles it.
+
+One byte changed anywhere in the five files is found, except where SQLite gives the byte no meaning:
+
+- in the header of ``journal.sqlite``, the schema cookie and the version of SQLite that wrote last
+  (bytes 40-43 and 96-99);
+- in its pages, the space between and behind the records.
+
+Not covered: ``writer.lock``, ``journal.sqlite-wal`` (there only after a crash: a damaged end of it
+cannot be told from a write that was cut short) and files that are not a run's, such as executed
+notebooks; these are named in the notes. Whoever can write to the folder can also forge all of it
+consistently: a copy of the fingerprint or of the last hash kept elsewhere shows that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from mmsbatch.errors import RunError
+from mmsbatch.folder import RunFolder
+from mmsbatch.verify_checks import CHECKS, Scene
+from mmsbatch.verify_journal import Broken, check_version
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    holds: bool | None
+    """None: not looked at, since what it rests on does not hold."""
+    found: str
+    """In words: what was found, and where."""
+
+
+@dataclass(frozen=True, repr=False)
+class Verification:
+    """What was looked at in a run's folder, in order, and whether each holds."""
+
+    run: str
+    checks: tuple[Check, ...]
+    notes: tuple[str, ...] = ()
+    """What was not verified, or could not be."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether everything does."""
+        return all(check.holds for check in self.checks)
+
+    @property
+    def broken(self) -> Check | None:
+        """The first thing that does not hold."""
+        return next((check for check in self.checks if check.holds is False), None)
+
+    def __repr__(self) -> str:
+        from mmsbatch.show import labelled  # noqa: PLC0415  (what shows things knows them)
+
+        words = {True: "yes", False: "NO ", None: "-  "}
+        lines = [f"{words[check.holds]} {check.name:<13}{check.found}" for check in self.checks]
+        blocks = [labelled("run", self.run), labelled("holds", *lines)]
+        if self.notes:
+            blocks.append(labelled("notes", *self.notes))
+        if self.broken:
+            blocks.append(labelled("BROKEN", self.broken.found))
+        return "\n".join(blocks)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as plain values, under names that do not change."""
+        broken = self.broken
+        return {
+            "run": self.run,
+            "holds": self.holds,
+            "broken": {"check": broken.name, "found": broken.found} if broken else None,
+            "checks": [
+                {"name": check.name, "holds": check.holds, "found": check.found}
+                for check in self.checks
+            ],
+            "notes": list(self.notes),
+        }
+
+
+def verify(run: str | Path) -> Verification:
+    """Recompute everything a run's folder says, and name the first place that does not hold.
+
+    Parameters
+    ----------
+    run
+        The run's folder. Nothing in it is changed.
+
+    Returns
+    -------
+    Verification
+        ``holds``, ``broken`` (the first `Check` that does not), ``checks`` in order, ``notes``.
+
+    Raises
+    ------
+    RunError
+        The folder holds no run, one of a newer version, or one that is being sent or changed.
+    """
+    folder = RunFolder(Path(run))
+    folder.check_exists()
+    check_version(folder.journal_path)
+    if folder.being_written():
+        raise RunError(f"{folder.path} is being sent: verify it when that has ended")
+    scene = Scene(folder)
+    checks: list[Check] = []
+    held: set[str] = set()
+    for name, needs, look in CHECKS:
+        missing = [need for need in needs if need not in held]
+        if missing:
+            checks.append(Check(name, None, f"not looked at: {missing[0]} does not hold"))
+            continue
+        check = _looked(name, look, scene)
+        checks.append(check)
+        if check.holds:
+            held.add(name)
+    return Verification(folder.name, tuple(checks), (*scene.notes, *_strangers(folder)))
+
+
+_FILES: Final = frozenset(
+    {
+        "plan.parquet",
+        "campaign.toml",
+        "journal.sqlite",
+        "journal.sqlite-wal",
+        "journal.sqlite-shm",
+        "results.parquet",
+        "requests.parquet",
+        "writer.lock",
+    }
+)
+
+
+def _looked(name: str, look: Callable[[Scene], str], scene: Scene) -> Check:
+    try:
+        return Check(name, holds=True, found=look(scene))
+    except Broken as broken:
+        return Check(name, holds=False, found=str(broken))
+
+
+def _strangers(folder: RunFolder) -> list[str]:
+    names = sorted(path.name for path in folder.path.iterdir() if path.name not in _FILES)
+    return [f"{name} is not one of a run's files: not verified" for name in names]

@@ -1,0 +1,235 @@
+"""The journal read without trust, from the file's bytes to the chain of facts, for `verify`.
+
+Nothing here goes through `mmsbatch.journal`'s connection: the file is opened read-only, or a copy
+of it where its last writer died, so verifying changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import struct
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from mmsbatch.errors import RunError
+from mmsbatch.journal import SCHEMA_VERSION, chained_hash
+from mmsbatch.states import Fact, Kind
+
+SCHEMA: Final = (
+    (
+        "table",
+        "facts",
+        "facts",
+        (
+            "CREATE TABLE facts (\n\tseq INTEGER NOT NULL, \n\tat VARCHAR(24) NOT NULL, "
+            "\n\tkind VARCHAR(16) NOT NULL, \n\trequest INTEGER, \n\tattempt INTEGER, "
+            "\n\tdata TEXT NOT NULL, \n\tbody BLOB, \n\thash VARCHAR(64) NOT NULL, "
+            "\n\tPRIMARY KEY (seq), "
+            "\n\tCONSTRAINT one_fact_of_a_kind_per_attempt UNIQUE (request, attempt, kind)\n)"
+        ),
+    ),
+    ("index", "sqlite_autoindex_facts_1", "facts", None),
+)
+"""What a journal of version 1 says of itself, to the letter."""
+
+_COLUMNS: Final = ("seq", "at", "kind", "request", "attempt", "data", "body", "hash")
+_TYPES: Final[dict[str, tuple[type, ...]]] = {
+    "seq": (int,),
+    "at": (str,),
+    "kind": (str,),
+    "request": (int, type(None)),
+    "attempt": (int, type(None)),
+    "data": (str,),
+    "body": (bytes, type(None)),
+    "hash": (str,),
+}
+_HEADER_BYTES: Final = 100
+
+Row = dict[str, Any]
+
+
+class Broken(Exception):  # noqa: N818  (a finding, not a failure of the program)
+    """Something does not hold: says where, what was expected and what was found."""
+
+
+def check_version(path: Path) -> None:
+    """Make sure that the journal is not of a newer version.
+
+    Raises
+    ------
+    RunError
+        It is. (What is no journal at all is for `read_rows` to say.)
+    """
+    header = _header(path)
+    version = struct.unpack(">i", header[60:64])[0] if len(header) == _HEADER_BYTES else 0
+    # One byte changed could also read as a newer version; the schema tells the two apart.
+    if version > SCHEMA_VERSION and _schema_is_another(path):
+        raise RunError(
+            f"{path} was written by a newer mmsbatch (journal version {version}; this one "
+            f"reads up to {SCHEMA_VERSION}): upgrade with `pip install --upgrade mmsbatch`"
+        )
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Read every row of the journal as it stands, once SQLite's own checks hold.
+
+    Raises
+    ------
+    Broken
+        The file is damaged.
+    """
+    _check_header(path)
+    try:
+        with _opened(path) as connection:
+            verdicts = [row[0] for row in connection.execute("PRAGMA integrity_check(1)")]
+            if verdicts != ["ok"]:
+                raise Broken(f"journal.sqlite: SQLite finds it damaged: {verdicts[0]}")
+            schema = tuple(
+                connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema")
+            )
+            if schema != SCHEMA:
+                raise Broken("journal.sqlite: its table of facts is not the one mmsbatch makes")
+            found = connection.execute(f"SELECT {', '.join(_COLUMNS)} FROM facts ORDER BY seq")  # noqa: S608  (names of this module)
+            return [dict(zip(_COLUMNS, row, strict=True)) for row in found]
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        raise Broken(f"journal.sqlite cannot be read ({error})") from None
+
+
+def check_chain(rows: Sequence[Row]) -> list[Fact]:
+    """Follow the chain from the first fact to the last, and give the facts.
+
+    Raises
+    ------
+    Broken
+        A row is missing, or is not what its hash was made over; names the fact.
+    """
+    if not rows:
+        raise Broken("journal.sqlite: there is no fact at all")
+    previous = ""
+    for place, row in enumerate(rows, start=1):
+        if row["seq"] != place:
+            raise Broken(f"journal.sqlite: fact {place} is missing, {row['seq']} follows")
+        for name, types in _TYPES.items():
+            if not isinstance(row[name], types):
+                found = type(row[name]).__name__
+                raise Broken(f"journal.sqlite: fact {place}: {name} is of another type ({found})")
+        content = {name: row[name] for name in _COLUMNS if name != "hash"}
+        expected = chained_hash(previous, content)
+        if row["hash"] != expected:
+            raise Broken(
+                f"journal.sqlite: fact {place} ({row['kind']} of {row['at']}): the hash over it "
+                f"and the fact before is {expected[:12]}…, recorded is {row['hash'][:12]}…"
+            )
+        previous = row["hash"]
+    return [_fact(row) for row in rows]
+
+
+def _fact(row: Row) -> Fact:
+    try:
+        return Fact(
+            Kind(row["kind"]),
+            datetime.fromisoformat(row["at"]),
+            row["request"],
+            row["attempt"],
+            json.loads(row["data"]),
+            row["body"],
+        )
+    except ValueError as error:
+        raise Broken(f"journal.sqlite: fact {row['seq']} cannot be read ({error})") from None
+
+
+# ----- the file ----------------------------------------------------------------------------------
+
+
+def _header(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(_HEADER_BYTES)
+    except OSError as error:
+        raise RunError(f"{path} cannot be read ({error})") from None
+
+
+def _check_header(path: Path) -> None:
+    """Check the fields of SQLite's file header that `integrity_check` believes or ignores.
+
+    Source: SQLite's "Database File Format", section 1.3.
+    """
+    header = _header(path)
+    if len(header) < _HEADER_BYTES or header[:16] != b"SQLite format 3\0":
+        raise Broken("journal.sqlite is not an SQLite file")
+    page_bytes = struct.unpack(">H", header[16:18])[0]
+    page_bytes = 65536 if page_bytes == 1 else page_bytes
+    in_wal = _wal_bytes(path) > 0  # then the size and the counters may be of before
+    fields = {
+        "the versions for writing and reading": (header[18], header[19]),
+        "the reserved bytes of a page": header[20],
+        "the payload fractions": tuple(header[21:24]),
+        "the schema format": struct.unpack(">I", header[44:48])[0],
+        "the size of the cache": struct.unpack(">I", header[48:52])[0],
+        "the settings for vacuuming": (header[52:56], header[64:68]),
+        "the text encoding": struct.unpack(">I", header[56:60])[0],
+        "the version of the journal": struct.unpack(">I", header[60:64])[0],
+        "the application": struct.unpack(">I", header[68:72])[0],
+        "the space for later versions": header[72:92],
+    }
+    expected = {
+        "the versions for writing and reading": (header[18],) * 2,
+        "the reserved bytes of a page": 0,
+        "the payload fractions": (64, 32, 32),
+        "the schema format": 4,
+        "the size of the cache": 0,
+        "the settings for vacuuming": (bytes(4), bytes(4)),
+        "the text encoding": 1,
+        "the version of the journal": SCHEMA_VERSION,
+        "the application": 0,
+        "the space for later versions": bytes(20),
+    }
+    if not in_wal:
+        fields["its size in pages"] = struct.unpack(">I", header[28:32])[0] * page_bytes
+        expected["its size in pages"] = path.stat().st_size
+        fields["the two change counters"] = header[92:96]
+        expected["the two change counters"] = header[24:28]
+    for name, value in fields.items():
+        should = expected[name]
+        if value != should:
+            raise Broken(
+                f"journal.sqlite: {name} in the file's header should be {should!r}, "
+                f"found {value!r} (it was changed, or a newer mmsbatch wrote it)"
+            )
+
+
+def _wal_bytes(path: Path) -> int:
+    wal = path.with_name(f"{path.name}-wal")
+    return wal.stat().st_size if wal.exists() else 0
+
+
+def _schema_is_another(path: Path) -> bool:
+    try:
+        with _opened(path) as connection:
+            return SCHEMA != tuple(
+                connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema")
+            )
+    except (sqlite3.Error, UnicodeDecodeError):
+        return False
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open the file without a trace; where facts are still in the log beside it, open copies."""
+    with tempfile.TemporaryDirectory() as folder:
+        place, options = path.resolve(), "mode=ro&immutable=1"
+        if _wal_bytes(path):
+            place, options = Path(folder) / path.name, "mode=rw"
+            for name in (path.name, f"{path.name}-wal"):
+                shutil.copyfile(path.with_name(name), place.with_name(name))
+        connection = sqlite3.connect(f"{place.as_uri()}?{options}", uri=True)
+        try:
+            yield connection
+        finally:
+            connection.close()
