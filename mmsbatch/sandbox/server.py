@@ -9,6 +9,7 @@ import io
 import re
 import socket
 import struct
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -58,6 +59,7 @@ class _Handler(WSGIRequestHandler):
     def run_wsgi(self) -> None:
         """Run the application whole, then write its answer and end the connection."""
         self.close_connection = True
+        arrived_s = time.monotonic()
         environ = self.make_environ()
         head: list[str] = []
         body: list[bytes] = []
@@ -72,8 +74,8 @@ class _Handler(WSGIRequestHandler):
         ending: Ending = environ.get(ENDING, Ending())
         if ending.stall:
             self.released.wait()
-        if ending.delay_ms:
-            self.stopping.wait(ending.delay_ms / 1000)
+        if ending.delay_ms:  # from the request's arrival: the work done since is part of it
+            self.stopping.wait(max(0.0, arrived_s + ending.delay_ms / 1000 - time.monotonic()))
         with suppress(OSError):  # a client that has gone has no answer to miss
             if not ending.close and not self.stopping.is_set():
                 self._write(head, b"".join(body), ending)
