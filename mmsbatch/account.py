@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 from urllib.parse import urlsplit
@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from mmsbatch import spec
+from mmsbatch.document import Document, ShowsItself
 from mmsbatch.errors import AccountError
 
 ENV_URL = "MMSBATCH_URL"
@@ -30,8 +31,8 @@ class Target(StrEnum):
     LIVE = "live"
 
 
-@dataclass(frozen=True)
-class Account:
+@dataclass(frozen=True, repr=False)
+class Account(ShowsItself):
     """A login at a gateway.
 
     Parameters
@@ -59,7 +60,7 @@ class Account:
     passcode: SecretStr
     url: str = spec.DEFAULT_URL
     target: Target = Target.LIVE
-    allow_http: bool = field(default=False, repr=False)
+    allow_http: bool = False
 
     def __init__(
         self,
@@ -115,6 +116,12 @@ class Account:
             environ.get(ENV_URL) or spec.DEFAULT_URL,
             allow_http=environ.get(ENV_ALLOW_HTTP, "").lower() in {"1", "true", "yes"},
         )
+
+    def document(self) -> Document:
+        """Say whose account at which gateway it is."""
+        from mmsbatch.show import views  # noqa: PLC0415  (what shows an account knows accounts)
+
+        return views.account(self)
 
 
 def _sandbox_account(environ: Mapping[str, str]) -> Account:

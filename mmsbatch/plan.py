@@ -21,6 +21,7 @@ from mmsbatch import message as messages
 from mmsbatch import spec
 from mmsbatch.campaign import Campaign
 from mmsbatch.categories import categorical
+from mmsbatch.document import Document, ShowsItself
 from mmsbatch.e164 import as_integers
 from mmsbatch.errors import PlanError
 from mmsbatch.grouping import Problems, cut, first_alike, in_order
@@ -35,7 +36,7 @@ PLAN_COLUMNS: Final = ("mms_message", "mms_request")
 _FICTION = range(33_639_980_000, 33_639_990_000)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PlannedRequest:
     """One request: up to 200 numbers that get one message."""
 
@@ -45,9 +46,12 @@ class PlannedRequest:
     numbers: tuple[str, ...]
     """E.164, in row order, none twice."""
 
+    def __repr__(self) -> str:
+        return f"<request {self.number}: {self.message!r} to {len(self.numbers)} numbers>"
+
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Plan:
+class Plan(ShowsItself):
     """What will be sent to whom, in which order.
 
     Parameters
@@ -117,10 +121,11 @@ class Plan:
         self.positions(number)  # which says so where there is no such request
         return self._messages[number - 1]
 
-    def __repr__(self) -> str:
-        from mmsbatch import show  # noqa: PLC0415  (what shows a plan knows plans)
+    def document(self) -> Document:
+        """Say what can be sent, and what will be sent to how many."""
+        from mmsbatch.show import views  # noqa: PLC0415  (what shows a plan knows plans)
 
-        return f"{show.summary(self.summary)}\n{show.plan(self)}"
+        return views.joined((views.check(self.summary), views.plan(self)))
 
     def __iter__(self) -> Iterator[PlannedRequest]:
         return (self.request(number) for number in range(1, self.requests + 1))

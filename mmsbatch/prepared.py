@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import pandas as pd
 
-from mmsbatch.phones.masking import mask
+from mmsbatch.document import Document, ShowsItself, Table
+from mmsbatch.phones.masking import mask, mask_frame
 from mmsbatch.phones.words import PROBLEMS, REPAIRS
 
 _EXAMPLES: Final = 2
 _ROWS_SHOWN: Final = 5
 
 
-@dataclass(frozen=True)
-class Summary:
+@dataclass(frozen=True, repr=False)
+class Summary(ShowsItself):
     """How many rows can be sent, and why not the others."""
 
     rows: int
@@ -26,6 +26,12 @@ class Summary:
     """Rows by problem, worst first; only problems that occur."""
     repairs: dict[str, int]
     """Sendable and duplicate rows by repair, in the order of ``REPAIRS``."""
+
+    def document(self) -> Document:
+        """Say how many rows can be sent, and why not the others."""
+        from mmsbatch.show import views  # noqa: PLC0415  (what shows a summary knows summaries)
+
+        return views.check(self)
 
     def to_json(self) -> dict[str, Any]:
         """Give the counts as JSON's types."""
@@ -78,35 +84,26 @@ class Prepared(pd.DataFrame):
         """How many rows can be sent, and why not the others."""
         return summarize(self)
 
+    def show(self, *, masked: bool = True) -> Document:
+        """Give what a terminal and a notebook show: counts, problems, and the first rows.
+
+        Parameters
+        ----------
+        masked
+            False: the first rows and the examples with their whole numbers.
+        """
+        parts: list[str | Table | pd.DataFrame] = [self._headline(), ""]
+        if problems := self._problems(masked=masked):
+            head = ("rows", "problem", "for example", "what to do")
+            parts += [Table(problems, head, below=2), ""]
+        start = pd.DataFrame(self).head(_ROWS_SHOWN)
+        return Document((*parts, mask_frame(start, self.phone_columns) if masked else start))
+
     def __repr__(self) -> str:
-        lines = [self._headline(), ""]
-        if table := self._problems():
-            width = max(len(word) for word, *_ in table)
-            for word, count, examples, what_to_do in table:
-                lines += [
-                    f"  {count:>9,}  {word:<{width}}  {what_to_do}",
-                    *([f"  {'':>9}  {'':<{width}}  e.g. {examples}"] if examples else []),
-                ]
-            lines.append("")
-        return "\n".join([*lines, repr(self._start())])
+        return self.show().text()
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>"
-            for word, count, examples, what_to_do in self._problems()
-            for cells in [(f"{count:,}", word, examples, what_to_do)]
-        )
-        table = (
-            "<table><thead><tr><th>rows</th><th>problem</th><th>for example</th>"
-            f"<th>what to do</th></tr></thead><tbody>{rows}</tbody></table>"
-            if rows
-            else ""
-        )
-        frame = self._start()._repr_html_()  # type: ignore[operator]  # pandas-stubs leave it out
-        return f"<p>{html.escape(self._headline())}</p>{table}{frame}"
-
-    def _start(self) -> pd.DataFrame:
-        return pd.DataFrame(self).head(_ROWS_SHOWN)
+        return self.show().html()
 
     def _headline(self) -> str:
         counts = self.summary
@@ -117,15 +114,15 @@ class Prepared(pd.DataFrame):
             + (f"; {repaired:,} repairs" if repaired else "")
         )
 
-    def _problems(self) -> list[tuple[str, int, str, str]]:
-        """Word, rows, masked examples and what to do, worst first."""
-        return [
-            (word, count, self.examples(word), PROBLEMS[word].what_to_do)
+    def _problems(self, *, masked: bool) -> tuple[tuple[str, str, str, str], ...]:
+        """Rows, word, examples and what to do, worst first."""
+        return tuple(
+            (f"{count:,}", word, self.examples(word, masked=masked), PROBLEMS[word].what_to_do)
             for word, count in self.summary.problems.items()
-        ]
+        )
 
-    def examples(self, problem: str) -> str:
-        """Show a few cells with a problem, their digits masked."""
+    def examples(self, problem: str, *, masked: bool = True) -> str:
+        """Show a few cells with a problem, their digits masked unless asked for."""
         chosen = self["mms_problem"] == problem
         if problem == "missing" or not self.phone_columns:
             return ""
@@ -135,5 +132,6 @@ class Prepared(pd.DataFrame):
             if "mms_phone_column" in self.columns:
                 column = self["mms_phone_column"].iloc[place]
             cell = self[column].iloc[place] if column in self.columns else ""
-            seen.setdefault(mask(" ".join(str(cell).split())))
+            text = " ".join(str(cell).split())
+            seen.setdefault(mask(text) if masked else text)
         return ", ".join(list(seen)[:_EXAMPLES])

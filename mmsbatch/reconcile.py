@@ -21,6 +21,7 @@ from mmsbatch.account import Account, Target
 from mmsbatch.balances import BY_CREDITS, BY_PERSON
 from mmsbatch.campaign_file import load_campaign
 from mmsbatch.conditions import Readings
+from mmsbatch.document import Document, ShowsItself
 from mmsbatch.elsewhere import OtherRun, Place
 from mmsbatch.errors import InDoubt, InputError, MmsbatchError, NotSent, nearest
 from mmsbatch.evidence import Finding, Shown, assess
@@ -59,7 +60,7 @@ PATIENCE: Final = {
 
 
 @dataclass(frozen=True, repr=False)
-class Reconciliation:
+class Reconciliation(ShowsItself):
     """What was found about a run's requests in doubt, what was settled, and where the run stands.
 
     ``finding`` is None where nothing was in doubt; ``verdict`` and ``settled`` say what was
@@ -72,10 +73,11 @@ class Reconciliation:
     settled: tuple[int, ...] = ()
     what_to_do: str = ""
 
-    def __repr__(self) -> str:
-        from mmsbatch import show  # noqa: PLC0415  (what shows a reconciliation knows it)
+    def document(self) -> Document:
+        """Say what was found, what was settled, and where the run stands."""
+        from mmsbatch.show import views  # noqa: PLC0415  (what shows a reconciliation knows it)
 
-        return show.reconciliation(self)
+        return views.reconciliation(self)
 
     def to_json(self) -> dict[str, Any]:
         """Give it as plain values, under names that do not change."""

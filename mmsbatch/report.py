@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
+from mmsbatch.document import Document, ShowsItself
 from mmsbatch.outcomes import INDEFINITE, Outcome
 from mmsbatch.policy import Stop
 from mmsbatch.states import Fact, Kind, Request, State, read_account, read_reply
@@ -19,7 +20,7 @@ STOPPED: Final = 4
 
 
 @dataclass(frozen=True, repr=False)
-class RunReport:
+class RunReport(ShowsItself):
     """Where a run stands."""
 
     run: str
@@ -42,10 +43,11 @@ class RunReport:
     settled: int = 0
     """Rows among the ``unreported`` whose request was settled as sent: somebody vouches for it."""
 
-    def __repr__(self) -> str:
-        from mmsbatch import show  # noqa: PLC0415  (what shows a report knows reports)
+    def document(self) -> Document:
+        """Say where the run stands."""
+        from mmsbatch.show import views  # noqa: PLC0415  (what shows a report knows reports)
 
-        return show.run(self)
+        return views.run(self)
 
     @property
     def exit_code(self) -> int:
