@@ -38,6 +38,7 @@ from mmsbatch.errors import (
 from mmsbatch.limits import Limits
 from mmsbatch.plan import Plan, plan
 from mmsbatch.prepare import prepare
+from mmsbatch.preview import preview
 from mmsbatch.reconcile import reconcile, settle
 from mmsbatch.runs import results, resume, send, status
 from mmsbatch.summary import summary
@@ -72,6 +73,7 @@ __all__ = [
     "plan",
     "plots",
     "prepare",
+    "preview",
     "read_contacts",
     "reconcile",
     "results",

@@ -17,7 +17,10 @@ LABEL_WIDTH: Final = 11
 _NUMBER_WIDTH: Final = 9
 _STYLE: Final = (
     "<style>"
-    ".mmsbatch th,.mmsbatch td{text-align:left!important;vertical-align:top!important}"
+    ".mmsbatch table{margin:0;border-collapse:collapse}"
+    ".mmsbatch th,.mmsbatch td{text-align:left!important;vertical-align:top!important;"
+    "padding:.1em .7em .1em 0!important}"
+    ".mmsbatch>table>tbody>tr>th{min-width:6em}"
     ".mmsbatch-phone{border:1px solid currentColor;border-radius:1em;padding:.7em 1em;"
     "max-width:20em;margin:.3em 0;white-space:pre-wrap;overflow-wrap:anywhere}"
     "</style>"
@@ -155,7 +158,8 @@ def _parts_html(parts: tuple[Part, ...]) -> Iterator[str]:
         if isinstance(part, Table):
             yield _table_html(part)
         elif isinstance(part, pd.DataFrame):
-            yield part.to_html(notebook=True, max_cols=20, border=0)
+            table = part.to_html(notebook=True, max_cols=20, border=0)
+            yield f'<div style="overflow-x:auto">{table}</div>'
         elif part:
             yield f"<p>{html.escape(part)}</p>"
 

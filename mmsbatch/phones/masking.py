@@ -11,6 +11,7 @@ import pandas as pd
 MASK: Final = "•"
 _KEPT_DIGITS: Final = 6
 _MASKED_DIGITS: Final = 4
+_FRENCH_DIGITS: Final = 11
 _LONGEST: Final = 40
 _RUN = re.compile(r"\d(?:[^\w/;,&|\n]*\d)*")
 """Digits with nothing but separators between them; what may part two numbers ends a run."""
@@ -117,7 +118,9 @@ def _is_e164(number: str) -> bool:
 
 def _mask_run(run: str) -> str:
     digits = sum(map(str.isdecimal, run))
-    keep = max(0, min(digits - _MASKED_DIGITS, _KEPT_DIGITS))
+    # In +33 6 39 98 •• •• as much is readable as in 06 39 98 •• ••.
+    kept = _KEPT_DIGITS + (digits == _FRENCH_DIGITS and run.startswith("33"))
+    keep = max(0, min(digits - _MASKED_DIGITS, kept))
     shown = []
     for char in run:
         if char.isdecimal():
