@@ -39,6 +39,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from mmsbatch.document import labelled
 from mmsbatch.errors import RunError
 from mmsbatch.folder import RunFolder
 from mmsbatch.verify_checks import CHECKS, Scene
@@ -76,8 +77,6 @@ class Verification:
         return next((check for check in self.checks if check.holds is False), None)
 
     def __repr__(self) -> str:
-        from mmsbatch.show import labelled  # noqa: PLC0415  (what shows things knows them)
-
         words = {True: "yes", False: "NO ", None: "-  "}
         lines = [f"{words[check.holds]} {check.name:<13}{check.found}" for check in self.checks]
         blocks = [labelled("run", self.run), labelled("holds", *lines)]

@@ -90,10 +90,7 @@ def read_rows(path: Path) -> list[Row]:
             verdicts = [row[0] for row in connection.execute("PRAGMA integrity_check(1)")]
             if verdicts != ["ok"]:
                 raise Broken(f"journal.sqlite: SQLite finds it damaged: {verdicts[0]}")
-            schema = tuple(
-                connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema")
-            )
-            if schema != SCHEMA:
+            if _schema(connection) != SCHEMA:
                 raise Broken("journal.sqlite: its table of facts is not the one mmsbatch makes")
             found = connection.execute(f"SELECT {', '.join(_COLUMNS)} FROM facts ORDER BY seq")  # noqa: S608  (names of this module)
             return [dict(zip(_COLUMNS, row, strict=True)) for row in found]
@@ -212,11 +209,13 @@ def _wal_bytes(path: Path) -> int:
 def _schema_is_another(path: Path) -> bool:
     try:
         with _opened(path) as connection:
-            return SCHEMA != tuple(
-                connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema")
-            )
+            return _schema(connection) != SCHEMA
     except (sqlite3.Error, UnicodeDecodeError):
         return False
+
+
+def _schema(connection: sqlite3.Connection) -> tuple[tuple[str | None, ...], ...]:
+    return tuple(connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema"))
 
 
 @contextmanager

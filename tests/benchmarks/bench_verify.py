@@ -1,0 +1,90 @@
+"""How fast `verify` is, beside building the same run's results from scratch.
+
+Run ``python tests/benchmarks/bench_verify.py [--rows N]``. The run is made by the writers that
+`send` uses, with answers in the sandbox's words; no gateway is asked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import platform
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import mmsbatch as mms
+from mmsbatch import runs, wire
+from mmsbatch.account import Target
+from mmsbatch.folder import RunFolder
+from mmsbatch.journal import Journal
+from mmsbatch.sandbox.answers import accepted
+from mmsbatch.states import Kind
+
+
+def make(rows: int, path: Path) -> None:
+    """Make a run of so many accepted rows."""
+    numbers = 33_610_000_000 + np.arange(rows, dtype=np.int64)
+    contacts = pd.DataFrame({"id": np.arange(rows), "mobile": pd.array(numbers).astype("str")})
+    contacts["mobile"] = "+" + contacts["mobile"]
+    contacts["ville"] = np.where(contacts["id"] % 3 == 0, "Nice", "Lyon")
+    plan = mms.plan(mms.prepare(contacts, phone="mobile"), mms.Campaign("b", mms.Text("Bonjour")))
+    folder = RunFolder(path)
+    folder.create(plan, Target.SANDBOX)
+    at = datetime.now(UTC)
+    with Journal(folder.journal_path) as journal:
+        journal.append(Kind.STARTED, at=at, data={"login": "demo"})
+        for request in plan:
+            xml = wire.encode_request(plan.campaign, request.message, request.numbers, "demo")
+            sent = {"recipients": 200, "sha256": hashlib.sha256(xml).hexdigest()}
+            sent["recipients"] = len(request.numbers)
+            wired = tuple(number[1:] for number in request.numbers)
+            answer = accepted(100, credits_left=1, numbers=wired, refused=(), campaign_id=None)
+            one = {"request": request.number, "attempt": 1}
+            journal.append(Kind.SENDING, at=at, data=sent, **one)
+            journal.append(
+                Kind.ANSWER, at=at, data={"http_status": 200}, body=answer.to_bytes(), **one
+            )
+        journal.append(Kind.STOPPED, at=at)
+
+
+def timed(what: object) -> float:
+    start = time.perf_counter()
+    assert callable(what)
+    what()
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--repeats", type=int, default=3)
+    options = parser.parse_args()
+    print(
+        f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}, "
+        f"pandas {pd.__version__}, load {os.getloadavg()[0]:.1f}"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder) / "run"
+        make(options.rows, run)
+        runs.write_results(run)
+        assert mms.verify(run).holds
+        ratios = []
+        for _ in range(options.repeats):
+            building_s = timed(lambda: runs.write_results(run))
+            verifying_s = timed(lambda: mms.verify(run))
+            ratios.append(verifying_s / building_s)
+            print(
+                f"{options.rows:,} rows: results built in {building_s:.2f} s, "
+                f"verified in {verifying_s:.2f} s: {ratios[-1]:.2f} times"
+            )
+    print(f"median of {len(ratios)}: {np.median(ratios):.2f}")
+
+
+if __name__ == "__main__":
+    main()
