@@ -9,7 +9,7 @@ import socket
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,6 +45,7 @@ from mmsbatch.limits import (
 from mmsbatch.pace import Pace
 from mmsbatch.plan import Plan
 from mmsbatch.policy import OnDoubt, Stop
+from mmsbatch.progress import sending
 from mmsbatch.report import RunReport
 from mmsbatch.sender import Sender
 from mmsbatch.states import Fact, Kind, Request, fold, read_account
@@ -69,6 +70,7 @@ def send(
     on_doubt: OnDoubt = "stop",
     workers: int = 1,
     requests_per_minute: float | None = None,
+    progress: bool | None = None,
     on_request: OnRequest | None = None,
 ) -> pd.DataFrame:
     """Send a plan as a run; called again, go on where the run stands and repeat nothing.
@@ -96,6 +98,9 @@ def send(
         How many requests may be under way at once.
     requests_per_minute
         How many may leave in a minute, evenly spaced; None: as fast as the gateway answers.
+    progress
+        None: a bar where somebody looks, on a terminal or in a notebook, else log lines; True:
+        plain lines where no bar can be; False: nothing.
     on_request
         Called after each request.
 
@@ -124,6 +129,7 @@ def send(
         on_doubt=on_doubt,
         workers=workers,
         requests_per_minute=requests_per_minute,
+        progress=progress,
         on_request=on_request,
     )
     return _results_or_error(done, Path(run))
@@ -140,6 +146,7 @@ def execute(
     on_doubt: OnDoubt = "stop",
     workers: int = 1,
     requests_per_minute: float | None = None,
+    progress: bool | None = None,
     on_request: OnRequest | None = None,
 ) -> RunReport:
     """Do what `send` does, and give the report instead of an exception where the run ended early.
@@ -158,7 +165,7 @@ def execute(
     limits = _limits(limits, max_recipients)
     earlier = earlier_runs(folder, plan, account)
     pace = Pace(requests_per_minute)
-    options = _Options(limits, earlier, on_doubt, check_count(workers), pace, on_request)
+    options = _Options(limits, earlier, on_doubt, check_count(workers), pace, progress, on_request)
     _check_may_send(plan, account, confirm, limits, earlier)
     gateway = Gateway(account)
     gateway.check_sandbox()
@@ -177,6 +184,7 @@ def resume(
     on_doubt: OnDoubt = "stop",
     workers: int = 1,
     requests_per_minute: float | None = None,
+    progress: bool | None = None,
     on_request: OnRequest | None = None,
 ) -> pd.DataFrame:
     """Go on with a run where it stands: what is pending is sent, what is in doubt is left alone.
@@ -190,6 +198,7 @@ def resume(
         on_doubt=on_doubt,
         workers=workers,
         requests_per_minute=requests_per_minute,
+        progress=progress,
         on_request=on_request,
     )
     return _results_or_error(done, Path(run))
@@ -203,6 +212,7 @@ def execute_rest(
     on_doubt: OnDoubt = "stop",
     workers: int = 1,
     requests_per_minute: float | None = None,
+    progress: bool | None = None,
     on_request: OnRequest | None = None,
 ) -> RunReport:
     """Do what `resume` does, and give the report."""
@@ -211,7 +221,7 @@ def execute_rest(
     limits = limits or Limits()
     earlier = earlier_runs(folder, plan, account)
     pace = Pace(requests_per_minute)
-    options = _Options(limits, earlier, on_doubt, check_count(workers), pace, on_request)
+    options = _Options(limits, earlier, on_doubt, check_count(workers), pace, progress, on_request)
     check(plan, limits, earlier)
     gateway = Gateway(account)
     gateway.check_sandbox()
@@ -328,11 +338,14 @@ class _Options:
     on_doubt: OnDoubt
     workers: int
     pace: Pace
+    progress: bool | None
     on_request: OnRequest | None
 
 
 def _send_rest(folder: RunFolder, plan: Plan, gateway: Gateway, options: _Options) -> RunReport:
-    with folder.writer(), Journal(folder.journal_path) as journal:
+    with ExitStack() as held:
+        held.enter_context(folder.writer())
+        journal = held.enter_context(Journal(folder.journal_path))
         facts = journal.facts()
         check_target(folder, facts, gateway.account)
         folder.check_opened_for(plan, facts)
@@ -346,16 +359,38 @@ def _send_rest(folder: RunFolder, plan: Plan, gateway: Gateway, options: _Option
             workers=options.workers,
             pace=options.pace,
             budget=Budget(options.limits.max_credits, cost),
-            on_request=options.on_request or (lambda _request: None),
         )
         try:
-            if sender.waiting():
-                _send_until_stopped(folder, sender)
+            if waiting := sender.waiting():
+                told = sending(plan, waiting, shown=options.progress, then=options.on_request)
+                with told as sender.on_request:
+                    _send_until_stopped(folder, sender)
             facts += journal.recorded  # as they are on disk, and their answers are read already
             frame = _write_results(folder, plan, facts)
             return _report(folder, plan, facts, frame=frame)
         except RunError as error:
             raise sender.cannot_go_on(error) from None
+        except KeyboardInterrupt:
+            _let_go_after(sender.under_way(), held.pop_all())
+            raise
+
+
+def _let_go_after(threads: list[threading.Thread], held: ExitStack) -> None:
+    """Let go of journal and lock when no thread of this process can send any more.
+
+    Where the process goes on, as a notebook's does, requests that were broken off may still be
+    answered: their answers are recorded, and until then nobody else may send or settle them.
+    """
+    if not threads:
+        held.close()
+        return
+
+    def wait() -> None:
+        for thread in threads:
+            thread.join()
+        held.close()
+
+    threading.Thread(target=wait, name="mmsbatch-let-go", daemon=True).start()
 
 
 def _send_until_stopped(folder: RunFolder, sender: Sender) -> None:
@@ -379,8 +414,14 @@ def _broken_off(folder: RunFolder, sender: Sender) -> KeyboardInterrupt:
     doubts = sender.in_doubt()
     if not doubts:
         return KeyboardInterrupt()
+    waiting = (
+        " (where this process goes on, as a notebook does, an answer may still come: until then "
+        "the run is not let go)"
+        if sender.under_way()
+        else ""
+    )
     return KeyboardInterrupt(
-        f"broken off with {doubts} in doubt: {folder.path} keeps the facts; "
+        f"broken off with {doubts} in doubt{waiting}: {folder.path} keeps the facts; "
         f"`mmsbatch resume {folder.path}` sends the others"
     )
 

@@ -101,6 +101,7 @@ class Sender:
             )
         )
         self._refused_before: int | None = None
+        self._workers: Workers[tuple[int, Decision]] | None = None
 
     def waiting(self) -> list[int]:
         """Give the requests that may be sent, in order."""
@@ -113,6 +114,10 @@ class Sender:
     def recipients_left(self) -> int:
         """Count the people that the waiting requests are for."""
         return sum(map(self._recipients, self.waiting()))
+
+    def under_way(self) -> list[threading.Thread]:
+        """Give the threads that may still be sending after `run` was broken off."""
+        return self._workers.threads if self._workers else []
 
     def in_doubt(self) -> str:
         """List the requests in doubt; empty where there are none."""
@@ -131,6 +136,7 @@ class Sender:
     def run(self) -> Stop | None:
         """Send; give why it ended early, or nothing."""
         with Workers[tuple[int, Decision]](self.workers) as workers:
+            self._workers = workers
             try:
                 stop = self._give_out(workers)
             except Exception:

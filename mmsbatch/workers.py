@@ -56,6 +56,11 @@ class Workers(Generic[Result]):
         return self._under_way
 
     @property
+    def threads(self) -> list[Thread]:
+        """The threads that may still be doing a call."""
+        return [thread for thread in self._threads if thread.is_alive()]
+
+    @property
     def all_busy(self) -> bool:
         """Whether another call would have to wait."""
         return self._under_way >= self._count

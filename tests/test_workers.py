@@ -13,11 +13,11 @@ import pytest
 import mmsbatch as mms
 from conftest import account_at, fictional, planned
 from mmsbatch import policy, runs
-from mmsbatch.errors import InputError, RunInDoubt, RunStopped
+from mmsbatch.errors import InputError, RunError, RunInDoubt, RunStopped
 from mmsbatch.journal import AlreadyClaimed, Journal
 from mmsbatch.pace import Pace
 from mmsbatch.sandbox import Sandbox, SandboxOptions
-from mmsbatch.states import Kind
+from mmsbatch.states import Kind, Request
 from mmsbatch.workers import Workers
 
 
@@ -156,6 +156,28 @@ def test_an_error_of_the_caller_leaves_nothing_in_doubt(run: Path) -> None:
             mms.send(small_requests(20), account_at(sandbox), run=run, workers=4, on_request=fail)
         assert counts(run)["accepted"] == ledger(sandbox).total()
         assert "in_doubt" not in counts(run)
+
+
+def test_a_run_that_was_broken_off_is_held_until_its_last_answer(run: Path) -> None:
+    """In a notebook the process goes on: a request under way is not for another to settle."""
+
+    def broken_off(_request: Request) -> None:
+        raise KeyboardInterrupt
+
+    with Sandbox(faults={2: "stall"}) as sandbox:
+        account = account_at(sandbox)
+        with pytest.raises(KeyboardInterrupt, match="in doubt"):
+            mms.send(small_requests(60), account, run=run, workers=2, on_request=broken_off)
+        (doubt,) = mms.status(run).doubts
+        with pytest.raises(RunError, match="is being sent by"):
+            mms.settle(run, doubt.number, "resend", "it cannot have left")
+        sandbox.release()
+        for thread in threading.enumerate():
+            if thread.name == "mmsbatch-let-go":
+                thread.join(30)
+        results = mms.resume(run, account)
+        assert results["mms_outcome"].eq("accepted").all()
+        assert len({sent.number for sent in sandbox.ledger}) == len(sandbox.ledger) == 600
 
 
 @pytest.mark.parametrize("workers", [0, -1, 257])
