@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,7 +16,6 @@ from mmsbatch.plan import Plan
 from mmsbatch.plan import plan as make_plan
 from mmsbatch.prepare import prepare
 from mmsbatch.report import RunReport
-from mmsbatch.runs import OnRequest
 from mmsbatch.samples import sample
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 
@@ -35,24 +32,22 @@ class Story:
     text: str
 
 
-def tell(run: Path, progress: Callable[[int], AbstractContextManager[OnRequest]]) -> Story:
+def tell(run: Path) -> Story:
     """Read, check, plan, send and report.
 
     Parameters
     ----------
     run
         The run's folder. Where it was sent before, nothing is sent again.
-    progress
-        Given the number of requests, opens what is called after each.
     """
     contacts_path, campaign_path = sample("crm.csv"), sample("noel.toml")
     contacts = read_contacts(contacts_path)
     prepared = prepare(contacts, phone="mobile", fictional=True)
     plan = make_plan(prepared, load_campaign(campaign_path))
     options = SandboxOptions(blacklist=frozenset(_opted_out(plan)))
-    with Sandbox(options=options) as sandbox, progress(plan.requests) as on_request:
+    with Sandbox(options=options) as sandbox:
         account = Account(SANDBOX_LOGIN, SANDBOX_PASSCODE, sandbox.url, target=Target.SANDBOX)
-        report = runs.execute(plan, account, run=run, on_request=on_request)
+        report = runs.execute(plan, account, run=run)
         delivered = [f"+{delivery.number}" for delivery in sandbox.ledger]
     results = runs.results(run)
     claimed = results.loc[results["mms_outcome"] == Outcome.ACCEPTED, "mms_e164"].tolist()

@@ -5,35 +5,20 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import typer
-from tqdm.auto import tqdm
 
 from mmsbatch import report, show
 from mmsbatch.errors import InDoubt, InputError, MmsbatchError
-from mmsbatch.states import Request
+from mmsbatch.progress import Progress, counting
 
 
-@contextmanager
-def progress(requests: int) -> Iterator[Any]:
-    """Show requests as they are answered, on a terminal only."""
-    with bar(requests, "request") as shown:
-
-        def on_request(_request: Request) -> None:
-            shown.update()
-
-        yield on_request
-
-
-def bar(total: int | None, unit: str) -> tqdm[Any]:
-    """Open a progress bar on stderr, shown on a terminal only."""
-    scaled = unit == "row"
-    return tqdm(
-        total=total, unit=unit, unit_scale=scaled, disable=None, leave=False, file=sys.stderr
-    )
+def bar(total: int | None, unit: str) -> AbstractContextManager[Progress]:
+    """Show how far a job is: a bar on a terminal, log lines elsewhere."""
+    return counting(total, unit)
 
 
 def print_run(as_json: bool, done: report.RunReport, run: Path) -> None:

@@ -24,7 +24,7 @@ from mmsbatch.cli.options import (
     SeparatorOption,
     SheetOption,
 )
-from mmsbatch.cli.output import bar, errors, print_result, progress
+from mmsbatch.cli.output import bar, errors, print_result
 from mmsbatch.contacts import rows_hint
 
 
@@ -35,7 +35,7 @@ def demo(
 ) -> None:
     """Do the whole job on the sample export, on a sandbox inside this process."""
     with errors(as_json):
-        story = demonstration.tell(run, progress)
+        story = demonstration.tell(run)
         print_result(as_json, story.report.to_json(), story.text)
         raise typer.Exit(story.report.exit_code)
 

@@ -26,7 +26,7 @@ from mmsbatch.cli.options import (
     SheetOption,
     WorkersOption,
 )
-from mmsbatch.cli.output import errors, print_result, print_run, progress
+from mmsbatch.cli.output import errors, print_result, print_run
 from mmsbatch.errors import InputError
 from mmsbatch.limits import Limits
 from mmsbatch.reconcile import reconcile as look
@@ -72,18 +72,16 @@ def send(
         doubt = doubt_policy(on_doubt)
         account = account_from(live)
         made = planned(contacts, phone, campaign, live, sheet, separator, encoding)
-        with progress(made.requests) as on_request:
-            done = runs.execute(
-                made,
-                account,
-                run=run,
-                confirm=confirm,
-                limits=Limits(max_recipients, max_credits, max_problem_share, max_change),
-                on_doubt=doubt,
-                workers=workers,
-                requests_per_minute=requests_per_minute,
-                on_request=on_request,
-            )
+        done = runs.execute(
+            made,
+            account,
+            run=run,
+            confirm=confirm,
+            limits=Limits(max_recipients, max_credits, max_problem_share, max_change),
+            on_doubt=doubt,
+            workers=workers,
+            requests_per_minute=requests_per_minute,
+        )
         print_run(as_json, done, run)
 
 
@@ -100,18 +98,14 @@ def resume(
     """Go on with a run: what is pending is sent, what is in doubt is left alone."""
     with errors(as_json):
         doubt = doubt_policy(on_doubt)
-        total = sum(runs.status(run).requests.values())
-        account = account_from(live)
-        with progress(total) as on_request:
-            done = runs.execute_rest(
-                run,
-                account,
-                limits=Limits(max_credits=max_credits),
-                on_doubt=doubt,
-                workers=workers,
-                requests_per_minute=requests_per_minute,
-                on_request=on_request,
-            )
+        done = runs.execute_rest(
+            run,
+            account_from(live),
+            limits=Limits(max_credits=max_credits),
+            on_doubt=doubt,
+            workers=workers,
+            requests_per_minute=requests_per_minute,
+        )
         print_run(as_json, done, run)
 
 
