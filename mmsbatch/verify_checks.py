@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -174,13 +174,14 @@ def requests(scene: Scene) -> str:
             login = str(fact.data.get("login", ""))
         if fact.kind is not Kind.SENDING or fact.request is None:
             continue
-        planned = scene.plan.request(fact.request)
-        if fact.data.get("recipients") != len(planned.numbers):
+        numbers = scene.plan.numbers[scene.plan.positions(fact.request)].tolist()
+        if fact.data.get("recipients") != len(numbers):
             raise Broken(
                 f"fact {place}: request {fact.request} left with {fact.data.get('recipients')} "
-                f"recipients, the plan gives it {len(planned.numbers)}"
+                f"recipients, the plan gives it {len(numbers)}"
             )
-        xml = wire.encode_request(scene.plan.campaign, planned.message, planned.numbers, login)
+        message = scene.plan.message_of(fact.request)
+        xml = wire.encode_request(scene.plan.campaign, message, [*map(str, numbers)], login)
         expected = hashlib.sha256(xml).hexdigest()
         if fact.data.get("sha256") != expected:
             raise Broken(
@@ -384,12 +385,12 @@ def _cells(table: pa.Table, name: str) -> pa.ChunkedArray:
 # ----- evidence, by another path than `wire` -----------------------------------------------------
 
 _TAKEN: Final = re.compile(rb"(?:^|[\r\n>])[ \t]*Status[ \t]*=[ \t]*10[01][ \t]*(?:[\r\n<]|\Z)")
-_NAMED: Final = re.compile(
-    rb"<MOBILEPHONE>\s*(?:\+?33|0)([67][0-9]{8})\s*</MOBILEPHONE>"
-    rb"|<MOBILEPHONE>\s*\+?(999[0-9]{15})\s*</MOBILEPHONE>"
-)
+_NAMED: Final = re.compile(rb"<MOBILEPHONE>\s*(?:\+?33|0)([67][0-9]{8})\s*</MOBILEPHONE>")
 _REFUSED_LINE: Final = re.compile(rb"UnvalidNums[ \t]*=([^\r\n<]*)")
-_REFUSED: Final = re.compile(rb"(?:\+?33|(?<![0-9])0)([67][0-9]{8})(?![0-9])|(999[0-9]{15})")
+_REFUSED: Final = re.compile(rb"(?:\+?33|(?<![0-9])0)([67][0-9]{8})(?![0-9])")
+# Of people who were erased: see `mmsbatch.forget`.
+_TOKEN_NAMED: Final = re.compile(rb"<MOBILEPHONE>\s*\+?(999[0-9]{15})\s*</MOBILEPHONE>")
+_TOKEN: Final = re.compile(rb"(?<![0-9])(999[0-9]{15})(?![0-9])")
 
 
 def _check_named(
@@ -404,11 +405,12 @@ def _check_named(
             f"results.parquet: row {rows[0]} is claimed as taken, and fact {place} (the answer to "
             f"request {number}) has no status 100 or 101"
         )
-    named = np.fromiter(_integers(_NAMED.findall(body)), dtype=np.int64)
-    refused = [
-        value for line in _REFUSED_LINE.findall(body) for value in _integers(_REFUSED.findall(line))
-    ]
-    proved = np.isin(numbers, named) & ~np.isin(numbers, np.array(refused, dtype=np.int64))
+    named = _numbers(_NAMED.findall(body), _TOKEN_NAMED.findall(body) if b"999" in body else [])
+    line = b"|".join(_REFUSED_LINE.findall(body))
+    refused = _numbers(_REFUSED.findall(line), _TOKEN.findall(line))
+    if not len(refused) and np.array_equal(named, numbers):  # all of them, in the order they left
+        return
+    proved = np.isin(numbers, named) & ~np.isin(numbers, refused)
     if not proved.all():
         raise Broken(
             f"results.parquet: row {rows[int(proved.argmin())]} is claimed as taken, and fact "
@@ -416,6 +418,11 @@ def _check_named(
         )
 
 
-def _integers(found: list[tuple[bytes, bytes]]) -> Iterator[int]:
-    for national, whole in found:
-        yield int(whole) if whole else 33_000_000_000 + int(national)
+_NATIONAL_DIGITS: Final = 9
+_PLACES: Final = 10 ** np.arange(_NATIONAL_DIGITS - 1, -1, -1, dtype=np.int64)
+
+
+def _numbers(national: list[bytes], tokens: list[bytes]) -> npt.NDArray[np.int64]:
+    digits = np.frombuffer(b"".join(national), dtype=np.uint8).reshape(-1, _NATIONAL_DIGITS)
+    numbers = 33_000_000_000 + (digits - np.uint8(ord("0"))) @ _PLACES
+    return np.concatenate((numbers, np.array(list(map(int, tokens)), dtype=np.int64)))

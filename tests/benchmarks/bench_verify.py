@@ -41,14 +41,18 @@ def make(rows: int, path: Path) -> None:
         journal.append(Kind.STARTED, at=at, data={"login": "demo"})
         for request in plan:
             xml = wire.encode_request(plan.campaign, request.message, request.numbers, "demo")
-            sent = {"recipients": 200, "sha256": hashlib.sha256(xml).hexdigest()}
-            sent["recipients"] = len(request.numbers)
+            digest = hashlib.sha256(xml).hexdigest()
+            sent = {"recipients": len(request.numbers), "sha256": digest}
             wired = tuple(number[1:] for number in request.numbers)
             answer = accepted(100, credits_left=1, numbers=wired, refused=(), campaign_id=None)
-            one = {"request": request.number, "attempt": 1}
-            journal.append(Kind.SENDING, at=at, data=sent, **one)
+            journal.append(Kind.SENDING, at=at, request=request.number, attempt=1, data=sent)
             journal.append(
-                Kind.ANSWER, at=at, data={"http_status": 200}, body=answer.to_bytes(), **one
+                Kind.ANSWER,
+                at=at,
+                request=request.number,
+                attempt=1,
+                data={"http_status": 200},
+                body=answer.to_bytes(),
             )
         journal.append(Kind.STOPPED, at=at)
 
