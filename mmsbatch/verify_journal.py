@@ -23,6 +23,7 @@ from mmsbatch.states import Fact, Kind
 
 SCHEMA: Final = (
     (
+        1,
         "table",
         "facts",
         "facts",
@@ -34,7 +35,7 @@ SCHEMA: Final = (
             "\n\tCONSTRAINT one_fact_of_a_kind_per_attempt UNIQUE (request, attempt, kind)\n)"
         ),
     ),
-    ("index", "sqlite_autoindex_facts_1", "facts", None),
+    (2, "index", "sqlite_autoindex_facts_1", "facts", None),
 )
 """What a journal of version 1 says of itself, to the letter."""
 
@@ -214,8 +215,8 @@ def _schema_is_another(path: Path) -> bool:
         return False
 
 
-def _schema(connection: sqlite3.Connection) -> tuple[tuple[str | None, ...], ...]:
-    return tuple(connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema"))
+def _schema(connection: sqlite3.Connection) -> tuple[tuple[int | str | None, ...], ...]:
+    return tuple(connection.execute("SELECT rowid, type, name, tbl_name, sql FROM sqlite_schema"))
 
 
 @contextmanager

@@ -123,7 +123,7 @@ def test_the_schema_is_the_one_that_is_made(tmp_path: Path) -> None:
     """Should another SQLAlchemy write the table otherwise, this fails before any `verify` does."""
     Journal(tmp_path / "journal.sqlite", create=True).close()
     with sqlite3.connect(tmp_path / "journal.sqlite") as connection:
-        found = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema")
+        found = connection.execute("SELECT rowid, type, name, tbl_name, sql FROM sqlite_schema")
         assert tuple(found) == SCHEMA
     connection.close()
 
