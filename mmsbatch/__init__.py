@@ -35,6 +35,7 @@ from mmsbatch.errors import (
     RunStopped,
     UnreadableAnswer,
 )
+from mmsbatch.estimate import estimate
 from mmsbatch.limits import Limits
 from mmsbatch.plan import Plan, plan
 from mmsbatch.prepare import prepare
@@ -69,6 +70,7 @@ __all__ = [
     "Video",
     "__version__",
     "audit",
+    "estimate",
     "load_campaign",
     "plan",
     "plots",
