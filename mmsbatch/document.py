@@ -55,6 +55,11 @@ class Block:
     label: str
     beside: tuple[str | Table | Box, ...]
 
+    def filled(self) -> tuple[str | Table | Box, ...]:
+        """Give what stands beside the label, and say so where it is nothing."""
+        some = (part for part in self.beside if not isinstance(part, Table) or part.rows)
+        return tuple(some) or ("none",)
+
 
 Part = Block | Table | str | pd.DataFrame
 
@@ -108,7 +113,7 @@ def labelled(label: str, first: str, *more: str) -> str:
 
 def _part_lines(part: Part) -> Iterator[str]:
     if isinstance(part, Block):
-        yield labelled(part.label, *(line for one in part.beside for line in _lines(one)))
+        yield labelled(part.label, *(line for one in part.filled() for line in _lines(one)))
     elif isinstance(part, Table):
         yield from (f"  {line}" for line in _lines(part))
     else:
@@ -149,7 +154,7 @@ def _parts_html(parts: tuple[Part, ...]) -> Iterator[str]:
     rows: list[str] = []
     for part in (*parts, ""):
         if isinstance(part, Block):
-            beside = "".join(map(_beside_html, part.beside))
+            beside = "".join(map(_beside_html, part.filled()))
             rows.append(f'<tr><th scope="row">{html.escape(part.label)}</th><td>{beside}</td></tr>')
             continue
         if rows:
@@ -174,8 +179,6 @@ def _beside_html(part: str | Table | Box) -> str:
 
 
 def _table_html(table: Table) -> str:
-    if not table.rows:
-        return ""
     names = "".join(f"<th>{html.escape(name)}</th>" for name in table.head)
     head = f"<thead><tr>{names}</tr></thead>" if names else ""
     rows = "".join(
