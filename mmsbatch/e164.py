@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 
 from mmsbatch.errors import PlanError
 
-_E164_MOBILE = r"^\+33[67][0-9]{8}$"
+_E164_MOBILE = r"^(\+33[67][0-9]{8}|\+999[0-9]{15})$"
+"""Or what stands for an erased number: see `mmsbatch.forget`."""
 
 
 def as_integers(column: pd.Series) -> npt.NDArray[np.int64]:
@@ -24,7 +25,7 @@ def as_integers(column: pd.Series) -> npt.NDArray[np.int64]:
     Returns
     -------
     array of shape (rows,)
-        33639980012; 0 where it is missing.
+        33639980012; 0 where it is missing; 999 and 15 digits where the number was erased.
 
     Raises
     ------
@@ -35,7 +36,12 @@ def as_integers(column: pd.Series) -> npt.NDArray[np.int64]:
     if isinstance(texts, pa.ChunkedArray):
         texts = texts.combine_chunks()
     given = np.asarray(texts.is_valid())
-    digits = _twelve_digits(texts.drop_null())
+    present = texts.drop_null()
+    digits = _twelve_digits(present)
+    if digits is None and bool(pc.all(pc.match_substring_regex(present, _E164_MOBILE)).as_py()):
+        numbers = np.zeros(len(given), dtype=np.int64)
+        numbers[given] = np.asarray(pc.cast(pc.utf8_ltrim(present, "+"), pa.int64()))
+        return numbers
     if digits is None or not _are_mobiles(digits):
         match = pc.match_substring_regex(texts, _E164_MOBILE)
         raise PlanError(

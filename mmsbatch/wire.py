@@ -200,13 +200,16 @@ def canonical_echo(number: str) -> str | None:
     """Bring an echoed number into E.164, or say that it is none of ours.
 
     The gateway was sent ``33639980012`` and echoes ``0639980012`` (§2); siblings of it echo other
-    forms. Forms are matched whole, never by a suffix.
+    forms. Forms are matched whole, never by a suffix. What stands for an erased number
+    (`mmsbatch.forget`) is one of ours too.
     """
     match = _ECHO.fullmatch(number.strip())
-    return f"+33{match[1]}" if match else None
+    if match is None:
+        return None
+    return f"+33{match[1]}" if match[1] else f"+{match[2]}"
 
 
-_ECHO = re.compile(r"(?:0|33|\+33)([67][0-9]{8})")
+_ECHO = re.compile(r"(?:0|33|\+33)([67][0-9]{8})|\+?(999[0-9]{15})")
 
 
 def _text(body: bytes) -> str:
