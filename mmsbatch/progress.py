@@ -74,11 +74,8 @@ def counting(
             file=sys.stderr,
             dynamic_ncols=True,
         )
-        try:
+        with bar:
             yield _Bar(bar)
-        finally:
-            with suppress(OSError, ValueError):
-                bar.close()
     else:
         write = _log.info if shown is None else _plain
         yield _Lines(total, unit, write, clock)
@@ -157,11 +154,10 @@ class _Bar:
     bar: Any
 
     def update(self, done: int = 1, note: str = "") -> None:
-        """Move the bar. A terminal that has gone away stops no campaign."""
-        with suppress(OSError, ValueError):
-            if note:
-                self.bar.set_postfix_str(note, refresh=False)
-            self.bar.update(done)
+        """Move the bar; tqdm itself bears that its terminal goes away."""
+        if note:
+            self.bar.set_postfix_str(note, refresh=False)
+        self.bar.update(done)
 
 
 @dataclass
@@ -189,7 +185,7 @@ class _Lines:
         self._last = now
         of = "" if self.total is None else f" of {self.total:,}"
         more = f", {note}" if note else ""
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError):  # a pipe that has gone away stops no campaign
             self.write(f"{self.done:,}{of} {self.unit}s{more}{self._end(now)}")
 
     def _end(self, now: float) -> str:

@@ -175,6 +175,21 @@ def test_a_terminal_that_went_away_stops_nothing(
     assert {"accepted": 500} == results["mms_outcome"].value_counts().loc[lambda n: n > 0].to_dict()
 
 
+def test_a_pipe_that_went_away_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As little as a terminal that did."""
+    pipe = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", pipe)
+    clock = Clock()
+    with counting(4, "request", shown=True, clock=clock) as progress:
+        clock.now += 60
+        progress.update()
+        pipe.close()
+        clock.now += 60
+        progress.update()
+    monkeypatch.undo()
+    assert 120 == clock.now
+
+
 def test_credits_stay_known_after_a_request_without_an_answer(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
