@@ -20,6 +20,7 @@ import pandas as pd
 from mmsbatch import outcomes, parquet, policy, report, spec
 from mmsbatch.account import Account, Target
 from mmsbatch.attempts import attempts
+from mmsbatch.deadline import Deadline, NotAfter
 from mmsbatch.earlier import earlier_runs
 from mmsbatch.errors import (
     AccountError,
@@ -70,6 +71,7 @@ def send(
     on_doubt: OnDoubt = "stop",
     workers: int = 1,
     requests_per_minute: float | None = None,
+    not_after: NotAfter = None,
     progress: bool | None = None,
     on_request: OnRequest | None = None,
 ) -> pd.DataFrame:
@@ -98,6 +100,9 @@ def send(
         How many requests may be under way at once.
     requests_per_minute
         How many may leave in a minute, evenly spaced; None: as fast as the gateway answers.
+    not_after
+        The last day (all of it) or moment at which a request may leave, in Paris time where it has
+        no zone: a run that was missed is not sent late. A run that is done is none the worse.
     progress
         None: a bar where somebody looks, on a terminal or in a notebook, else log lines; True:
         plain lines where no bar can be; False: nothing.
@@ -129,6 +134,7 @@ def send(
         on_doubt=on_doubt,
         workers=workers,
         requests_per_minute=requests_per_minute,
+        not_after=not_after,
         progress=progress,
         on_request=on_request,
     )
@@ -146,6 +152,7 @@ def execute(
     on_doubt: OnDoubt = "stop",
     workers: int = 1,
     requests_per_minute: float | None = None,
+    not_after: NotAfter = None,
     progress: bool | None = None,
     on_request: OnRequest | None = None,
 ) -> RunReport:
@@ -165,8 +172,12 @@ def execute(
     limits = _limits(limits, max_recipients)
     earlier = earlier_runs(folder, plan, account)
     pace = Pace(requests_per_minute)
-    options = _Options(limits, earlier, on_doubt, check_count(workers), pace, progress, on_request)
+    last = Deadline.read(not_after)
+    count = check_count(workers)
+    options = _Options(limits, earlier, on_doubt, count, pace, last, progress, on_request)
     _check_may_send(plan, account, confirm, limits, earlier)
+    if new and last:
+        last.check(_utc_now())
     gateway = Gateway(account)
     gateway.check_sandbox()
     if new:
@@ -184,6 +195,7 @@ def resume(
     on_doubt: OnDoubt = "stop",
     workers: int = 1,
     requests_per_minute: float | None = None,
+    not_after: NotAfter = None,
     progress: bool | None = None,
     on_request: OnRequest | None = None,
 ) -> pd.DataFrame:
@@ -198,6 +210,7 @@ def resume(
         on_doubt=on_doubt,
         workers=workers,
         requests_per_minute=requests_per_minute,
+        not_after=not_after,
         progress=progress,
         on_request=on_request,
     )
@@ -212,6 +225,7 @@ def execute_rest(
     on_doubt: OnDoubt = "stop",
     workers: int = 1,
     requests_per_minute: float | None = None,
+    not_after: NotAfter = None,
     progress: bool | None = None,
     on_request: OnRequest | None = None,
 ) -> RunReport:
@@ -221,7 +235,9 @@ def execute_rest(
     limits = limits or Limits()
     earlier = earlier_runs(folder, plan, account)
     pace = Pace(requests_per_minute)
-    options = _Options(limits, earlier, on_doubt, check_count(workers), pace, progress, on_request)
+    last = Deadline.read(not_after)
+    count = check_count(workers)
+    options = _Options(limits, earlier, on_doubt, count, pace, last, progress, on_request)
     check(plan, limits, earlier)
     gateway = Gateway(account)
     gateway.check_sandbox()
@@ -338,6 +354,7 @@ class _Options:
     on_doubt: OnDoubt
     workers: int
     pace: Pace
+    not_after: Deadline | None
     progress: bool | None
     on_request: OnRequest | None
 
@@ -359,9 +376,12 @@ def _send_rest(folder: RunFolder, plan: Plan, gateway: Gateway, options: _Option
             workers=options.workers,
             pace=options.pace,
             budget=Budget(options.limits.max_credits, cost),
+            not_after=options.not_after,
         )
         try:
             if waiting := sender.waiting():
+                if options.not_after and not any(fact.kind is Kind.SENDING for fact in facts):
+                    options.not_after.check(_utc_now())
                 told = sending(plan, waiting, shown=options.progress, then=options.on_request)
                 with told as sender.on_request:
                     _send_until_stopped(folder, sender)
@@ -404,7 +424,7 @@ def _send_until_stopped(folder: RunFolder, sender: Sender) -> None:
     sender.journal.append(Kind.STARTED, at=_utc_now(), data=me)
     try:
         with _interrupts(sender.halt):
-            stop = _balance_stop(sender) or sender.run()
+            stop = sender.too_late() or _balance_stop(sender) or sender.run()
     except KeyboardInterrupt:
         raise _broken_off(folder, sender) from None
     sender.journal.append(Kind.STOPPED, at=_utc_now(), data=_stop_data(stop))

@@ -20,7 +20,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
-from mmsbatch import wire
+from mmsbatch import deadline, wire
+from mmsbatch.deadline import Deadline
 from mmsbatch.errors import CampaignError, NotSent, RunError, RunInDoubt, RunStopped
 from mmsbatch.gateway import Gateway, Interrupted, Reply
 from mmsbatch.journal import Journal
@@ -65,6 +66,8 @@ class Sender:
         How fast they may follow each other.
     budget
         What they may cost.
+    not_after
+        When the last of them may leave.
     halt
         Once set, no further request is claimed, and those under way are finished: set from outside
         to interrupt, and by the sender itself where it stops.
@@ -82,6 +85,7 @@ class Sender:
     workers: int = 1
     pace: Pace = field(default_factory=Pace)
     budget: Budget = field(default_factory=Budget)
+    not_after: Deadline | None = None
     halt: threading.Event = field(default_factory=threading.Event)
     on_request: Callable[[Request], None] = lambda _request: None
     clock: Callable[[], datetime] = _utc_now
@@ -132,6 +136,11 @@ class Sender:
         if doubts := self.in_doubt():
             return RunInDoubt(f"{doubts} in doubt, and the run cannot go on: {error}")
         return RunStopped(f"the run cannot go on, with nothing in doubt: {error}")
+
+    def too_late(self) -> Stop | None:
+        """Stop where the time for sending has passed."""
+        passed = self.not_after.passed(self.clock()) if self.not_after else ""
+        return Stop(passed, deadline.WHAT_TO_DO) if passed else None
 
     def run(self) -> Stop | None:
         """Send; give why it ended early, or nothing."""
@@ -212,6 +221,8 @@ class Sender:
                 self.plan.campaign.check_schedule(self.clock())
             except CampaignError as error:
                 return Stop(str(error), "send what is left in a new run with a later send_at")
+            if late := self.too_late():
+                return late
             retry_after_s = self._attempt(number)
             decision = decide(
                 self.requests[number],

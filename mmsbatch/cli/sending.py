@@ -32,6 +32,14 @@ from mmsbatch.limits import Limits
 from mmsbatch.reconcile import reconcile as look
 from mmsbatch.reconcile import settle
 
+NotAfterOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Send nothing after this day (that day included) or time, in Paris: 2026-11-25, "
+        "'2026-11-25 18:00'."
+    ),
+]
+
 
 @app.command()
 def send(
@@ -62,6 +70,7 @@ def send(
     on_doubt: OnDoubtOption = "stop",
     workers: WorkersOption = 1,
     requests_per_minute: PaceOption = None,
+    not_after: NotAfterOption = None,
     as_json: JsonOption = False,
     sheet: SheetOption = None,
     separator: SeparatorOption = None,
@@ -81,6 +90,7 @@ def send(
             on_doubt=doubt,
             workers=workers,
             requests_per_minute=requests_per_minute,
+            not_after=not_after,
         )
         print_run(as_json, done, run)
 
@@ -93,6 +103,7 @@ def resume(
     on_doubt: OnDoubtOption = "stop",
     workers: WorkersOption = 1,
     requests_per_minute: PaceOption = None,
+    not_after: NotAfterOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Go on with a run: what is pending is sent, what is in doubt is left alone."""
@@ -105,6 +116,7 @@ def resume(
             on_doubt=doubt,
             workers=workers,
             requests_per_minute=requests_per_minute,
+            not_after=not_after,
         )
         print_run(as_json, done, run)
 
