@@ -36,11 +36,13 @@ from mmsbatch.errors import (
     UnreadableAnswer,
 )
 from mmsbatch.estimate import estimate
+from mmsbatch.forget import Forgetting, forget, is_forgotten
 from mmsbatch.limits import Limits
 from mmsbatch.plan import Plan, plan
 from mmsbatch.prepare import prepare
 from mmsbatch.preview import preview
 from mmsbatch.reconcile import reconcile, settle
+from mmsbatch.retention import retention
 from mmsbatch.runs import results, resume, send, status
 from mmsbatch.summary import summary
 from mmsbatch.verify import Verification, verify
@@ -51,6 +53,7 @@ __all__ = [
     "Campaign",
     "CampaignError",
     "ContactsError",
+    "Forgetting",
     "Image",
     "InDoubt",
     "InputError",
@@ -71,6 +74,8 @@ __all__ = [
     "__version__",
     "audit",
     "estimate",
+    "forget",
+    "is_forgotten",
     "load_campaign",
     "plan",
     "plots",
@@ -80,6 +85,7 @@ __all__ = [
     "reconcile",
     "results",
     "resume",
+    "retention",
     "send",
     "settle",
     "status",

@@ -80,6 +80,16 @@ class RunFolder:
         """Held by the process that sends; says which it is."""
         return self.path / "writer.lock"
 
+    @property
+    def erasing_path(self) -> Path:
+        """Where `forget` makes the files anew; nothing in it counts yet."""
+        return self.path / ".erasing"
+
+    @property
+    def erased_path(self) -> Path:
+        """The same folder once all is made: its files are to take the places of the old ones."""
+        return self.path / ".erased"
+
     def exists(self) -> bool:
         """Say whether there is a run in the folder."""
         return self.journal_path.exists() and self.plan_path.exists()
@@ -106,7 +116,12 @@ class RunFolder:
         return plan
 
     def check_exists(self) -> None:
-        """Make sure that there is a run in the folder."""
+        """Make sure that there is a run in the folder, and not one half of which is replaced."""
+        if self.erased_path.exists():
+            raise RunError(
+                f"{self.path}: erasing a person was broken off half-way: "
+                "run `mmsbatch forget` again"
+            )
         if self.exists():
             return
         known = sorted(path.parent.name for path in self.path.parent.glob("*/journal.sqlite"))

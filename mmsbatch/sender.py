@@ -112,7 +112,10 @@ class Sender:
         return [
             number
             for number, request in self.requests.items()
-            if may_go(request) and self.plan.message_of(number) not in self._held
+            # A request is empty where all it was for have been erased.
+            if may_go(request)
+            and self._recipients(number)
+            and self.plan.message_of(number) not in self._held
         ]
 
     def recipients_left(self) -> int:

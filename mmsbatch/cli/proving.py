@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Final
 
 import typer
 
@@ -10,9 +12,15 @@ from mmsbatch import report
 from mmsbatch.cli.app import app
 from mmsbatch.cli.options import JsonOption, RunArgument
 from mmsbatch.cli.output import errors, print_result
+from mmsbatch.errors import InputError
+from mmsbatch.forget import forget as erase
+from mmsbatch.retention import YEARS
+from mmsbatch.retention import retention as find_old
 from mmsbatch.verify import verify as make_verification
 
 BROKEN: Final = 1
+
+PlacesArgument = Annotated[list[Path], typer.Argument(help="Folders of runs, or runs.")]
 
 
 @app.command()
@@ -22,3 +30,45 @@ def verify(run: RunArgument, as_json: JsonOption = False) -> None:
         found = make_verification(run)
         print_result(as_json, found.to_json(), repr(found))
     raise typer.Exit(report.DONE if found.holds else BROKEN)
+
+
+@app.command()
+def forget(
+    number: Annotated[str, typer.Argument(help="A French mobile number, in any notation.")],
+    places: PlacesArgument,
+    key_file: Annotated[
+        Path | None,
+        typer.Option(help="32 random bytes; without it .forget-key in the folder of the runs."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Erase a person from all runs: a keyed hash takes the number's place, counts still hold."""
+    with errors(as_json):
+        done = erase(number, places, key_file=key_file)
+        print_result(as_json, done.to_json(), repr(done))
+
+
+@app.command()
+def retention(
+    places: PlacesArgument,
+    years: Annotated[int, typer.Option(help="How long people are kept after the last contact.")] = (
+        YEARS
+    ),
+    today: Annotated[str | None, typer.Option(help="YYYY-MM-DD; without it, today.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the runs that hold people not contacted for years."""
+    with errors(as_json):
+        found = find_old(places, years=years, today=_day(today))
+        rows = found.assign(last_contact=[at.isoformat() for at in found["last_contact"]])
+        text = found.to_string(index=False) if len(found) else f"nobody is older than {years} years"
+        print_result(as_json, {"runs": rows.to_dict("records")}, text)
+
+
+def _day(text: str | None) -> date:
+    if text is None:
+        return datetime.now(UTC).date()
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise InputError(f"--today is a day such as 2026-12-01, found {text!r}") from None

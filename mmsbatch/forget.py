@@ -1,0 +1,433 @@
+"""Erase a person from runs: the number becomes a keyed hash, all else that is theirs is removed.
+
+In every run: rows with the number keep their ``mms_`` columns with a token in place of the number
+(`mmsbatch.forget_token`), and lose all columns of the contacts; a message written for this person
+alone becomes ``(erased)``; cells of other rows that hold the number, in any notation, are emptied;
+the number in raw answers, notes and text files becomes the token. Counts, outcomes, duplicates and
+requests stay as they were, and `verify` holds afterwards. A row that had not left yet never will:
+it becomes ``suppressed``.
+
+The order of things, over all runs given: lock each; finish what an interrupted erasure left; check
+each, and make its new files beside the old ones; only then put them into place, run by run
+(`mmsbatch.forget_stage`). A failure or a kill before that leaves all runs as they were; after it,
+running the same command again does the rest.
+
+What cannot be erased from here: blocks of a disk that the old files were on, copies and backups,
+exports elsewhere, the gateway's own records, and the gateway's ID of the message (``mms_id``), by
+which the vendor may know the number. Executed notebooks are searched for the number as text;
+whatever else they show of the person must be looked for by a person.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mmsbatch import forget_stage, outcomes, parquet
+from mmsbatch._version import __version__
+from mmsbatch.attempts import attempts
+from mmsbatch.document import labelled
+from mmsbatch.e164 import as_integers
+from mmsbatch.errors import InputError, RunError
+from mmsbatch.folder import RunFolder, digests
+from mmsbatch.forget_journal import rewritten, write
+from mmsbatch.forget_key import KEY_NAME, forgotten, read_key, remember
+from mmsbatch.forget_notation import Notation
+from mmsbatch.forget_plan import erase
+from mmsbatch.forget_token import seal, tokens
+from mmsbatch.forget_token import token as make_token
+from mmsbatch.journal import Journal
+from mmsbatch.phones import read_phones
+from mmsbatch.plan import Plan
+from mmsbatch.policy import may_go
+from mmsbatch.states import Kind, State, fold
+from mmsbatch.verify_checks import CHECKS, Scene
+from mmsbatch.verify_journal import Broken, Row, check_chain, check_version
+
+ERASED: Final = "erased"
+ALREADY: Final = "already erased"
+NOT_IN_IT: Final = "not in it"
+
+
+@dataclass(frozen=True, repr=False)
+class Forgetting:
+    """What was erased where."""
+
+    token: str
+    """What stands for the number now."""
+    runs: pd.DataFrame
+    """One row per run: ``run``, ``state`` (erased, already erased, not in it), ``rows``, ``cells``
+    of other rows, ``facts`` and ``files`` that held the number (int64)."""
+    left: tuple[str, ...]
+    """What a person must look at."""
+
+    def __repr__(self) -> str:
+        lines = self.runs.to_string(index=False).splitlines()
+        blocks = [labelled("token", self.token), labelled("runs", *lines)]
+        if self.left:
+            blocks.append(labelled("look at", *self.left))
+        return "\n".join(blocks)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as plain values, under names that do not change."""
+        return {
+            "token": self.token,
+            "runs": self.runs.to_dict("records"),
+            "left": list(self.left),
+        }
+
+
+def forget(
+    number: str, runs_dir: str | Path | Iterable[str | Path], *, key_file: str | Path | None = None
+) -> Forgetting:
+    """Erase a person from runs, and remember under a keyed hash that they are not to be written to.
+
+    Parameters
+    ----------
+    number
+        A French mobile number in any notation.
+    runs_dir
+        A folder of runs, one run's folder, or several of either.
+    key_file
+        32 random bytes; ``.forget-key`` in the folder of the runs, made on first use. Whoever has
+        it can try all numbers against the tokens, so it is as confidential as they were. Without
+        it nothing is harmed, but the same person gets another token, and is not known again.
+
+    Returns
+    -------
+    Forgetting
+
+    Raises
+    ------
+    InputError
+        The number or the key cannot be used, or there is no run. Nothing was changed.
+    RunError
+        A run is being sent, does not verify, or a request with this person is not finished yet; or
+        a file could not be replaced. The message says which, and whether to run it again.
+    """
+    own = _number(number)
+    folders, home = _folders(runs_dir)
+    key = read_key(Path(key_file) if key_file else home / KEY_NAME, create=key_file is None)
+    erasure = _Erasure(own, make_token(own, key), key)
+    with ExitStack() as locks:
+        for folder in folders:
+            locks.enter_context(folder.writer())
+            forget_stage.finish(folder)
+        try:
+            found = [erasure.prepare(folder) for folder in folders]
+            remember(home, erasure.token)
+        except BaseException:
+            for folder in folders:
+                forget_stage.abandon(folder)
+            raise
+        for folder, one in zip(folders, found, strict=True):
+            if one.changes:
+                forget_stage.commit(folder)
+    frame = pd.DataFrame([one.row for one in found])
+    left = [note for one in found for note in one.left]
+    left += [f"{path}: a run that was never made; remove it" for path in _half_made(home)]
+    return Forgetting(f"+{erasure.token}", frame, tuple(left))
+
+
+def is_forgotten(
+    numbers: pd.Series, runs_dir: str | Path, *, key_file: str | Path | None = None
+) -> pd.Series:
+    """Say which numbers belong to people who were erased from the runs in a folder.
+
+    Parameters
+    ----------
+    numbers
+        ``mms_e164`` of a prepared frame.
+    runs_dir
+        The folder of the runs, where `forget` keeps its key and its list.
+    key_file
+        As for `forget`.
+
+    Returns
+    -------
+    pandas.Series
+        bool, with the index of `numbers`; false where the number is missing.
+    """
+    home = Path(runs_dir)
+    known = forgotten(home)
+    found = np.zeros(len(numbers), dtype=bool)
+    if known:
+        key = read_key(Path(key_file) if key_file else home / KEY_NAME)
+        made = tokens(as_integers(numbers), key)
+        found = np.isin(made, np.fromiter(known, dtype=np.int64, count=len(known)))
+    return pd.Series(found, index=numbers.index, name="forgotten")
+
+
+# ----- one run -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """What is to be changed in one run; the new files lie beside the old ones."""
+
+    row: dict[str, str | int]
+    changes: bool
+    left: tuple[str, ...]
+
+
+@dataclass(frozen=True, repr=False)
+class _Erasure:
+    """One person's erasure."""
+
+    number: int
+    token: int
+    key: bytes
+
+    def prepare(self, folder: RunFolder) -> _Prepared:
+        """Check a run, and make its new files."""
+        notation = Notation(self.number)
+        forget_stage.abandon(folder)
+        _remove_leftovers(folder)
+        scene = _checked(folder)
+        plan, numbers = scene.plan, scene.plan.numbers
+        mine = numbers == self.number
+        unsent = self._unsent(scene, mine, notation)
+        done = erase(
+            pq.read_table(folder.plan_path),
+            mine,
+            notation,
+            self.token,
+            unsent=unsent,
+            campaign_message=plan.campaign.content.message,
+        )
+        facts = [
+            row["seq"]
+            for row in scene.rows
+            if notation.is_in(row["data"]) or notation.is_in_bytes(row["body"] or b"")
+        ]
+        texts, left = _texts(folder, notation)
+        if done.static_message:
+            left.append(f"{folder.campaign_path}: the message that everybody got holds the number")
+        changes = bool(done.rows or done.cells or facts or texts or _messages_hold(plan, notation))
+        state = ERASED if changes else ALREADY if (numbers == self.token).any() else NOT_IN_IT
+        if changes:
+            self._make(folder, scene, done.table, notation, texts, unsent, done.rows)
+        row: dict[str, str | int] = {
+            "run": folder.name,
+            "state": state,
+            "rows": done.rows,
+            "cells": done.cells,
+            "facts": len(facts),
+            "files": len(texts),
+        }
+        return _Prepared(row, changes, tuple(left))
+
+    def _unsent(
+        self, scene: Scene, mine: npt.NDArray[np.bool_], notation: Notation
+    ) -> npt.NDArray[np.bool_]:
+        """Say which rows have not left and shall not; refuse where a request may leave again."""
+        plan, unsent = scene.plan, np.zeros(len(mine), dtype=bool)
+        for number, request in scene.requests.items():
+            positions = plan.positions(number)
+            concerned = positions[mine[positions]]
+            written = notation.is_in(plan.message_of(number)) and len(positions) > len(concerned)
+            if not len(concerned) and not written:
+                continue
+            if request.state is State.IN_DOUBT or may_go(request):
+                if request.attempts or written:
+                    raise RunError(
+                        f"{scene.folder.path}: request {number} is {request.state} and names this "
+                        "person: finish it first (`mmsbatch reconcile` where it is in doubt, "
+                        "`mmsbatch resume` otherwise), then run the same command again. No run was "
+                        "changed"
+                    )
+                unsent[concerned] = True
+        return unsent
+
+    def _make(
+        self,
+        folder: RunFolder,
+        scene: Scene,
+        table: pa.Table,
+        notation: Notation,
+        texts: dict[Path, bytes],
+        unsent: npt.NDArray[np.bool_],
+        rows: int,
+    ) -> None:
+        """Make the files anew, as the verbs that made the old ones do."""
+        made = RunFolder(forget_stage.begin(folder))
+        before = scene.plan
+        after = Plan(table.to_pandas(), before.campaign)
+        metadata = folder.metadata(after) | {
+            "mmsbatch.package_version": scene.plan_metadata["mmsbatch.package_version"]
+        }
+        said = {key.encode(): value.encode() for key, value in metadata.items()}
+        table = table.replace_schema_metadata({**table.schema.metadata, **said})
+        parquet.replace_file(made.plan_path, lambda path: pq.write_table(table, path))
+        opened = {
+            "fingerprint": after.fingerprint,
+            "requests": after.requests,
+            "files": digests(folder.campaign_path) | digests(made.plan_path),
+        }
+        journal = rewritten(scene.rows, (before, after), notation, self.token, opened, self.key)
+        write(journal, made.journal_path)
+        facts = check_chain(journal)
+        frame = outcomes.results(after, fold(facts, after.requests))
+        _check_same(folder, outcomes.results(before, scene.requests), frame, unsent)
+        parquet.write(frame, made.results_path, folder.metadata(after))
+        parquet.write(attempts(facts), made.requests_path, folder.metadata(after))
+        shutil.copy(folder.campaign_path, made.campaign_path)
+        with Journal(made.journal_path) as appending:
+            appending.append(
+                Kind.FORGOTTEN,
+                at=datetime.now(UTC),
+                data={
+                    "token": f"+{self.token}",
+                    "rows": rows,
+                    "facts": _changed(scene.rows, journal),
+                    "sealed": {
+                        "fingerprint": seal(before.fingerprint, self.key),
+                        "last_hash": seal(scene.rows[-1]["hash"], self.key),
+                    },
+                    "package_version": __version__,
+                },
+            )
+        made.record_written(facts)
+        _check_whole(made)
+        for path, content in texts.items():
+            place = made.path / path.relative_to(folder.path)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(notation.replaced_bytes(content, self.token))
+            place.chmod(path.stat().st_mode & 0o777)
+
+
+def _checked(folder: RunFolder) -> Scene:
+    """Make sure that plan and journal hold: what is damaged must not be made to look whole."""
+    folder.check_exists()
+    check_version(folder.journal_path)
+    scene = Scene(folder)
+    for name, _, look in CHECKS:
+        if name == "results":  # derived: made anew in any case
+            break
+        try:
+            look(scene)
+        except Broken as broken:
+            raise RunError(
+                f"{folder.path} does not verify ({broken}): restore it from a copy, or remove it "
+                "as a whole. No run was changed"
+            ) from None
+    return scene
+
+
+def _check_whole(made: RunFolder) -> None:
+    """Make sure that what was made holds, before anything is replaced by it."""
+    scene = Scene(made)
+    try:
+        for _, _, look in CHECKS:
+            look(scene)
+    except Broken as broken:
+        raise RunError(
+            f"{made.path.parent}: without the person the run would not verify ({broken}), so no "
+            "run was changed: report a bug"
+        ) from None
+
+
+def _check_same(
+    folder: RunFolder, before: pd.DataFrame, after: pd.DataFrame, unsent: npt.NDArray[np.bool_]
+) -> None:
+    """Make sure that nobody's outcome has changed but that of rows that had not left."""
+    then = before["mms_outcome"].astype(str).mask(unsent, outcomes.Outcome.SUPPRESSED.value)
+    same = (then.to_numpy() == after["mms_outcome"].astype(str).to_numpy()).all()
+    ids = before["mms_id"].fillna("").to_numpy() == after["mms_id"].fillna("").to_numpy()
+    if not (same and ids.all()):
+        raise RunError(
+            f"{folder.path}: the results would say something else of others once the person is "
+            "erased, so no run was changed: report a bug, with the answer's form"
+        )
+
+
+def _changed(before: list[Row], after: list[Row]) -> list[int]:
+    return [
+        old["seq"]
+        for old, new in zip(before, after, strict=True)
+        if (old["data"], old["body"]) != (new["data"], new["body"])
+    ]
+
+
+def _messages_hold(plan: Plan, notation: Notation) -> bool:
+    own = plan.campaign.content.message
+    words = pd.Categorical(plan.rows["mms_message"]).categories
+    return any(notation.is_in(str(word)) for word in words if word != own)
+
+
+# ----- files and places --------------------------------------------------------------------------
+
+_OWN_FILES: Final = ("plan.parquet", "campaign.toml", "results.parquet", "requests.parquet")
+
+
+def _remove_leftovers(folder: RunFolder) -> None:
+    """Remove what a killed process left of a file that was being written."""
+    for name in _OWN_FILES:
+        for path in folder.path.glob(f".{name}.*"):
+            path.unlink(missing_ok=True)
+
+
+def _texts(folder: RunFolder, notation: Notation) -> tuple[dict[Path, bytes], list[str]]:
+    """Read the files that are not a run's; give those to change, and what a person must look at."""
+    own = {*_OWN_FILES, "writer.lock"}
+    found: dict[Path, bytes] = {}
+    left = []
+    for path in sorted(folder.path.rglob("*")):
+        if not path.is_file() or path.is_symlink():
+            continue
+        if path.parent == folder.path and (path.name in own or path.name.startswith("journal.")):
+            continue
+        content = path.read_bytes()
+        if b"\0" in content:
+            left.append(f"{path}: not text, so not searched")
+        elif notation.is_in_bytes(content):
+            found[path] = content
+            left.append(f"{path}: the number was replaced; look what else it shows of the person")
+    return found, left
+
+
+def _half_made(home: Path) -> Iterator[Path]:
+    """Give the folders of runs whose making was cut off, with contacts in them."""
+    yield from sorted(path.parent for path in home.glob(".*/plan.parquet"))
+
+
+def _folders(runs_dir: str | Path | Iterable[str | Path]) -> tuple[list[RunFolder], Path]:
+    """Give the runs, and the one folder they lie in."""
+    given = [runs_dir] if isinstance(runs_dir, str | Path) else list(runs_dir)
+    folders: dict[Path, RunFolder] = {}
+    homes: dict[Path, None] = {}
+    for place in map(Path, given):
+        if RunFolder(place).exists() or RunFolder(place).erased_path.exists():
+            folders[place.resolve()] = RunFolder(place)
+            homes[place.resolve().parent] = None
+            continue
+        homes[place.resolve()] = None
+        for journal in sorted(place.glob("*/journal.sqlite")):
+            if not journal.parent.name.startswith("."):
+                folders[journal.parent.resolve()] = RunFolder(journal.parent)
+    if not folders:
+        raise RunError(f"no run in {', '.join(map(str, given))}: give a folder of runs")
+    if len(homes) > 1:
+        raise InputError(
+            f"the runs lie in several folders ({', '.join(map(str, homes))}), each with a key and "
+            "a list of its own: run the command for one at a time"
+        )
+    return list(folders.values()), next(iter(homes))
+
+
+def _number(number: str) -> int:
+    phones = read_phones(pd.Series([number], dtype="str"), fictional=True)
+    if phones.problems[0] >= 0 or phones.numbers[0] <= 0:
+        raise InputError("that is not one French mobile number, so no row can hold it")
+    return 33_000_000_000 + int(phones.numbers[0])
