@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mmsbatch import columns
 from mmsbatch.errors import RunError
 
 _WORD = pa.dictionary(pa.int32(), pa.string())
@@ -60,7 +61,10 @@ def write(frame: pd.DataFrame, path: Path, metadata: Mapping[str, str]) -> None:
 
 
 def to_arrow(frame: pd.DataFrame, *, index: bool = True) -> pa.Table:
-    """Give a frame as an Arrow table, with the types of `MMS_TYPES`; the index if wanted."""
+    """Give a frame as an Arrow table, with the types of `MMS_TYPES`; the index if wanted.
+
+    The meaning of each column of ours is in its field's metadata, under ``description``.
+    """
     plain = pd.DataFrame(frame)
     preserve = None if index else False  # None: a range costs nothing, another becomes columns
     try:
@@ -73,7 +77,7 @@ def to_arrow(frame: pd.DataFrame, *, index: bool = True) -> pa.Table:
             table = table.set_column(
                 place, pa.field(column.name, wanted), table.column(place).cast(wanted)
             )
-    return table
+    return table.cast(_described(table.schema))
 
 
 def read(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
@@ -95,7 +99,7 @@ def read(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
         for key, value in (table.schema.metadata or {}).items()
         if key.startswith(b"mmsbatch.")
     }
-    return table.to_pandas(), metadata
+    return _with_words(table.to_pandas()), metadata
 
 
 def replace_file(path: Path, write_to: Callable[[Path], Any]) -> None:
@@ -134,6 +138,28 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _described(schema: pa.Schema) -> pa.Schema:
+    """Write the meaning of each column of ours beside it."""
+    meanings = columns.meanings(schema.names)
+    for place, field in enumerate(schema):
+        if field.name in meanings:
+            described = field.with_metadata({columns.DESCRIPTION: meanings[field.name]})
+            schema = schema.set(place, described)
+    return schema
+
+
+def _with_words(frame: pd.DataFrame) -> pd.DataFrame:
+    """Let the gateway's words be words where it said none: results are read as they were made.
+
+    pandas cannot tell the type of categories from an empty list of them.
+    """
+    for name in ("mms_status_text", "mms_campaign_id"):
+        dtype = frame[name].dtype if name in frame.columns else None
+        if isinstance(dtype, pd.CategoricalDtype) and dtype.categories.empty:
+            frame[name] = frame[name].cat.set_categories(pd.Index([], dtype="str"))
+    return frame
 
 
 def _holdable(frame: pd.DataFrame) -> pd.DataFrame:

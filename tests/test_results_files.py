@@ -8,13 +8,14 @@ from pathlib import Path
 
 import duckdb
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import mmsbatch as mms
 from conftest import account_at, fictional
-from mmsbatch import parquet
+from mmsbatch import columns, parquet
 from mmsbatch.errors import RunError
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 
@@ -113,6 +114,79 @@ def test_duckdb_counts_and_joins_it(run: Path) -> None:
         f"JOIN '{run}/results.parquet' ON mms_request = r.request GROUP BY ALL ORDER BY ALL"
     ).fetchall()
     assert attempts == [(1, "accepted", 4), (2, "in_doubt", 1)]
+
+
+def test_polars_reads_it(run: Path) -> None:
+    """Words are categories there too, and times keep their zone."""
+    frame = pl.read_parquet(run / "results.parquet")
+    counts = frame.group_by(pl.col("mms_outcome").cast(pl.String)).len().sort("mms_outcome")
+    assert [
+        ("accepted", 3),
+        ("duplicate", 1),
+        ("in_doubt", 1),
+        ("invalid", 1),
+        ("rejected", 1),
+    ] == counts.rows()
+    assert pl.Datetime("ms", "UTC") == frame.schema["mms_sent_at"]
+    attempts = pl.read_parquet(run / "requests.parquet")
+    assert [b"Status=100"] == [body[:10] for body in attempts["answer"] if body]
+
+
+def test_spark_reads_it(run: Path) -> None:
+    """Where Spark and its Java are installed."""
+    sql = pytest.importorskip("pyspark.sql", reason="Spark is no dependency, not even of the tests")
+    session = (
+        sql.SparkSession.builder.master("local[1]")
+        .config("spark.ui.enabled", "false")
+        .getOrCreate()
+    )
+    try:
+        frame = session.read.parquet(str(run / "results.parquet"))
+        counts = {
+            row["mms_outcome"]: row["count"]
+            for row in frame.groupBy("mms_outcome").count().collect()
+        }
+        assert {"accepted": 3, "duplicate": 1, "in_doubt": 1, "invalid": 1, "rejected": 1} == counts
+        types = dict(frame.dtypes)
+        assert ("int", "timestamp", "boolean") == tuple(
+            types[name] for name in ("mms_status", "mms_sent_at", "mms_rejected")
+        )
+        attempts = session.read.parquet(str(run / "requests.parquet")).orderBy("request").collect()
+        assert bytes(attempts[0]["answer"]).startswith(b"Status=100\n")
+    finally:
+        session.stop()
+
+
+def test_every_column_of_ours_says_what_it_means(run: Path) -> None:
+    """In the files' own metadata, in words that the README has too."""
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    for name, meanings in (("results", columns.RESULTS), ("requests", columns.ATTEMPTS)):
+        schema = pq.read_schema(run / f"{name}.parquet")
+        ours = [field for field in schema if field.name.startswith("mms_") or name == "requests"]
+        said = {field.name: field.metadata[b"description"].decode() for field in ours}
+        assert {column: meanings[column] for column in said} == said
+        assert set(meanings) - set(said) <= {"mms_phone_column"}  # with several phone columns only
+        for column, meaning in said.items():
+            table = [line for line in readme.splitlines() if line.startswith("| `")]
+            row = next(line for line in table if f"`{column}`" in line.split("|")[1])
+            assert meaning.split(":")[0] in row.replace("`", "")
+
+
+def test_contacts_columns_are_the_contacts_own(run: Path) -> None:
+    """A column of the CRM is not explained by this package, whatever its name."""
+    schema = pq.read_schema(run / "results.parquet")
+    assert schema.field("ville").metadata is None
+
+
+def test_words_that_never_occur_are_words_all_the_same(tmp_path: Path) -> None:
+    """An account that gives no campaign ID: the column is read back as it was made."""
+    prepared = mms.prepare(pd.DataFrame({"m": fictional(1)}), phone="m", fictional=True)
+    plan = mms.plan(prepared, mms.Campaign("essai", mms.Text("Bonjour")))
+    with Sandbox(options=SandboxOptions(pro=False)) as plain:
+        sent = mms.send(plan, account_at(plain), run=tmp_path / "plain")
+    assert sent["mms_campaign_id"].isna().all()
+    assert sent["mms_campaign_id"].cat.categories.dtype == "str"
+    pd.testing.assert_frame_equal(mms.results(tmp_path / "plain"), sent)
 
 
 def test_a_row_that_may_have_been_sent_says_when(run: Path) -> None:
