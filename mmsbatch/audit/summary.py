@@ -1,105 +1,261 @@
-"""Across runs: what was sent, to how many, with which outcomes."""
+"""``audit``: one row per run, in figures that add up, and what needs a person."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
 
 import pandas as pd
 
-from mmsbatch import runs
-from mmsbatch.errors import RunError
+from mmsbatch import policy
+from mmsbatch.audit.collection import (
+    REQUESTS,
+    RESULTS,
+    Collection,
+    OpenedRun,
+    literal,
+    open_runs,
+)
+from mmsbatch.audit.filters import EVERYTHING, Filters, When
+from mmsbatch.audit.places import Given
 from mmsbatch.folder import RunFolder
-from mmsbatch.journal import Journal
-from mmsbatch.outcomes import Outcome
-from mmsbatch.report import plain
-from mmsbatch.states import Kind
+from mmsbatch.outcomes import INDEFINITE, Outcome
+from mmsbatch.policy import Stop
+from mmsbatch.show.words import plural
+
+_TIMES: Final = ("opened_at", "first_sent_at", "last_sent_at")
+_COUNTS: Final = ("rows", "requests", *map(str, Outcome), "doubts")
+COLUMNS: Final = (
+    "run",
+    "campaign",
+    "target",
+    *_TIMES,
+    *_COUNTS,
+    "credits_spent",
+    "needs_person",
+    "stopped",
+    "fingerprint",
+    "package_version",
+    "path",
+)
 
 
-def audit(runs_dir: str | Path | Iterable[str | Path]) -> pd.DataFrame:
+def audit(
+    runs_dir: Given,
+    since: When = None,
+    until: When = None,
+    campaign: str | None = None,
+    outcome: str | None = None,
+    target: str | None = None,
+) -> pd.DataFrame:
     """Sum every run up.
 
     Parameters
     ----------
     runs_dir
-        A folder of runs, one run's folder, or several of either.
+        A folder of runs, one run's folder, or several of either: paths, or URLs of fsspec.
+    since, until
+        Runs opened from this day or moment on, and up to it (a day is meant whole; French wall
+        time where no zone is given).
+    campaign
+        Runs of the campaign of this name.
+    outcome
+        Runs in which a row has this outcome.
+    target
+        ``sandbox`` or ``live``.
 
     Returns
     -------
     pandas.DataFrame
-        One row per run, oldest first: ``run``, ``campaign``, ``target`` (str), ``opened_at``
-        (datetime64[ms, UTC]), ``rows``, ``requests`` (int64), one int64 column per outcome (they
-        add up to ``rows``), ``credits_spent`` (Float64; missing where the balance was not heard
-        twice), ``fingerprint``, ``package_version``, ``stopped`` (str; missing where the run is
-        done).
+        One row per run, oldest first:
+
+        - ``run``, ``campaign``, ``target`` (str);
+        - ``opened_at``, ``first_sent_at``, ``last_sent_at`` (datetime64[ms, UTC]): when the run
+          was made, when its first and its last request left (missing where none did);
+        - ``rows``, ``requests`` (int64): of the plan;
+        - one int64 column per outcome; they add up to ``rows``;
+        - ``doubts`` (int64): requests in doubt;
+        - ``credits_spent`` (Float64, in the account's credits): what the account had less at the
+          end of each execution than at its beginning; missing where it was not heard;
+        - ``needs_person`` (str): what somebody has to look at, and how; empty: nothing;
+        - ``stopped`` (str): why the run ended early; missing where it did not;
+        - ``fingerprint``, ``package_version``, ``path`` (str).
 
     Raises
     ------
     RunError
         There is no run at all.
+    InputError
+        A filter cannot be read, or no run is of the campaign.
 
     Warns
     -----
     UserWarning
-        A run cannot be read; it is left out and named.
+        A folder cannot be read; it is left out and named, with what to do.
     """
-    given = [runs_dir] if isinstance(runs_dir, str | Path) else list(runs_dir)
-    folders = [folder for place in given for folder in _runs_in(Path(place))]
-    if not folders:
-        raise RunError(f"no run in {', '.join(map(str, given))}: give a folder of runs")
+    filters = Filters.of(
+        since=since, until=until, campaign=campaign, outcome=outcome, target=target
+    )
+    with open_runs(runs_dir, filters) as collection:
+        return summarize(collection, filters)
+
+
+def summarize(collection: Collection, filters: Filters = EVERYTHING) -> pd.DataFrame:
+    """Sum opened runs up, as `audit` does."""
+    counted = _counts(collection)
+    spent = _spent(collection)
+    origins: dict[str, OpenedRun] = {}
     rows = []
-    for folder in folders:
-        try:
-            rows.append(_row(folder))
-        except RunError as error:
-            warnings.warn(f"{folder.path} is left out: {error}", stacklevel=2)
-    frame = pd.DataFrame(rows, columns=_COLUMNS)
-    frame["opened_at"] = pd.to_datetime(frame["opened_at"], utc=True).dt.as_unit("ms")
-    frame["credits_spent"] = frame["credits_spent"].astype("Float64")
-    return frame.sort_values(["opened_at", "run"], ignore_index=True)
+    for run in collection.runs:
+        counts = counted[run.number]
+        if filters.outcome is not None and not counts.outcomes.get(filters.outcome):
+            continue
+        first = origins.setdefault(run.digest.origin, run)
+        rows.append(_row(run, counts, spent.get(run.number), None if first is run else first))
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    for name in _TIMES:
+        frame[name] = pd.to_datetime(frame[name], utc=True).dt.as_unit("ms")
+    words = [name for name in COLUMNS if name not in (*_TIMES, *_COUNTS, "credits_spent")]
+    dtypes = dict.fromkeys(words, "str") | dict.fromkeys(_COUNTS, "int64")
+    frame = frame.astype({**dtypes, "credits_spent": "Float64"})
+    return frame.sort_values(["opened_at", "run", "path"], ignore_index=True)
 
 
-_COLUMNS = [
-    "run",
-    "campaign",
-    "target",
-    "opened_at",
-    "rows",
-    "requests",
-    *map(str, Outcome),
-    "credits_spent",
-    "fingerprint",
-    "package_version",
-    "stopped",
-]
+@dataclass
+class _Counts:
+    """Rows of one run."""
+
+    outcomes: dict[str, int] = field(default_factory=dict)
+    doubts: list[int] = field(default_factory=list)
+    """The numbers of the requests in doubt."""
+    unproved: int = 0
+    """Rows unreported whose request nobody settled as sent."""
 
 
-def _runs_in(place: Path) -> Iterator[RunFolder]:
-    if RunFolder(place).exists():
-        yield RunFolder(place)
-        return
-    for journal in sorted(place.glob("*/journal.sqlite")):
-        yield RunFolder(journal.parent)
+def _counts(collection: Collection) -> dict[int, _Counts]:
+    """Count rows by outcome in all files at once; look closer only where somebody is needed."""
+    counts: dict[int, _Counts] = {}
+    for run, rows in collection.by_run(
+        RESULTS, "SELECT filename, mms_outcome, count(*)", "GROUP BY ALL"
+    ):
+        found = {str(word): count for word, count in rows}
+        if why := _wrong(run, found):
+            collection.leave_out(run, why)
+        else:
+            counts[run.number] = _Counts(found)
+    indefinite = frozenset(map(str, INDEFINITE))
+    unclear = [run for run in collection.runs if indefinite & counts[run.number].outcomes.keys()]
+    words = ", ".join(map(literal, sorted(indefinite)))
+    for run, rows in collection.by_run(
+        RESULTS,
+        "SELECT filename, mms_outcome, mms_request, mms_status IS NOT NULL, count(*)",
+        f"WHERE mms_outcome IN ({words}) GROUP BY ALL ORDER BY ALL",
+        unclear,
+    ):
+        count = counts[run.number]
+        for word, request, answered, size in rows:
+            if word == Outcome.IN_DOUBT:
+                count.doubts.append(request)
+            elif answered:  # without an answer, somebody or the credits vouch for the request
+                count.unproved += size
+    return counts
 
 
-def _row(folder: RunFolder) -> dict[str, object]:
-    report = runs.status(folder.path)
-    with Journal(folder.journal_path) as journal:
-        opened = next(fact for fact in journal.facts() if fact.kind is Kind.OPENED)
-    heard = report.credits is not None and report.credits_before is not None
+def _wrong(run: OpenedRun, found: dict[str, int]) -> str:
+    """Say what in the counts cannot be, if anything."""
+    total = sum(found.values())
+    unknown = sorted(set(found) - set(map(str, Outcome)))
+    again = f"`mmsbatch results {run.place.label}` makes it anew"
+    if total != run.rows:
+        return f"results.parquet has {total} rows and the plan {run.rows}: {again}"
+    return (
+        f"results.parquet has unknown outcomes ({', '.join(unknown)}): {again}" if unknown else ""
+    )
+
+
+def _spent(collection: Collection) -> dict[int, float]:
+    """Sum what each execution of each run cost: the balance at its beginning, less the least after.
+
+    Summed by execution, because accounts are topped up between them; the least and not the last,
+    because answers of several workers come out of order.
+    """
+    heard = [run for run in collection.runs if run.digest.balances]
+    spent = {}
+    for run, rows in collection.by_run(
+        REQUESTS,
+        "SELECT filename, epoch_ms(ended_at), credits",
+        "WHERE credits IS NOT NULL AND ended_at IS NOT NULL",
+        heard,
+    ):
+        starts = [int(at.timestamp() * 1000) for at, _ in run.digest.balances]
+        least = [float(balance) for _, balance in run.digest.balances]
+        for ended_at_ms, left in rows:
+            place = bisect_right(starts, ended_at_ms) - 1
+            if place >= 0:
+                least[place] = min(least[place], left)
+        spent[run.number] = float(sum(b for _, b in run.digest.balances)) - sum(least)
+    return spent
+
+
+def _row(
+    run: OpenedRun, counts: _Counts, spent: float | None, original: OpenedRun | None
+) -> dict[str, object]:
+    found, opened = run.digest, run.digest.opened
+    stopped = _stopped(run, counts)
     return {
-        "run": report.run,
-        "campaign": opened.data["campaign"],
-        "target": report.target,
-        "opened_at": opened.at,
-        "rows": report.rows,
-        "requests": sum(report.requests.values()),
-        **{str(word): report.outcomes.get(word, 0) for word in Outcome},
-        "credits_spent": plain(report.credits_before - report.credits)  # type: ignore[operator]
-        if heard
-        else None,
-        "fingerprint": report.fingerprint,
-        "package_version": opened.data["package_version"],
-        "stopped": report.stopped.reason if report.stopped else None,
+        "run": run.place.name,
+        "campaign": run.campaign,
+        "target": run.target,
+        "opened_at": found.opened_at,
+        "first_sent_at": found.first_sending_at,
+        "last_sent_at": found.last_sending_at,
+        "rows": run.rows,
+        "requests": int(opened["requests"]),
+        **{str(word): counts.outcomes.get(word, 0) for word in Outcome},
+        "doubts": len(counts.doubts),
+        "credits_spent": spent,
+        "needs_person": "; ".join(_needs(run, counts, stopped, original)),
+        "stopped": stopped.reason if stopped else None,
+        "fingerprint": opened["fingerprint"],
+        "package_version": opened.get("package_version"),
+        "path": run.place.label,
     }
+
+
+def _stopped(run: OpenedRun, counts: _Counts) -> Stop | None:
+    label = run.place.label
+    if run.digest.stopped is not None:
+        stop = run.digest.stopped
+        return Stop(stop.reason, stop.what_to_do.replace(policy.THE_RUN, label))
+    if counts.outcomes.get(Outcome.PENDING) and not _being_written(run):
+        return Stop("no process sends this run", f"mmsbatch resume {label}")
+    return None
+
+
+def _being_written(run: OpenedRun) -> bool:
+    return run.place.local is not None and RunFolder(run.place.local).being_written()
+
+
+def _needs(
+    run: OpenedRun, counts: _Counts, stopped: Stop | None, original: OpenedRun | None
+) -> Iterator[str]:
+    label = run.place.label
+    if original is not None:
+        yield f"a copy of {original.place.label}, counted twice: move one of the two elsewhere"
+    if counts.doubts:
+        requests = ", ".join(map(str, counts.doubts))
+        yield (
+            f"{plural(counts.outcomes[Outcome.IN_DOUBT], 'row')} in doubt (request {requests}): "
+            f"`mmsbatch reconcile {label}` looks for evidence"
+        )
+    if counts.unproved:
+        yield (
+            f"{plural(counts.unproved, 'row')} unreported (the answer names neither that they were "
+            "sent nor refused): ask the vendor"
+        )
+    if stopped is not None:
+        yield f"stopped: {stopped.reason}. {stopped.what_to_do}"
+    if pending := counts.outcomes.get(Outcome.PENDING):
+        yield f"{plural(pending, 'row')} pending" + ("" if stopped else ": being sent now")

@@ -1,0 +1,334 @@
+"""Many runs opened together: each one's results as of now, in one DuckDB; what is left out, named.
+
+Results that were written after the last fact about a request are read as they are. All others
+(a crash came before they were written, or they are missing) are rebuilt from plan and journal, in
+memory: an audit says what the facts say, never what a stale file says, and changes nothing.
+"""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import warnings
+from collections.abc import Collection as Sized
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from shutil import copyfileobj
+from typing import Any, Final, Self
+
+import duckdb
+import pyarrow.parquet as pq
+
+from mmsbatch import outcomes, parquet
+from mmsbatch.attempts import attempts
+from mmsbatch.audit.files import RunFiles, Source, in_memory
+from mmsbatch.audit.filters import EVERYTHING, Filters
+from mmsbatch.audit.journals import Digest, digest, facts
+from mmsbatch.audit.places import DERIVED, Given, LeftOut, Place, find
+from mmsbatch.errors import RunError
+from mmsbatch.folder import SCHEMA_VERSION, RunFolder
+from mmsbatch.states import fold
+
+RESULTS: Final = "results.parquet"
+REQUESTS: Final = "requests.parquet"
+_PLAN: Final = "plan.parquet"
+_UPGRADE: Final = "upgrade with `pip install --upgrade mmsbatch`"
+
+
+@dataclass(frozen=True)
+class OpenedRun:
+    """One run, and where DuckDB finds its derived files."""
+
+    number: int
+    """Its place among the runs opened together, from 0."""
+    place: Place
+    digest: Digest
+    results: str
+    requests: str
+
+    def url(self, name: str) -> str:
+        """Give where DuckDB finds one of the two."""
+        return self.results if name == RESULTS else self.requests
+
+    @property
+    def campaign(self) -> str:
+        """The campaign's name."""
+        return str(self.digest.opened["campaign"])
+
+    @property
+    def target(self) -> str:
+        """``sandbox`` or ``live``."""
+        return str(self.digest.opened["target"])
+
+    @property
+    def rows(self) -> int:
+        """How many rows its plan has."""
+        return int(self.digest.opened["rows"])
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Runs opened together; use it as a context manager."""
+
+    runs: list[OpenedRun]
+    left_out: list[LeftOut]
+    files: RunFiles
+    connection: duckdb.DuckDBPyConnection = field(repr=False)
+
+    def by_run(
+        self, name: str, select: str, rest: str, runs: Sequence[OpenedRun] | None = None
+    ) -> Iterator[tuple[OpenedRun, list[tuple[Any, ...]]]]:
+        """Ask all runs' files the same, and give the rows of each run.
+
+        A run whose file cannot be read is left out, and named.
+
+        Parameters
+        ----------
+        name
+            ``results.parquet`` or ``requests.parquet``.
+        select
+            Begins with ``SELECT filename``, which is not in the rows given.
+        rest
+            What comes after ``FROM``.
+        runs
+            None: all of them.
+        """
+        asked = {run.url(name): run for run in (self.runs if runs is None else runs)}
+        rows: dict[str, list[tuple[Any, ...]]] = {url: [] for url in asked}
+        for url, run in asked.items() if not self._ask(select, asked, rest, rows) else ():
+            if not self._ask(select, [url], rest, rows):
+                self.leave_out(
+                    run,
+                    f"{name} is damaged: `mmsbatch results {run.place.label}` makes it anew, or "
+                    "restore the run's folder from a copy",
+                )
+                del rows[url]
+        for url, found in rows.items():
+            yield asked[url], found
+
+    def _ask(
+        self,
+        select: str,
+        urls: Sized[str],
+        rest: str,
+        rows: dict[str, list[tuple[Any, ...]]],
+    ) -> bool:
+        if not urls:
+            return True
+        query = f"{select} FROM read_parquet({listed(urls)}, filename = true) {rest}"
+        try:
+            found = self.connection.execute(query).fetchall()
+        except duckdb.Error:
+            return False
+        for url, *row in found:
+            rows[url].append(tuple(row))
+        return True
+
+    def leave_out(self, run: OpenedRun, why: str) -> None:
+        """Leave a run out after all, and say so."""
+        self.runs.remove(run)
+        self.left_out.append(LeftOut(run.place.label, why))
+        warnings.warn(str(self.left_out[-1]), stacklevel=4)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_raised: object) -> None:
+        self.connection.close()
+
+
+def open_runs(given: Given, filters: Filters = EVERYTHING, *, sealed: bool = False) -> Collection:
+    """Open the runs in what was given.
+
+    Parameters
+    ----------
+    given
+        Folders of runs, or runs; paths or URLs of fsspec.
+    filters
+        Which runs; by outcome is not looked at here.
+    sealed
+        Every file is read through `RunFiles`, so that nothing else need be readable.
+
+    Raises
+    ------
+    RunError
+        There is no run at all.
+
+    Warns
+    -----
+    UserWarning
+        For each folder that could not be read: it is named and left out.
+    """
+    left_out: list[LeftOut] = []
+    digests = list(_digests(given, left_out))
+    filters.check_campaign(found.opened["campaign"] for _, found in digests)
+    wanted = [pair for pair in digests if filters.takes(pair[1])]
+    connection = duckdb.connect()
+    try:
+        files = RunFiles()
+        connection.register_filesystem(files)
+        connection.execute("SET TimeZone = 'UTC'")
+        opening = _Opening(connection, files, sealed=sealed)
+        runs = list(opening.runs(wanted, left_out))
+    except BaseException:
+        connection.close()
+        raise
+    for folder in left_out:
+        warnings.warn(str(folder), stacklevel=3)
+    return Collection(runs, left_out, files, connection)
+
+
+def literal(text: str) -> str:
+    """Write a text as SQL does."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def listed(urls: Iterable[str]) -> str:
+    """Write a list of texts as DuckDB does."""
+    return f"[{', '.join(map(literal, urls))}]"
+
+
+def _digests(given: Given, left_out: list[LeftOut]) -> Iterator[tuple[Place, Digest]]:
+    for place in find(given):
+        if isinstance(place, LeftOut):
+            left_out.append(place)
+            continue
+        try:
+            place.check_whole()
+            yield place, digest(place)
+        except RunError as error:
+            left_out.append(LeftOut(place.label, str(error)))
+
+
+class _Opening:
+    """Turns runs into files that DuckDB can read."""
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, files: RunFiles, *, sealed: bool
+    ) -> None:
+        self._connection = connection
+        self._files = files
+        self._sealed = sealed
+
+    def runs(
+        self, wanted: Sequence[tuple[Place, Digest]], left_out: list[LeftOut]
+    ) -> Iterator[OpenedRun]:
+        urls: dict[tuple[str, str], str] = {
+            (place.label, name): self._url(number, place, name)
+            for number, (place, _) in enumerate(wanted)
+            for name in (_PLAN, *DERIVED)
+            if name in place.sizes
+        }
+        metadata, unreadable = self._metadata(list(urls.values()))
+        for number, (place, found) in enumerate(wanted):
+            own = {
+                name: urls[place.label, name] for name in place.sizes if (place.label, name) in urls
+            }
+            try:
+                for name, url in own.items():
+                    _check_file(name, metadata.get(url), unreadable.get(url), found, place)
+                if not found.up_to_date or not all(name in own for name in DERIVED):
+                    own |= self._rebuilt(number, place)
+                yield OpenedRun(number, place, found, own[RESULTS], own[REQUESTS])
+            except RunError as error:
+                left_out.append(LeftOut(place.label, str(error)))
+
+    def _url(self, number: int, place: Place, name: str) -> str:
+        """Give a file's path, or the name under which it is read where DuckDB could not."""
+        path = place.path(name)
+        # DuckDB would take these for a pattern.
+        if place.local is not None and not self._sealed and not set("*?[{") & set(path):
+            return path
+        source = Source(lambda: place.open(name), place.sizes[name])
+        return self._files.put_source(f"{number}/{name}", source)
+
+    def _metadata(self, urls: list[str]) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
+        """Read what the files say of themselves: all at once, and one by one where that fails."""
+        if not urls:
+            return {}, {}
+        try:
+            return self._said(urls), {}
+        except duckdb.Error:
+            said: dict[str, dict[str, str]] = {}
+            unreadable: dict[str, str] = {}
+            for url in urls:
+                try:
+                    said |= self._said([url])
+                except duckdb.Error as error:
+                    unreadable[url] = str(error).splitlines()[0]
+            return said, unreadable
+
+    def _said(self, urls: list[str]) -> dict[str, dict[str, str]]:
+        said: dict[str, dict[str, str]] = {url: {} for url in urls}
+        rows = self._connection.execute(
+            "SELECT file_name, decode(key), decode(value) "  # noqa: S608  (quoted by `listed`)
+            f"FROM parquet_kv_metadata({listed(urls)}) "
+            "WHERE key IN ('mmsbatch.schema_version', 'mmsbatch.fingerprint')"
+        ).fetchall()
+        for url, key, value in rows:
+            said[url][key] = value
+        return said
+
+    def _rebuilt(self, number: int, place: Place) -> dict[str, str]:
+        with _folder(place) as folder:
+            plan = folder.load_plan()
+            told = facts(place)
+            folder.check_opened_for(plan, told)
+            metadata = folder.metadata(plan)
+            frames = {
+                RESULTS: outcomes.results(plan, fold(told, plan.requests)),
+                REQUESTS: attempts(told),
+            }
+        made = {}
+        for name, frame in frames.items():
+            buffer = io.BytesIO()
+            table = parquet.to_arrow(frame)
+            pq.write_table(
+                table.replace_schema_metadata({**(table.schema.metadata or {}), **metadata}), buffer
+            )
+            made[name] = self._files.put_source(
+                f"{number}/rebuilt/{name}", in_memory(buffer.getvalue())
+            )
+        return made
+
+
+def _check_file(
+    name: str, said: dict[str, str] | None, unreadable: str | None, found: Digest, place: Place
+) -> None:
+    if said is None:
+        what_to_do = (
+            "restore the run's folder from a copy"
+            if name == _PLAN
+            else f"`mmsbatch results {place.label}` makes it anew"
+        )
+        raise RunError(f"{name} is damaged or was copied in part ({unreadable}): {what_to_do}")
+    version = said.get("mmsbatch.schema_version", "")
+    if version.isdecimal() and int(version) > int(SCHEMA_VERSION):
+        raise RunError(
+            f"{name} was written by a newer mmsbatch (schema version {version}; this one reads "
+            f"up to {SCHEMA_VERSION}): {_UPGRADE}"
+        )
+    fingerprint = found.opened["fingerprint"]
+    if said.get("mmsbatch.fingerprint") != fingerprint:
+        raise RunError(
+            f"{name} belongs to another plan than the journal (fingerprint "
+            f"{said.get('mmsbatch.fingerprint')}, the journal has {fingerprint}): restore the "
+            "run's folder from a copy"
+        )
+
+
+@contextmanager
+def _folder(place: Place) -> Iterator[RunFolder]:
+    """Give the folder of a run on this machine; of one elsewhere, a copy for the moment."""
+    if place.local is not None:
+        yield RunFolder(place.local)
+        return
+    with tempfile.TemporaryDirectory(prefix="mmsbatch-audit-") as copied:  # 0700
+        folder = Path(copied) / place.name
+        folder.mkdir()
+        for name in (_PLAN, "campaign.toml", "journal.sqlite"):
+            with place.open(name) as source, (folder / name).open("wb") as copy:
+                copyfileobj(source, copy)
+        yield RunFolder(folder)

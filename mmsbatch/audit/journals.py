@@ -1,0 +1,203 @@
+"""What an audit needs of a journal, read without a trace: no lock, no log, no answer's bytes.
+
+Journals of a hundred runs hold hundreds of megabytes of answers; all but a few stay unread.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import struct
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+from mmsbatch.audit.places import Place
+from mmsbatch.errors import RunError
+from mmsbatch.journal import SCHEMA_VERSION
+from mmsbatch.policy import Stop
+from mmsbatch.report import last_stop
+from mmsbatch.states import Fact, Kind, read_account
+
+_JOURNAL: Final = "journal.sqlite"
+_LOG: Final = "journal.sqlite-wal"
+_HEADER_BYTES: Final = 100
+_COLUMNS: Final = "kind, at, request, attempt, data"
+_LIGHT: Final = (Kind.STARTED, Kind.STOPPED, Kind.VERDICT)
+
+
+@dataclass(frozen=True)
+class Digest:
+    """What a journal says of its run, without reading what each answer said."""
+
+    opened_at: datetime
+    opened: dict[str, Any]
+    """The data of the first fact: campaign, target, fingerprint, rows, requests, …"""
+    origin: str
+    """The hash of the first fact: two folders that share it are copies of one run."""
+    up_to_date: bool
+    """The derived files were written after the last fact about a request."""
+    first_sending_at: datetime | None
+    last_sending_at: datetime | None
+    stopped: Stop | None
+    balances: tuple[tuple[datetime, Decimal], ...]
+    """What the account had whenever the run began or went on, where the account tool said so."""
+
+
+def digest(place: Place) -> Digest:
+    """Read a journal.
+
+    Raises
+    ------
+    RunError
+        It is damaged, was copied in part, or is of a newer version; says what to do.
+    """
+    with _opened(place) as connection:
+        return _digest(connection)
+
+
+def facts(place: Place) -> list[Fact]:
+    """Read every fact of a journal, with the answers.
+
+    Raises
+    ------
+    RunError
+        As `digest`.
+    """
+    with _opened(place) as connection:
+        return list(_facts(connection, f"SELECT {_COLUMNS}, body FROM facts ORDER BY seq"))  # noqa: S608  (names of this module)
+
+
+def _digest(connection: sqlite3.Connection) -> Digest:
+    spans = {
+        kind: (last, first_at, last_at, of_requests)
+        for kind, last, first_at, last_at, of_requests in connection.execute(
+            "SELECT kind, max(seq), min(at), max(at), max(request) IS NOT NULL "
+            "FROM facts GROUP BY kind"
+        )
+    }
+    first = connection.execute(
+        f"SELECT {_COLUMNS}, NULL, hash FROM facts WHERE seq = 1"  # noqa: S608  (names of this module)
+    ).fetchone()
+    if first is None or first[0] != Kind.OPENED:
+        raise RunError(
+            "the journal is damaged: it does not say what was opened. Restore the run's folder "
+            "from a copy"
+        )
+    opened = _fact(first[:6])
+    missing = {"campaign", "target", "fingerprint", "rows", "requests"} - set(opened.data)
+    if missing:
+        raise RunError(
+            f"the journal is damaged: its first fact has no {', '.join(sorted(missing))}. Restore "
+            "the run's folder from a copy"
+        )
+    last_of_requests = max((span[0] for span in spans.values() if span[3]), default=0)
+    written = spans.get(Kind.WRITTEN, (0, "", "", 0))[0]
+    sending = spans.get(Kind.SENDING)
+    light = ", ".join(f"'{kind}'" for kind in _LIGHT)
+    executions = _facts(
+        connection,
+        f"SELECT {_COLUMNS}, NULL FROM facts WHERE kind IN ({light}) ORDER BY seq",  # noqa: S608
+    )
+    balances = _facts(
+        connection,
+        f"SELECT {_COLUMNS}, body FROM facts WHERE kind = '{Kind.BALANCE}' ORDER BY seq",  # noqa: S608
+    )
+    return Digest(
+        opened_at=opened.at,
+        opened=dict(opened.data),
+        origin=str(first[6]),
+        up_to_date=written > last_of_requests,
+        first_sending_at=datetime.fromisoformat(sending[1]) if sending else None,
+        last_sending_at=datetime.fromisoformat(sending[2]) if sending else None,
+        stopped=last_stop(list(executions)),
+        balances=tuple(_heard(balances)),
+    )
+
+
+def _heard(balances: Iterator[Fact]) -> Iterator[tuple[datetime, Decimal]]:
+    for fact in balances:
+        answer = read_account(fact.body or b"")
+        if answer is not None and answer.credits is not None:
+            yield fact.at, answer.credits
+
+
+def _facts(connection: sqlite3.Connection, query: str) -> Iterator[Fact]:
+    return map(_fact, connection.execute(query))
+
+
+def _fact(row: Sequence[Any]) -> Fact:
+    kind, at, request, attempt, data, body = row
+    return Fact(Kind(kind), datetime.fromisoformat(at), request, attempt, json.loads(data), body)
+
+
+# ----- the file ----------------------------------------------------------------------------------
+
+
+@contextmanager
+def _opened(place: Place) -> Iterator[sqlite3.Connection]:
+    try:
+        with _readable(place) as address:
+            connection = sqlite3.connect(address, uri=True)
+            try:
+                _check_version(connection.execute("PRAGMA user_version").fetchone()[0])
+                yield connection
+            finally:
+                connection.close()
+    except (sqlite3.Error, ValueError, TypeError) as error:
+        raise RunError(
+            f"journal.sqlite is damaged or was copied in part ({error}): copy the folder again "
+            f"whole, or restore it from a copy; `mmsbatch verify {place.label}` says more"
+        ) from None
+    except OSError as error:
+        raise RunError(f"journal.sqlite cannot be read ({error}): check its permissions") from None
+
+
+@contextmanager
+def _readable(place: Place) -> Iterator[str]:
+    """Give an address at which SQLite can read the journal and changes nothing beside it."""
+    _check_size(place)
+    log = place.sizes.get(_LOG, 0)
+    if place.local is not None and not log:
+        # Immutable: SQLite makes no -shm beside the file, and needs no right to.
+        yield f"{(place.local / _JOURNAL).as_uri()}?mode=ro&immutable=1"
+        return
+    with tempfile.TemporaryDirectory(prefix="mmsbatch-audit-") as folder:  # 0700
+        for name in (_JOURNAL, _LOG) if log else (_JOURNAL,):
+            with place.open(name) as source, Path(folder, name).open("wb") as copy:
+                shutil.copyfileobj(source, copy)
+        yield f"{Path(folder, _JOURNAL).as_uri()}?mode=rw"
+
+
+def _check_size(place: Place) -> None:
+    """Compare the size with the one in the file's own header: SQLite itself overlooks a cut."""
+    with place.open(_JOURNAL) as file:
+        header = file.read(_HEADER_BYTES)
+    if len(header) < _HEADER_BYTES or header[:16] != b"SQLite format 3\0":
+        raise RunError("journal.sqlite is not an SQLite file: restore the run's folder from a copy")
+    if place.sizes.get(_LOG):  # then the header may be of before
+        return
+    page_bytes = struct.unpack(">H", header[16:18])[0]
+    page_bytes = 65536 if page_bytes == 1 else page_bytes
+    should = struct.unpack(">I", header[28:32])[0] * page_bytes
+    with suppress(OSError):
+        size = place.files.size(place.path(_JOURNAL))
+        if size < should:
+            raise RunError(
+                f"journal.sqlite was copied in part ({size} of {should} bytes): copy the folder "
+                "again whole, or restore it from a copy"
+            )
+
+
+def _check_version(version: int) -> None:
+    if version > SCHEMA_VERSION:
+        raise RunError(
+            f"journal.sqlite was written by a newer mmsbatch (journal version {version}; this one "
+            f"reads up to {SCHEMA_VERSION}): upgrade with `pip install --upgrade mmsbatch`"
+        )

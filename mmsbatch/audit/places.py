@@ -1,0 +1,199 @@
+"""Where runs are: folders, folders of runs, local or at any URL of fsspec. Reads names only."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, Final
+
+import fsspec
+
+from mmsbatch.errors import RunError, nearest
+
+NEEDED: Final = ("journal.sqlite", "plan.parquet", "campaign.toml")
+"""Without one of these there is no run; all other files can be rebuilt from them."""
+DERIVED: Final = ("results.parquet", "requests.parquet")
+_JOURNAL_LOG: Final = "journal.sqlite-wal"
+
+Given = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A run's folder and the files in it."""
+
+    label: str
+    """The folder as a person would write it: a path, or a URL."""
+    root: str
+    """The folder as its file system knows it."""
+    sizes: dict[str, int]
+    """The size of each file of the run that is there, in bytes."""
+    files: Any = field(repr=False)
+    """The fsspec file system."""
+
+    @property
+    def name(self) -> str:
+        """The run's name: the folder's."""
+        return PurePosixPath(self.root).name
+
+    @property
+    def local(self) -> Path | None:
+        """The folder, where it is on this machine."""
+        return Path(self.root) if _is_local(self.files) else None
+
+    def path(self, name: str) -> str:
+        """Give the path of one of its files, as its file system knows it."""
+        return f"{self.root.rstrip('/')}/{name}"
+
+    def open(self, name: str) -> BinaryIO:
+        """Open one of its files for reading."""
+        opened: BinaryIO = self.files.open(self.path(name), "rb")
+        return opened
+
+    def check_whole(self) -> None:
+        """Make sure that what cannot be rebuilt is there.
+
+        Raises
+        ------
+        RunError
+            Something is missing; names it.
+        """
+        missing = [name for name in NEEDED if name not in self.sizes]
+        if missing:
+            raise RunError(
+                f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing: the "
+                "folder was copied in part. Copy it again whole, or restore it from a copy"
+            )
+        empty = [name for name, size in self.sizes.items() if not size and name in NEEDED]
+        if empty:
+            raise RunError(
+                f"{' and '.join(empty)} is empty: the folder was copied in part. Copy it again "
+                "whole, or restore it from a copy"
+            )
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A folder that could not be looked into, and why."""
+
+    label: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.label} is left out: {self.why}"
+
+
+def find(given: Given) -> Iterator[Place | LeftOut]:
+    """Find the runs in what was given, each once, in the order of their names.
+
+    A folder whose name begins with a dot is a run that is being made, or never was: not looked at.
+
+    Raises
+    ------
+    RunError
+        Something given does not exist or is no folder, or there is no run in it at all.
+    """
+    seen = set()
+    for one in _each(given):
+        found = list(_within(os.fspath(one)))
+        if not found:
+            raise RunError(f"no run in {one}: give a folder of runs, or a run's folder")
+        for place in found:
+            if place.label not in seen:
+                seen.add(place.label)
+                yield place
+
+
+def _each(given: Given) -> list[str | os.PathLike[str]]:
+    return [given] if isinstance(given, str | os.PathLike) else list(given)
+
+
+def _within(given: str) -> Iterator[Place | LeftOut]:
+    files, root = _file_system(given)
+    names = _listed(files, root, given)
+    if _is_run(names):
+        yield _place(files, root, names)
+        return
+    for path in sorted(path for path, size in names.values() if size is None):
+        name = PurePosixPath(path).name
+        if name.startswith("."):
+            continue
+        inner = _listed(files, path, _label(files, path))
+        if _is_run(inner):
+            yield _place(files, path, inner)
+        else:
+            yield LeftOut(_label(files, path), _no_run(inner))
+
+
+Names = dict[str, tuple[str, int | None]]
+"""By name: the path, and the size of a file or None for a folder."""
+
+
+def _listed(files: Any, root: str, label: str) -> Names:
+    try:
+        there, folder = files.exists(root), files.isdir(root)
+        entries = files.ls(root, detail=True) if folder else []
+    except Exception as error:  # noqa: BLE001  (every file system has errors of its own)
+        raise RunError(
+            f"{label} cannot be listed ({type(error).__name__}: {error}): check its permissions, "
+            "the network and the credentials"
+        ) from None
+    if not there:
+        raise RunError(f"{label} does not exist: give a folder of runs, or a run's folder")
+    if not folder:
+        raise RunError(f"{label} is a file: give the folder of the run that it is in")
+    return {
+        PurePosixPath(entry["name"]).name: (
+            entry["name"],
+            None if entry["type"] == "directory" else int(entry["size"] or 0),
+        )
+        for entry in entries
+        if entry["name"].rstrip("/") != root.rstrip("/")
+    }
+
+
+def _is_run(names: Names) -> bool:
+    """Tell a run, whole or not, by the files that only runs have."""
+    return any(name in names for name in (*NEEDED, *DERIVED))
+
+
+def _no_run(names: Names) -> str:
+    if any(size is None for _, size in names.values()):
+        return "not a run (no journal.sqlite); if it is a folder of runs, give it by itself"
+    return "not a run (no journal.sqlite): move it elsewhere, or restore what should be in it"
+
+
+def _place(files: Any, root: str, names: Names) -> Place:
+    known = (*NEEDED, *DERIVED, _JOURNAL_LOG)
+    sizes = {name: size for name in known if (size := names.get(name, ("", None))[1]) is not None}
+    return Place(_label(files, root), root, sizes, files)
+
+
+def _label(files: Any, root: str) -> str:
+    return root if _is_local(files) else str(files.unstrip_protocol(root))
+
+
+def _is_local(files: Any) -> bool:
+    protocol = files.protocol
+    return "file" in ((protocol,) if isinstance(protocol, str) else protocol)
+
+
+def _file_system(given: str) -> tuple[Any, str]:
+    protocol, separator, _ = given.partition("://")
+    if not separator:
+        return fsspec.filesystem("file"), str(Path(given).expanduser().resolve())
+    try:
+        files, root = fsspec.core.url_to_fs(given)
+    except ImportError as error:
+        raise RunError(
+            f"{given}: reading {protocol}:// needs one more package ({error}): install it with pip"
+        ) from None
+    except ValueError:
+        known = sorted(fsspec.available_protocols())
+        raise RunError(
+            f"{given}: {protocol}:// is not known.{nearest(protocol, known)} "
+            "Give a folder, or a URL such as s3://"
+        ) from None
+    return files, str(Path(root).resolve()) if _is_local(files) else root
