@@ -43,6 +43,7 @@ from mmsbatch.prepare import prepare
 from mmsbatch.preview import preview
 from mmsbatch.reconcile import reconcile, settle
 from mmsbatch.retention import retention
+from mmsbatch.run_names import run_name
 from mmsbatch.runs import results, resume, send, status
 from mmsbatch.summary import summary
 from mmsbatch.verify import Verification, verify
@@ -86,6 +87,7 @@ __all__ = [
     "results",
     "resume",
     "retention",
+    "run_name",
     "send",
     "settle",
     "status",

@@ -31,7 +31,14 @@ from mmsbatch.errors import InputError
 from mmsbatch.limits import Limits
 from mmsbatch.reconcile import reconcile as look
 from mmsbatch.reconcile import settle
+from mmsbatch.run_names import run_path
 
+DateOption = Annotated[
+    str | None,
+    typer.Option(
+        help="The day the run is for, YYYY-MM-DD; it fills {date:%G-W%V} in the name of --run."
+    ),
+]
 NotAfterOption = Annotated[
     str | None,
     typer.Option(
@@ -47,6 +54,7 @@ def send(
     campaign: CampaignOption,
     run: RunOption,
     phone: PhoneOption = None,
+    date: DateOption = None,
     live: LiveOption = False,
     confirm: Annotated[
         str | None, typer.Option(help="The plan's fingerprint, or its first 12 characters.")
@@ -79,6 +87,7 @@ def send(
     """Send a campaign. The same command again goes on where it stands, and repeats nothing."""
     with errors(as_json):
         doubt = doubt_policy(on_doubt)
+        run = run_path(run, date)
         account = account_from(live)
         made = planned(contacts, phone, campaign, live, sheet, separator, encoding)
         done = runs.execute(

@@ -1,0 +1,150 @@
+"""A run's name, made from a template and a date that is passed in, never from the clock. Pure.
+
+The same date always gives the same name, so a second execution in the same week goes on with the
+same run. What would give one week two names, or two years one, is refused.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from pathlib import Path
+from string import Formatter
+from typing import Final
+
+from mmsbatch.errors import InputError, nearest
+from mmsbatch.rules import shown
+
+_FIELD: Final = "date"
+_EXAMPLE: Final = "weekly-{date:%G-W%V}"
+
+_NEEDS: Final = {"Y": "", "m": "Y", "d": "m", "j": "Y", "G": "V", "V": "G", "u": "V"}
+"""What may stand in a template, and what it means nothing without: a name comes back otherwise."""
+
+_DIRECTIVE: Final = re.compile("%(.?)", re.DOTALL)
+_SAFE: Final = re.compile(r"\w(?:[\w .+=@-]{0,98}[\w+=@-])?")
+_WRITTEN: Final = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def run_name(template: str, date: dt.date | str | None = None) -> str:
+    """Make a run's name from a template and a date.
+
+    Parameters
+    ----------
+    template
+        A name in which ``{date}`` (``2026-11-23``) or ``{date:…}`` stands for the date, in
+        `datetime.date.strftime`'s letters: ``%Y %m %d %j``, or ISO weeks ``%G-W%V`` with ``%u``.
+        A name without it is given back as it is.
+    date
+        The day the run is for; ISO text or `datetime.date`.
+
+    Returns
+    -------
+    str
+        ``"weekly-2026-W48"`` of ``"weekly-{date:%G-W%V}"`` and ``"2026-11-23"``.
+
+    Raises
+    ------
+    InputError
+        A template without a date or a date without a place in it, a field or a letter that is not
+        known or would repeat itself, a date that is none, a name that cannot be a folder's.
+    """
+    formats = _formats(template)
+    if formats and date is None:
+        raise InputError(
+            f"the run's name {template!r} needs a date: give one, such as --date 2026-11-23 (in a "
+            "notebook, the parameter date)"
+        )
+    if date is not None and not formats:
+        raise InputError(
+            f"a date was given ({date}) and the run's name {template!r} has no place for it: write "
+            f"{_EXAMPLE!r}, or leave the date out"
+        )
+    for letters in formats:
+        _check_letters(letters, template)
+    name = template
+    if date is not None:
+        name = template.format(date=_day(date))
+    if not _SAFE.fullmatch(name):
+        raise InputError(
+            f"a run's name is a folder's: letters, digits, and . _ - + = @ or blanks inside, at "
+            f"most 100; found {name!r}"
+        )
+    return name
+
+
+def run_path(run: Path, date: dt.date | str | None = None) -> Path:
+    """Make a run's folder from a path whose last part may be a template.
+
+    Raises
+    ------
+    InputError
+        As `run_name`; or a date's place is in another part of the path.
+    """
+    if date is None and not {"{", "}"} & set(str(run)):
+        return run
+    if {"{", "}"} & set(str(run.parent)):
+        raise InputError(
+            f"{run}: a date can stand only in the last part, which is the run's name, and without "
+            f"a / in it: {_EXAMPLE!r}"
+        )
+    return run.parent / run_name(run.name, date)
+
+
+def _formats(template: str) -> list[str]:
+    """Give the format of each place for the date."""
+    if not isinstance(template, str):
+        raise InputError(f"a run's name is a text; found {shown(template)}")
+    try:
+        parts = list(Formatter().parse(template))
+    except ValueError as error:
+        raise InputError(
+            f"the run's name {template!r} is no template ({error}): write {_EXAMPLE!r}"
+        ) from None
+    formats = []
+    for _, field, letters, conversion in parts:
+        if field is None:
+            continue
+        if field != _FIELD or conversion:
+            found = f"{{{field}!{conversion}}}" if conversion else f"{{{field}}}"
+            raise InputError(
+                f"the run's name {template!r}: only {{date}} and {{date:…}} can stand in it, "
+                f"found {found}.{nearest(field, [_FIELD])}"
+            )
+        formats.append(letters or "%Y-%m-%d")
+    return formats
+
+
+def _check_letters(letters: str, template: str) -> None:
+    found = _DIRECTIVE.findall(letters)
+    known = ", ".join(f"%{letter}" for letter in _NEEDS)
+    where = f"the run's name {template!r}"
+    for letter in found:
+        if letter not in _NEEDS:
+            raise InputError(f"{where}: %{letter} is not one of {known}")
+        if (needed := _NEEDS[letter]) and needed not in found:
+            raise InputError(
+                f"{where}: %{letter} without %{needed} would give two runs the same name, and the "
+                f"second would not be sent; write for instance {_EXAMPLE!r}"
+            )
+    if not found:
+        raise InputError(f"{where}: {letters!r} names no part of the date; it takes {known}")
+    if {"Y", "G"} <= set(found):
+        raise InputError(
+            f"{where}: %Y begins in the middle of a week, which would have two names and be sent "
+            f"twice; %G is the year of the week %V: write {_EXAMPLE!r}"
+        )
+
+
+def _day(given: dt.date | str) -> datetime.date:
+    if isinstance(given, str) and _WRITTEN.fullmatch(given):
+        try:
+            return dt.date.fromisoformat(given)
+        except ValueError:
+            raise InputError(f"date: no such day in the calendar; found {given!r}") from None
+    # A moment is refused: in which zone it is which day is for the caller to say.
+    if isinstance(given, dt.date) and not isinstance(given, dt.datetime):
+        return given
+    raise InputError(
+        f"date: a day written YYYY-MM-DD, or a datetime.date, is needed; found {shown(given)}"
+    )
