@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
@@ -11,6 +12,9 @@ from hypothesis import settings
 
 import mmsbatch as mms
 from mmsbatch.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from year_of_runs import Year
 
 # Shared machines stall at times; a deadline would measure the neighbours. Derandomized: a suite
 # that fails by luck teaches people to run it again.
@@ -20,6 +24,7 @@ settings.load_profile("suite")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="also run the long sweeps")
+    parser.addoption("--screenshots", help="where test_jupyterlab.py leaves what it saw")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -68,3 +73,11 @@ def planned(
 def run(tmp_path: Path) -> Path:
     """Where a run may be made."""
     return tmp_path / "runs" / "noel"
+
+
+@pytest.fixture(scope="session")
+def year(tmp_path_factory: pytest.TempPathFactory) -> Year:
+    """A year of 30 runs (`year_of_runs`); to be read only: `year.copy(tmp_path / "runs")`."""
+    from year_of_runs import make  # noqa: PLC0415  (which is written with this module's words)
+
+    return make(tmp_path_factory.mktemp("year"))

@@ -1,0 +1,221 @@
+"""Every notebook in a real JupyterLab, in headless Chromium: opened, run from the menu, looked at.
+
+A long check, run with ``pytest --full tests/test_jupyterlab.py`` where JupyterLab, Chromium and its
+driver are installed (Debian: ``chromium chromium-driver``). The screenshots are left in the folder
+that ``--screenshots`` names.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+
+import mmsbatch as mms
+from mmsbatch.sandbox import Sandbox
+
+pytestmark = [
+    pytest.mark.full,
+    pytest.mark.skipif(
+        not (find_spec("jupyterlab") and shutil.which("chromium") and shutil.which("chromedriver")),
+        reason="needs JupyterLab, Chromium and its driver",
+    ),
+]
+
+ROOT = Path(__file__).parent.parent
+TIMEOUT_S = 120
+TOKEN = "loopback-only"
+CHROMIUM_FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync "
+    "--disable-background-networking --disable-component-update --window-size=1300,1600"
+)
+NOTEBOOKS = ["tour", "campaign", "audit", "compare", "reconcile"]
+"""In this order: the later ones look at the runs of the earlier ones."""
+
+
+class Lab:
+    """A JupyterLab on loopback, over a folder with the notebooks and the samples."""
+
+    def __init__(self, folder: Path, environ: dict[str, str]) -> None:
+        self.folder = folder
+        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
+        command += ["--ServerApp.ip=127.0.0.1", "--ServerApp.port=0"]
+        command += [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={folder}"]
+        runtime = folder / ".jupyter"
+        places = {"JUPYTER_RUNTIME_DIR": str(runtime), "JUPYTER_CONFIG_DIR": str(runtime)}
+        self._log = (folder / "jupyterlab.log").open("w+")
+        self._process = subprocess.Popen(
+            command, cwd=folder, env={**environ, **places}, stderr=self._log, stdout=self._log
+        )
+        self.url = self._announced(runtime)
+
+    def _announced(self, runtime: Path) -> str:
+        """Wait for the file in which a server says where it listens."""
+        for _ in range(TIMEOUT_S * 10):
+            for path in runtime.glob("jpserver-*.json"):
+                try:
+                    return str(json.loads(path.read_text())["url"])
+                except ValueError:  # half written
+                    continue
+            try:
+                self._process.wait(0.1)
+            except subprocess.TimeoutExpired:
+                continue
+            break
+        raise AssertionError((self.folder / "jupyterlab.log").read_text())
+
+    def kernels(self) -> list[dict[str, Any]]:
+        """Ask which kernels there are, and what each is doing."""
+        asked = urllib.request.Request(  # noqa: S310  (loopback)
+            f"{self.url}api/kernels", headers={"Authorization": f"token {TOKEN}"}
+        )
+        with urllib.request.urlopen(asked) as reply:  # noqa: S310
+            return list(json.load(reply))
+
+    def stop(self) -> None:
+        """End the server and its kernels."""
+        self._process.terminate()
+        self._process.wait(30)
+        self._log.close()
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    shutil.copytree(ROOT / "notebooks", tmp_path / "lab", dirs_exist_ok=True)
+    shutil.copytree(ROOT / "data" / "samples", tmp_path / "lab" / "data" / "samples")
+    with Sandbox() as sandbox:
+        running = Lab(tmp_path / "lab", {**os.environ, "MMSBATCH_URL": sandbox.url})
+        try:
+            yield running
+        finally:
+            running.stop()
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(shutil.which("chromium"))
+    for flag in [*CHROMIUM_FLAGS.split(), f"--user-data-dir={tmp_path / 'chromium'}"]:
+        options.add_argument(flag)
+    service = webdriver.ChromeService(executable_path=str(shutil.which("chromedriver")))
+    driver = webdriver.Chrome(options=options, service=service)
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+def test_every_notebook_runs_from_the_menu(
+    lab: Lab, browser: webdriver.Chrome, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """As an analyst does it; no cell shows an error, and each has run."""
+    screenshots = Path(request.config.getoption("--screenshots") or tmp_path / "screenshots")
+    screenshots.mkdir(parents=True, exist_ok=True)
+    previous = make_an_earlier_run(lab)
+    for name in NOTEBOOKS:
+        notebook = lab.folder / f"{name}.ipynb"
+        if name == "compare":
+            set_parameter(notebook, "previous", f'"{previous}"')
+        browser.get(f"{lab.url}lab/tree/{notebook.name}?token={TOKEN}&reset")
+        wait(browser, lambda: idle(lab))
+        click(browser, "Run")
+        click(browser, "Run All Cells")
+        wait(browser, lambda path=notebook: saved_whole(browser, path))
+        for place, at in (("top", 0.0), ("middle", 0.5), ("end", 1.0)):
+            scroll(browser, at)
+            browser.save_screenshot(str(screenshots / f"{name}-{place}.png"))
+        errors = [output for output in outputs(notebook) if output["output_type"] == "error"]
+        assert errors == [], name
+    print(f"screenshots: {screenshots}")  # noqa: T201  (to be looked at)
+
+
+def make_an_earlier_run(lab: Lab) -> str:
+    """Give the comparison something to compare with."""
+    contacts = mms.read_contacts(str(lab.folder / "data" / "samples" / "crm.csv"))
+    prepared = mms.prepare(contacts.iloc[:900], phone="mobile", fictional=True)
+    plan = mms.plan(prepared, mms.load_campaign(lab.folder / "data" / "samples" / "noel.toml"))
+    with Sandbox() as sandbox:
+        account = mms.Account("demo", "demo", sandbox.url, target="sandbox")
+        mms.send(plan, account, run=lab.folder / "data" / "runs" / "noel-2025")
+    return "noel-2025"
+
+
+def set_parameter(notebook: Path, name: str, value: str) -> None:
+    """Change a parameter in its cell, as a person would."""
+    stored = json.loads(notebook.read_text(encoding="utf-8"))
+    cells = (cell for cell in stored["cells"] if "parameters" in cell["metadata"].get("tags", []))
+    for cell in cells:
+        cell["source"] = [
+            f"{name} = {value}\n" if line.startswith(f"{name}:") else line
+            for line in cell["source"]
+        ]
+    notebook.write_text(json.dumps(stored), encoding="utf-8")
+
+
+def wait(browser: webdriver.Chrome, done: Callable[[], bool]) -> None:
+    WebDriverWait(browser, TIMEOUT_S).until(lambda _: done())
+
+
+def idle(lab: Lab) -> bool:
+    kernels = lab.kernels()
+    return bool(kernels) and all(kernel["execution_state"] == "idle" for kernel in kernels)
+
+
+def click(browser: webdriver.Chrome, label: str) -> None:
+    """Click on a word of the menu, once it is there."""
+    xpath = f"//div[contains(@class, 'lm-Menu') and text()={label!r}]"
+
+    def clicked() -> bool:
+        try:
+            browser.find_element(By.XPATH, xpath).click()
+        except WebDriverException:  # not there yet, or something is still in front of it
+            return False
+        return True
+
+    wait(browser, clicked)
+
+
+def saved_whole(browser: webdriver.Chrome, notebook: Path) -> bool:
+    """Save, and look whether the last code cell has been run."""
+    ActionChains(browser).key_down(Keys.CONTROL).send_keys("s").key_up(Keys.CONTROL).perform()
+    code = [cell for cell in cells(notebook) if cell["cell_type"] == "code"]
+    return all(cell["execution_count"] for cell in code) or any(
+        output["output_type"] == "error" for output in outputs(notebook)
+    )
+
+
+def scroll(browser: webdriver.Chrome, share: float) -> None:
+    browser.execute_async_script(
+        "const done = arguments[1];"
+        "const box = document.querySelector('.jp-WindowedPanel-outer') ||"
+        " document.querySelector('.jp-Notebook');"
+        "box.scrollTop = arguments[0] * box.scrollHeight;"
+        "requestAnimationFrame(() => requestAnimationFrame(done));",
+        share,
+    )
+
+
+def cells(notebook: Path) -> list[dict[str, Any]]:
+    try:
+        return list(json.loads(notebook.read_text(encoding="utf-8"))["cells"])
+    except ValueError:  # being written
+        return [{"cell_type": "code", "execution_count": None, "outputs": []}]
+
+
+def outputs(notebook: Path) -> list[dict[str, Any]]:
+    return [output for cell in cells(notebook) for output in cell.get("outputs", [])]
