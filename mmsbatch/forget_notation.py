@@ -38,14 +38,14 @@ class Notation:
         zero, three = _digit(0), _digit(3)
         text = _BETWEEN.join(classes)
         prefix = (
-            rf"(?:(?:\+|{zero}{zero})?{_BETWEEN}{three}{three}{_BETWEEN}(?:{zero}{_BETWEEN})?"
+            rf"(?:(?:(?:\+|{zero}{zero}){_BETWEEN})?{three}{three}{_BETWEEN}(?:{zero}{_BETWEEN})?"
             rf"|{zero}{_BETWEEN})?"
         )
         self.near = text
         """A pattern for RE2, which has no look-around: finds a little too much."""
         self._text = re.compile(rf"(?<!\d){prefix}{text}(?!\d)")
         plain = _BETWEEN.join(self.national)
-        head = rf"(?:(?:\+|00)?{_BETWEEN}33{_BETWEEN}(?:0{_BETWEEN})?|0{_BETWEEN})?"
+        head = rf"(?:(?:(?:\+|00){_BETWEEN})?33{_BETWEEN}(?:0{_BETWEEN})?|0{_BETWEEN})?"
         self._bytes = re.compile(rf"(?<![0-9]){head}{plain}(?![0-9])".encode())
 
     def is_in(self, text: str) -> bool:
