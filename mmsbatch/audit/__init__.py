@@ -1,5 +1,8 @@
-"""Audit: what was sent to whom, across runs, months later."""
+"""Audit: what was sent to whom, across runs, months later, and what needs a person."""
 
+from mmsbatch.audit.changes import Diff, diff
+from mmsbatch.audit.history import history
+from mmsbatch.audit.sql import connect
 from mmsbatch.audit.summary import audit
 
-__all__ = ["audit"]
+__all__ = ["Diff", "audit", "connect", "diff", "history"]

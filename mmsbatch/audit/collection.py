@@ -8,12 +8,14 @@ memory: an audit says what the facts say, never what a stale file says, and chan
 from __future__ import annotations
 
 import io
+import json
 import tempfile
 import warnings
 from collections.abc import Collection as Sized
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from shutil import copyfileobj
 from typing import Any, Final, Self
@@ -29,6 +31,8 @@ from mmsbatch.audit.journals import Digest, digest, facts
 from mmsbatch.audit.places import DERIVED, Given, LeftOut, Place, find
 from mmsbatch.errors import RunError
 from mmsbatch.folder import SCHEMA_VERSION, RunFolder
+from mmsbatch.prepare import PREFIX
+from mmsbatch.schedule import instant, wall_time
 from mmsbatch.states import fold
 
 RESULTS: Final = "results.parquet"
@@ -89,7 +93,7 @@ class Collection:
         name
             ``results.parquet`` or ``requests.parquet``.
         select
-            Begins with ``SELECT filename``, which is not in the rows given.
+            Begins with ``SELECT mms_file``, which is not in the rows given.
         rest
             What comes after ``FROM``.
         runs
@@ -117,7 +121,7 @@ class Collection:
     ) -> bool:
         if not urls:
             return True
-        query = f"{select} FROM read_parquet({listed(urls)}, filename = true) {rest}"
+        query = f"{select} FROM read_parquet({listed(urls)}, filename = 'mms_file') {rest}"
         try:
             found = self.connection.execute(query).fetchall()
         except duckdb.Error:
@@ -139,7 +143,9 @@ class Collection:
         self.connection.close()
 
 
-def open_runs(given: Given, filters: Filters = EVERYTHING, *, sealed: bool = False) -> Collection:
+def open_runs(
+    given: Given, filters: Filters = EVERYTHING, *, sealed: bool = False, strict: bool = False
+) -> Collection:
     """Open the runs in what was given.
 
     Parameters
@@ -150,11 +156,13 @@ def open_runs(given: Given, filters: Filters = EVERYTHING, *, sealed: bool = Fal
         Which runs; by outcome is not looked at here.
     sealed
         Every file is read through `RunFiles`, so that nothing else need be readable.
+    strict
+        A folder that cannot be read is an error.
 
     Raises
     ------
     RunError
-        There is no run at all.
+        There is no run at all; with `strict`, one cannot be read.
 
     Warns
     -----
@@ -172,12 +180,36 @@ def open_runs(given: Given, filters: Filters = EVERYTHING, *, sealed: bool = Fal
         connection.execute("SET TimeZone = 'UTC'")
         opening = _Opening(connection, files, sealed=sealed)
         runs = list(opening.runs(wanted, left_out))
+        if strict:
+            _refuse(left_out)
     except BaseException:
         connection.close()
         raise
     for folder in left_out:
         warnings.warn(str(folder), stacklevel=3)
     return Collection(runs, left_out, files, connection)
+
+
+def _refuse(left_out: Sequence[LeftOut]) -> None:
+    for folder in left_out:
+        raise RunError(f"{folder.label}: {folder.why}")
+
+
+def campaign_of(collection: Collection, run: OpenedRun) -> dict[str, Any]:
+    """Give what a run's files say of its campaign: name, content, when it was to be sent."""
+    found = collection.connection.execute(
+        f"SELECT decode(value) FROM parquet_kv_metadata({literal(run.results)}) "  # noqa: S608
+        "WHERE key = 'mmsbatch.campaign'"
+    ).fetchall()
+    said: dict[str, Any] = json.loads(found[0][0]) if found else {}
+    return said
+
+
+def scheduled_for(campaign: Mapping[str, Any]) -> datetime | None:
+    """Give when a scheduled campaign was to be sent (UTC), as its run's files say (§1.2)."""
+    if campaign.get("send_at") is None:
+        return None
+    return instant(wall_time(campaign["send_at"]))
 
 
 def literal(text: str) -> str:
@@ -222,6 +254,7 @@ class _Opening:
             if name in place.sizes
         }
         metadata, unreadable = self._metadata(list(urls.values()))
+        shadowed = self._shadowed(list(metadata))
         for number, (place, found) in enumerate(wanted):
             own = {
                 name: urls[place.label, name] for name in place.sizes if (place.label, name) in urls
@@ -229,6 +262,7 @@ class _Opening:
             try:
                 for name, url in own.items():
                     _check_file(name, metadata.get(url), unreadable.get(url), found, place)
+                    _check_shadowed(name, shadowed.get(url), place)
                 if not found.up_to_date or not all(name in own for name in DERIVED):
                     own |= self._rebuilt(number, place)
                 yield OpenedRun(number, place, found, own[RESULTS], own[REQUESTS])
@@ -270,6 +304,16 @@ class _Opening:
         for url, key, value in rows:
             said[url][key] = value
         return said
+
+    def _shadowed(self, urls: list[str]) -> dict[str, str]:
+        """Find input columns that SQL, where case means nothing, would take for one of ours."""
+        if not urls:
+            return {}
+        rows = self._connection.execute(
+            f"SELECT file_name, min(name) FROM parquet_schema({listed(urls)}) "  # noqa: S608
+            f"WHERE lower(name) LIKE '{PREFIX}%' AND name <> lower(name) GROUP BY file_name"
+        ).fetchall()
+        return dict(rows)
 
     def _rebuilt(self, number: int, place: Place) -> dict[str, str]:
         with _folder(place) as folder:
@@ -316,6 +360,15 @@ def _check_file(
             f"{name} belongs to another plan than the journal (fingerprint "
             f"{said.get('mmsbatch.fingerprint')}, the journal has {fingerprint}): restore the "
             "run's folder from a copy"
+        )
+
+
+def _check_shadowed(name: str, column: str | None, place: Place) -> None:
+    if column is not None:
+        raise RunError(
+            f"{name} has an input column {column!r}, which SQL cannot tell from "
+            f"{column.lower()!r}: read it with `mmsbatch results {place.label} --out FILE`, and "
+            "rename the column in the next export"
         )
 
 

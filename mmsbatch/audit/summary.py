@@ -138,7 +138,7 @@ def _counts(collection: Collection) -> dict[int, _Counts]:
     """Count rows by outcome in all files at once; look closer only where somebody is needed."""
     counts: dict[int, _Counts] = {}
     for run, rows in collection.by_run(
-        RESULTS, "SELECT filename, mms_outcome, count(*)", "GROUP BY ALL"
+        RESULTS, "SELECT mms_file, mms_outcome, count(*)", "GROUP BY ALL"
     ):
         found = {str(word): count for word, count in rows}
         if why := _wrong(run, found):
@@ -150,7 +150,7 @@ def _counts(collection: Collection) -> dict[int, _Counts]:
     words = ", ".join(map(literal, sorted(indefinite)))
     for run, rows in collection.by_run(
         RESULTS,
-        "SELECT filename, mms_outcome, mms_request, mms_status IS NOT NULL, count(*)",
+        "SELECT mms_file, mms_outcome, mms_request, mms_status IS NOT NULL, count(*)",
         f"WHERE mms_outcome IN ({words}) GROUP BY ALL ORDER BY ALL",
         unclear,
     ):
@@ -185,7 +185,7 @@ def _spent(collection: Collection) -> dict[int, float]:
     spent = {}
     for run, rows in collection.by_run(
         REQUESTS,
-        "SELECT filename, epoch_ms(ended_at), credits",
+        "SELECT mms_file, epoch_ms(ended_at), credits",
         "WHERE credits IS NOT NULL AND ended_at IS NOT NULL",
         heard,
     ):
