@@ -136,7 +136,7 @@ def _check_letters(letters: str, template: str) -> None:
         )
 
 
-def _day(given: dt.date | str) -> datetime.date:
+def _day(given: dt.date | str) -> dt.date:
     if isinstance(given, str) and _WRITTEN.fullmatch(given):
         try:
             return dt.date.fromisoformat(given)

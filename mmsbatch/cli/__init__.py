@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import mmsbatch.cli.preparing
 import mmsbatch.cli.sending
+import mmsbatch.cli.notebooks
 import mmsbatch.cli.auditing
 import mmsbatch.cli.proving
 import mmsbatch.cli.gateway
