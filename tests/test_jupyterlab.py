@@ -14,6 +14,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -135,7 +136,7 @@ def test_every_notebook_runs_from_the_menu(
         wait(browser, lambda: idle(lab))
         click(browser, "Run")
         click(browser, "Run All Cells")
-        wait(browser, lambda path=notebook: saved_whole(browser, path))
+        wait(browser, partial(saved_whole, browser, notebook))
         for place, at in (("top", 0.0), ("middle", 0.5), ("end", 1.0)):
             scroll(browser, at)
             browser.save_screenshot(str(screenshots / f"{name}-{place}.png"))

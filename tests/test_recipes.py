@@ -1,0 +1,187 @@
+"""The recipes for cron, systemd and Airflow: run as those would run them, on the sandbox."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from conftest import fictional
+from mmsbatch.sandbox import Sandbox, SandboxOptions
+
+ROOT = Path(__file__).parent.parent
+RECIPES = ROOT / "notebooks" / "recipes"
+PASSCODE = "Ge7-heim"
+PATH = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
+AIRFLOW = os.environ.get("AIRFLOW_PYTHON", "")
+"""The interpreter of an environment that has Airflow and its papermill provider."""
+
+
+@dataclass
+class Home:
+    """A folder with contacts, a campaign and credentials, as the recipes expect it."""
+
+    path: Path
+    sandbox: Sandbox
+
+    @property
+    def environ_file(self) -> Path:
+        """The credentials, for the owner only."""
+        return self.path / "env"
+
+    def write_credentials(self, passcode: str) -> None:
+        """Write the file that cron sources and systemd reads."""
+        lines = [f"MMSBATCH_URL={self.sandbox.url}", f"MMSBATCH_PASSCODE={passcode}", ""]
+        self.environ_file.write_text("\n".join(lines))
+        self.environ_file.chmod(0o600)
+
+    def outcomes(self) -> dict[str, int]:
+        """Count the rows of the one run by outcome."""
+        (results,) = self.path.glob("**/runs/weekly-*-W*/results.parquet")
+        counts = pd.read_parquet(results)["mms_outcome"].value_counts()
+        return {str(word): int(count) for word, count in counts.items() if count}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    pd.DataFrame({"mobile": fictional(300)}).to_csv(tmp_path / "contacts.csv", index=False)
+    (tmp_path / "weekly.toml").write_text('name = "weekly"\ntext = "Bonjour"\n')
+    options = SandboxOptions(passcode=PASSCODE)  # type: ignore[arg-type]  # pydantic makes it secret
+    with Sandbox(options=options) as sandbox:
+        made = Home(tmp_path, sandbox)
+        made.write_credentials(PASSCODE)
+        yield made
+
+
+def unescaped(command: str) -> str:
+    """Read a command as cron does: `\\%` is a percent sign, and a bare one would end it."""
+    assert not re.search(r"(?<!\\)%", command)
+    return command.replace(r"\%", "%")
+
+
+def as_cron(home: Home) -> subprocess.CompletedProcess[str]:
+    """Run the recipe's one command: a bare environment, a plain shell."""
+    environ = {"HOME": str(home.path), "LOGNAME": "mmsbatch", "PATH": PATH}
+    (command,) = (
+        line.split(maxsplit=5)[5]
+        for line in (RECIPES / "crontab").read_text().splitlines()
+        if line[:1].isdigit()
+    )
+    for line in (RECIPES / "crontab").read_text().splitlines():
+        if assigned := re.fullmatch(r"([A-Z_]+)=(.*)", line):
+            environ[assigned[1]] = assigned[2]
+    environ |= {"MMSBATCH_ENV": str(home.environ_file), "MMSBATCH_HOME": str(home.path)}
+    shell = environ["SHELL"]
+    return subprocess.run(
+        [shell, "-c", unescaped(command)],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_cron_sends_and_mails_nothing(home: Home) -> None:
+    """Whatever a command prints, cron mails: a run that ended well prints nothing."""
+    done = as_cron(home)
+    assert (done.stdout, done.stderr) == ("", "")
+    assert home.outcomes() == {"accepted": 300}
+
+
+def test_cron_mails_a_run_that_did_not_end_well(home: Home) -> None:
+    """With the exit code and the end of the log, which holds no passcode."""
+    home.write_credentials("wrong")
+    done = as_cron(home)
+    assert "mmsbatch ended with exit code 4" in done.stdout
+    assert "102" in done.stdout
+    assert "wrong" not in done.stdout
+    assert home.outcomes() == {"pending": 300}
+
+
+def setting(unit: str, name: str) -> str:
+    """Read a setting of a systemd unit."""
+    (line,) = (
+        line for line in (RECIPES / unit).read_text().splitlines() if line.startswith(f"{name}=")
+    )
+    return line.partition("=")[2]
+
+
+def test_systemd_runs_the_same(home: Home) -> None:
+    """Its ExecStart, with the environment file's variables, in the folder of the campaign."""
+    command = shlex.split(setting("mmsbatch-weekly.service", "ExecStart").replace("%%", "%"))
+    read = dict(line.split("=", 1) for line in home.environ_file.read_text().splitlines())
+    done = subprocess.run(
+        command,
+        cwd=home.path,
+        env={"PATH": PATH, **read},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert home.outcomes() == {"accepted": 300}
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
+def test_systemd_accepts_the_units(tmp_path: Path) -> None:
+    """Every setting is known, and the time is one."""
+    for unit in ("mmsbatch-weekly.service", "mmsbatch-weekly.timer"):
+        text = (RECIPES / unit).read_text()
+        # Its mailer and its user are the reader's to provide.
+        text = re.sub(r"^(OnFailure|User)=.*\n", "", text, flags=re.MULTILINE)
+        (tmp_path / unit).write_text(text)
+    verified = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", tmp_path / "mmsbatch-weekly.timer"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    complaints = [line for line in verified.stderr.splitlines() if "mmsbatch" in line]
+    assert complaints == []
+    calendar = setting("mmsbatch-weekly.timer", "OnCalendar")
+    subprocess.run(["systemd-analyze", "calendar", calendar], check=True, capture_output=True)
+
+
+AIRFLOW_SCRIPT = """
+import sys
+from airflow.models import Variable
+from airflow.utils import db
+db.initdb() if hasattr(db, "initdb") else None
+sys.path.insert(0, {recipes!r})
+from airflow_dag import dag
+run = dag.test(variable_file_path={variables!r})
+print("state:", str(run.state).rpartition(".")[2])
+"""
+
+
+@pytest.mark.skipif(not AIRFLOW, reason="AIRFLOW_PYTHON names no environment with Airflow")
+def test_airflow_runs_the_dag(home: Home) -> None:
+    """Its one task, with the day that Airflow passes in."""
+    runs = home.path / "runs"
+    (runs / ".notebooks").mkdir(parents=True)
+    variables = home.path / "variables.json"
+    notebooks = RECIPES.parent
+    variables.write_text(f'{{"mmsbatch_home": "{home.path}", "mmsbatch_notebooks": "{notebooks}"}}')
+    read = dict(line.split("=", 1) for line in home.environ_file.read_text().splitlines())
+    environ = {
+        "PATH": f"{Path(AIRFLOW).parent}:{PATH}",
+        "HOME": str(home.path),
+        "AIRFLOW_HOME": str(home.path / "airflow"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        **read,
+    }
+    script = AIRFLOW_SCRIPT.format(recipes=str(RECIPES), variables=str(variables))
+    done = subprocess.run(
+        [AIRFLOW, "-c", script], env=environ, capture_output=True, text=True, check=False
+    )
+    assert "state: success" in done.stdout, done.stdout[-3000:] + done.stderr[-3000:]
+    assert home.outcomes() == {"accepted": 300}
