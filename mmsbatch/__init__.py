@@ -16,7 +16,7 @@
 from mmsbatch import plots
 from mmsbatch._version import __version__
 from mmsbatch.account import Account
-from mmsbatch.audit import audit
+from mmsbatch.audit import Diff, audit, connect, diff, history
 from mmsbatch.campaign import Campaign
 from mmsbatch.campaign_file import load_campaign
 from mmsbatch.contacts import read_contacts
@@ -38,6 +38,7 @@ from mmsbatch.errors import (
 from mmsbatch.estimate import estimate
 from mmsbatch.forget import Forgetting, forget, is_forgotten
 from mmsbatch.limits import Limits
+from mmsbatch.outcomes import Outcome
 from mmsbatch.plan import Plan, plan
 from mmsbatch.prepare import prepare
 from mmsbatch.preview import preview
@@ -54,6 +55,7 @@ __all__ = [
     "Campaign",
     "CampaignError",
     "ContactsError",
+    "Diff",
     "Forgetting",
     "Image",
     "InDoubt",
@@ -61,6 +63,7 @@ __all__ = [
     "Limits",
     "MmsbatchError",
     "NotSent",
+    "Outcome",
     "Plan",
     "PlanError",
     "RunError",
@@ -74,8 +77,11 @@ __all__ = [
     "Video",
     "__version__",
     "audit",
+    "connect",
+    "diff",
     "estimate",
     "forget",
+    "history",
     "is_forgotten",
     "load_campaign",
     "plan",

@@ -1,12 +1,16 @@
-"""Frames written where the user asks: Parquet, or a CSV that is safe in a spreadsheet."""
+"""Frames written where the user asks: Parquet, JSON, or a CSV that is safe in a spreadsheet."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from datetime import date, time
+from decimal import Decimal
 from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
@@ -25,18 +29,19 @@ def write(frames: Iterable[pd.DataFrame], path: Path) -> None:
     frames
         One after the other; only one is held at a time. Their index is not written.
     path
-        ``.parquet``; or ``.csv``: UTF-8 with a byte order mark and ``;``, as spreadsheets expect
-        here. In a CSV a text that a spreadsheet would run as a formula gets ``'`` before it.
+        ``.parquet``; ``.json``: one list with an object per row; or ``.csv``: UTF-8 with a byte
+        order mark and ``;``, as spreadsheets expect here. In a CSV a text that a spreadsheet would
+        run as a formula gets ``'`` before it, the names of columns included.
 
     Raises
     ------
     InputError
         The ending is another one, or the file cannot be written.
     """
-    writers = {".parquet": _write_parquet, ".csv": _write_csv}
+    writers = {".parquet": _write_parquet, ".csv": _write_csv, ".json": _write_json}
     writer = writers.get(path.suffix)
     if writer is None:
-        raise InputError(f"--out {path}: the file must end in .parquet or .csv")
+        raise InputError(f"--out {path}: the file must end in .parquet, .csv or .json")
     if not path.parent.is_dir():
         raise InputError(f"--out {path}: the folder {path.parent} does not exist: make it first")
     parquet.replace_file(path, lambda beside: writer(frames, beside))
@@ -50,6 +55,48 @@ def _write_parquet(frames: Iterable[pd.DataFrame], path: Path) -> None:
     with pq.ParquetWriter(path, schema) as file:
         for table in chain([first], tables):
             file.write_table(table.cast(schema))
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Give rows as plain values for JSON: missing is None, times are ISO 8601, bytes are text."""
+    named = {str(name): map(_plain, frame.iloc[:, at]) for at, name in enumerate(frame.columns)}
+    if not named:
+        return [{} for _ in range(len(frame))]
+    return [dict(zip(named, row, strict=True)) for row in zip(*named.values(), strict=True)]
+
+
+def _plain(cell: Any) -> Any:
+    match cell:
+        case bytes():
+            plain: Any = _text(cell)
+        case np.ndarray() | list() | tuple():
+            plain = [_plain(one) for one in cell]
+        case dict():
+            plain = {str(name): _plain(value) for name, value in cell.items()}
+        case _ if pd.isna(cell):
+            plain = None
+        case np.generic():
+            plain = cell.item()
+        case date() | time():
+            plain = cell.isoformat()
+        case Decimal():
+            plain = float(cell)
+        case _:
+            plain = cell if isinstance(cell, str | int | float) else str(cell)
+    return plain
+
+
+def _text(cell: bytes) -> str:
+    return cell.decode(errors="backslashreplace")
+
+
+def _write_json(frames: Iterable[pd.DataFrame], path: Path) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        between = "["
+        for row in (row for frame in frames for row in records(frame)):
+            file.write(f"{between}\n{json.dumps(row, ensure_ascii=False)}")
+            between = ","
+        file.write("[]\n" if between == "[" else "\n]\n")
 
 
 def _write_csv(frames: Iterable[pd.DataFrame], path: Path) -> None:
@@ -69,8 +116,12 @@ def _without_formulas(frame: pd.DataFrame) -> pd.DataFrame:
             or column.dtype == object
         ):
             continue
-        text = column.astype(object)
+        text = column.astype(object).map(
+            lambda cell: _text(cell) if isinstance(cell, bytes) else cell
+        )
+        safe[name] = text
         runs = text.map(lambda cell: isinstance(cell, str) and cell.startswith(_FORMULA))
         if runs.any():
             safe[name] = text.where(~runs, "'" + text.astype(str))
+    safe.columns = [f"'{name}" if str(name).startswith(_FORMULA) else name for name in safe.columns]
     return safe

@@ -2,7 +2,8 @@
 
 from mmsbatch.audit.changes import Diff, diff
 from mmsbatch.audit.history import history
+from mmsbatch.audit.places import RunLeftOut
 from mmsbatch.audit.sql import connect
 from mmsbatch.audit.summary import audit
 
-__all__ = ["Diff", "audit", "connect", "diff", "history"]
+__all__ = ["Diff", "RunLeftOut", "audit", "connect", "diff", "history"]

@@ -28,7 +28,7 @@ from mmsbatch.attempts import attempts
 from mmsbatch.audit.files import RunFiles, Source, in_memory
 from mmsbatch.audit.filters import EVERYTHING, Filters
 from mmsbatch.audit.journals import Digest, digest, facts
-from mmsbatch.audit.places import DERIVED, Given, LeftOut, Place, find
+from mmsbatch.audit.places import DERIVED, Given, LeftOut, Place, RunLeftOut, find
 from mmsbatch.errors import RunError
 from mmsbatch.folder import SCHEMA_VERSION, RunFolder
 from mmsbatch.prepare import PREFIX
@@ -134,7 +134,7 @@ class Collection:
         """Leave a run out after all, and say so."""
         self.runs.remove(run)
         self.left_out.append(LeftOut(run.place.label, why))
-        warnings.warn(str(self.left_out[-1]), stacklevel=4)
+        warnings.warn(str(self.left_out[-1]), RunLeftOut, stacklevel=4)
 
     def __enter__(self) -> Self:
         return self
@@ -166,7 +166,7 @@ def open_runs(
 
     Warns
     -----
-    UserWarning
+    RunLeftOut
         For each folder that could not be read: it is named and left out.
     """
     left_out: list[LeftOut] = []
@@ -186,7 +186,7 @@ def open_runs(
         connection.close()
         raise
     for folder in left_out:
-        warnings.warn(str(folder), stacklevel=3)
+        warnings.warn(str(folder), RunLeftOut, stacklevel=3)
     return Collection(runs, left_out, files, connection)
 
 

@@ -93,7 +93,7 @@ def history(number: str | int, runs_dir: Given) -> pd.DataFrame:
 
     Warns
     -----
-    UserWarning
+    RunLeftOut
         A folder cannot be read; it is left out and named.
 
     Source: §1.4 on numbers, §2 on what an answer says.

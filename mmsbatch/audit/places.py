@@ -74,6 +74,10 @@ class Place:
             )
 
 
+class RunLeftOut(UserWarning):
+    """A folder could not be read, and is not in the answer: it is named, with what to do."""
+
+
 @dataclass(frozen=True)
 class LeftOut:
     """A folder that could not be looked into, and why."""

@@ -74,7 +74,7 @@ def connect(
 
     Warns
     -----
-    UserWarning
+    RunLeftOut
         A folder cannot be read; it is left out and named.
 
     Examples

@@ -92,7 +92,7 @@ def audit(
 
     Warns
     -----
-    UserWarning
+    RunLeftOut
         A folder cannot be read; it is left out and named, with what to do.
     """
     filters = Filters.of(

@@ -1,47 +1,207 @@
-"""Commands across runs."""
+"""Commands across runs: what was sent, to one person, between two runs, and SQL."""
 
 from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pandas as pd
 import typer
 
-from mmsbatch import report, show
+from mmsbatch import export, report, show
+from mmsbatch.audit import RunLeftOut, connect
 from mmsbatch.audit import audit as make_audit
+from mmsbatch.audit import diff as make_diff
+from mmsbatch.audit import history as find_history
+from mmsbatch.audit.history import read_number
+from mmsbatch.audit.sql import query
 from mmsbatch.cli.app import app
 from mmsbatch.cli.options import JsonOption
 from mmsbatch.cli.output import errors, print_result
+from mmsbatch.document import Block, Document
 from mmsbatch.outcomes import Outcome
+from mmsbatch.show.words import plural
+
+_PlacesArgument = Annotated[
+    list[str], typer.Argument(metavar="DIR...", help="Folders of runs, or runs; paths or URLs.")
+]
+_OutOption = Annotated[
+    Path | None, typer.Option(help="Also write the rows to a .csv, .parquet or .json file.")
+]
+_OUTCOMES = [str(word) for word in Outcome]
+_SUMS = ["rows", "requests", *_OUTCOMES, "doubts"]
+_TIMES = ["opened_at", "first_sent_at", "last_sent_at"]
 
 
 @app.command()
 def audit(
-    places: Annotated[list[Path], typer.Argument(help="Folders of runs, or runs.")],
+    places: _PlacesArgument,
+    since: Annotated[
+        str | None, typer.Option(help="Runs opened from this day or moment on: 2026-01-01.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(help="Runs opened up to this day (included) or moment.")
+    ] = None,
+    campaign: Annotated[str | None, typer.Option(help="Runs of this campaign.")] = None,
+    outcome: Annotated[
+        str | None, typer.Option(help=f"Runs with such a row: {', '.join(_OUTCOMES)}.")
+    ] = None,
+    target: Annotated[str | None, typer.Option(help="'sandbox' or 'live'.")] = None,
+    sql: Annotated[
+        str | None,
+        typer.Option(help="One SELECT over the views results, requests and runs, instead."),
+    ] = None,
+    out: _OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Sum up what was sent across runs."""
-    with errors(as_json), warnings.catch_warnings(record=True) as left_out:
-        warnings.simplefilter("always")
-        found = make_audit(places)
-        outcomes = [str(word) for word in Outcome]
-        totals = {word: int(found[word].sum()) for word in ["rows", "requests", *outcomes]}
-        listed = [
-            {
-                **{name: row[name] for name in ("run", "campaign", "target", "fingerprint")},
-                "opened_at": row["opened_at"].isoformat(),
-                "rows": row["rows"],
-                "requests": row["requests"],
-                "outcomes": {word: row[word] for word in outcomes if row[word]},
-                "credits_spent": None if pd.isna(row["credits_spent"]) else row["credits_spent"],
-                "stopped": None if pd.isna(row["stopped"]) else row["stopped"],
+    """Sum up what was sent across runs, and what needs a person."""
+    chosen = {
+        "since": since,
+        "until": until,
+        "campaign": campaign,
+        "outcome": outcome,
+        "target": target,
+    }
+    with _answer(as_json) as left_out:
+        if sql is None:
+            found = make_audit(places, **chosen)
+            document = {**_summary(found), "left_out": left_out}
+            text = _audit_text(found)
+        else:
+            with connect(places, **chosen) as connection:
+                found = query(connection, sql)
+            document = {
+                "columns": [str(name) for name in found.columns],
+                "rows": export.records(found),
+                "left_out": left_out,
             }
-            for row in found.to_dict("records")
-        ]
-        print_result(as_json, {"runs": listed, "totals": totals}, show.audit(found))
-    for warning in left_out:
-        print(f"mmsbatch: {warning.message}", file=sys.stderr)
-    raise typer.Exit(report.BAD_INPUT if left_out else report.DONE)
+            text = found.to_string(index=False) if len(found) else "no rows"
+        _write(found, out)
+        print_result(as_json, document, text)
+
+
+@app.command()
+def history(
+    number: Annotated[str, typer.Argument(help="A French mobile, in any notation.")],
+    places: _PlacesArgument,
+    out: _OutOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List everything ever sent to one person, or not sent, and why."""
+    with _answer(as_json) as left_out:
+        found = find_history(number, places)
+        document = {
+            "number": read_number(number),
+            "rows": export.records(found),
+            "left_out": left_out,
+        }
+        _write(found, out)
+        print_result(as_json, document, _history_text(read_number(number), found))
+
+
+@app.command()
+def diff(
+    run_a: Annotated[str, typer.Argument(metavar="RUN_A", help="The earlier run's folder.")],
+    run_b: Annotated[str, typer.Argument(metavar="RUN_B", help="The later run's folder.")],
+    within_days: Annotated[
+        float, typer.Option(min=0, help="Contacted twice: by both within so many days.")
+    ] = 7,
+    out: _OutOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare two runs: new, gone, other outcomes and reasons, contacted twice."""
+    with _answer(as_json):
+        found = make_diff(run_a, run_b, within_days)
+        _write(found.people, out)
+        print_result(as_json, found.to_json(), found.document().text())
+
+
+@contextmanager
+def _answer(as_json: bool) -> Iterator[list[str]]:
+    """Name on stderr what was left out, and end with exit code 2 where something was.
+
+    Yields
+    ------
+    list of str
+        Filled, by the time the answer is printed, with what was left out.
+    """
+    left_out: list[str] = []
+
+    def told(message: Warning | str, *_where: Any, **_more: Any) -> None:
+        if isinstance(message, RunLeftOut):
+            left_out.append(str(message))
+        print(f"mmsbatch: {message}", file=sys.stderr)
+
+    with errors(as_json), warnings.catch_warnings():
+        warnings.simplefilter("always", RunLeftOut)
+        warnings.showwarning = told
+        yield left_out
+    if left_out:
+        raise typer.Exit(report.BAD_INPUT)
+
+
+def _write(found: pd.DataFrame, out: Path | None) -> None:
+    if out is not None:
+        export.write([found], out)
+
+
+# ----- as JSON -----------------------------------------------------------------------------------
+
+
+def _summary(found: pd.DataFrame) -> dict[str, Any]:
+    spent = found["credits_spent"].sum(min_count=1)
+    return {
+        "runs": [_run(row) for row in export.records(found)],
+        "totals": {
+            "runs": len(found),
+            **{word: int(found[word].sum()) for word in _SUMS},
+            "credits_spent": None if pd.isna(spent) else float(spent),
+        },
+    }
+
+
+def _run(row: dict[str, Any]) -> dict[str, Any]:
+    outcomes = {word: row[word] for word in _OUTCOMES if row[word]}
+    rest = {name: value for name, value in row.items() if name not in _OUTCOMES}
+    return {**rest, "outcomes": outcomes}
+
+
+# ----- as text -----------------------------------------------------------------------------------
+
+
+def _audit_text(found: pd.DataFrame) -> str:
+    if found.empty:
+        return "no run is like that"
+    waiting = found[found["needs_person"] != ""]
+    blocks = [
+        Block("NEEDS YOU", (run, *needs.split("; ")))
+        for run, needs in zip(waiting["run"], waiting["needs_person"], strict=True)
+    ]
+    return Document((show.audit(found), *blocks)).text()
+
+
+def _history_text(number: str, found: pd.DataFrame) -> str:
+    times = plural(len(found), "row")
+    blocks = [
+        Block(f"{row['sent_at'] or row['opened_at']}"[:10], tuple(_lines(row)))
+        for row in export.records(found)
+    ]
+    return Document((f"{number}: {times}", *blocks)).text()
+
+
+def _lines(row: dict[str, Any]) -> Iterator[str]:
+    why = row["problem"] or (f"status {row['status']}" if row["status"] else "")
+    yield f"{row['outcome']}{f' ({why})' if why else ''}, campaign {row['campaign']}"
+    request = f", request {row['request']}" if row["request"] else ""
+    given = f", ID {row['id']}" if row["id"] else ""
+    yield f"run {row['run']} ({row['target']}){request}, row {row['row_position']}{given}"
+    if row["sent_at"]:
+        yield f"sent at {row['sent_at']}" + (
+            f", to be delivered at {row['scheduled_for']}" if row["scheduled_for"] else ""
+        )
+    if row["message"]:
+        yield f"{row['kind']}: {row['message']}" + (f" {row['media']}" if row["media"] else "")
