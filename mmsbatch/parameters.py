@@ -117,8 +117,10 @@ def refuse_credentials(words: Iterable[str], secrets: Iterable[str]) -> None:
         name, _, text = word.partition("=")
         if _CREDENTIALS.search(name.strip().casefold()):
             reason = f"{name.strip()!r} is a credential"
-        elif any(text == one or (len(one) >= _LONG_ENOUGH and one in word) for one in hidden):
-            reason = f"the value of {name!r} is the passcode"
+        elif any(one in (word, text) for one in hidden) or any(
+            one in word for one in hidden if len(one) >= _LONG_ENOUGH
+        ):
+            reason = "one of the parameters holds the passcode"
         elif _WITH_PASSWORD.search(text):
             reason = f"the value of {name!r} is an address with a password in it"
         else:
