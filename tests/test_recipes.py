@@ -54,7 +54,7 @@ class Home:
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
     pd.DataFrame({"mobile": fictional(300)}).to_csv(tmp_path / "contacts.csv", index=False)
-    (tmp_path / "weekly.toml").write_text('name = "weekly"\ntext = "Bonjour"\n')
+    (tmp_path / "weekly.toml").write_text('name = "weekly"\nkind = "text"\nmessage = "Bonjour"\n')
     options = SandboxOptions(passcode=PASSCODE)  # type: ignore[arg-type]  # pydantic makes it secret
     with Sandbox(options=options) as sandbox:
         made = Home(tmp_path, sandbox)
@@ -63,7 +63,7 @@ def home(tmp_path: Path) -> Iterator[Home]:
 
 
 def unescaped(command: str) -> str:
-    """Read a command as cron does: `\\%` is a percent sign, and a bare one would end it."""
+    """Read a command as cron does, to which a percent sign that is not escaped is the end."""
     assert not re.search(r"(?<!\\)%", command)
     return command.replace(r"\%", "%")
 
