@@ -27,7 +27,7 @@ from mmsbatch.report import DONE, IN_DOUBT, RunReport
 from mmsbatch.run_names import run_name
 
 _HERE: Final = Path(__file__).parent
-_FOLDERS: Final = (_HERE.parent / "notebooks", _HERE / "_notebooks")  # a checkout; an installation
+_FOLDERS: Final = (_HERE / "_notebooks", _HERE.parent / "notebooks")  # an installation; a checkout
 _SUFFIX: Final = ".ipynb"
 
 
@@ -160,6 +160,8 @@ class _Place:
                 raise InputError(f"--out {out}: an executed notebook's name ends in {_SUFFIX}")
             if out.exists():
                 raise InputError(f"--out {out} exists, and is not written over: give another name")
+            if not out.parent.is_dir():
+                raise InputError(f"--out {out}: there is no folder {out.parent}; make it first")
         if not isinstance(runs_dir, str):
             if out is None:
                 raise InputError(
@@ -220,12 +222,20 @@ def _copy(place: _Place) -> Iterator[_Copy]:
         yield copy
         failed = copy.failed is not None
     finally:
-        if copy.path.stat().st_size:
-            copy.kept = _claimed(place, failed=failed)
-            _finish(copy.path, copy.kept, secrets())
-            copy.path.replace(copy.kept)
-        else:
+        if copy.path.stat().st_size == 0:
             copy.path.unlink()
+        else:
+            copy.kept = _kept(copy.path, place, secrets(), failed=failed)
+
+
+def _kept(path: Path, place: _Place, secrets: list[str], *, failed: bool) -> Path:
+    """Move the copy to where it belongs; where that cannot be done, it stays where it is."""
+    try:
+        final = _claimed(place, failed=failed)
+        _finish(path, final, secrets)
+        return path.replace(final)
+    except OSError:  # what the notebook did is more worth telling
+        return path
 
 
 def _claimed(place: _Place, *, failed: bool) -> Path:
@@ -268,7 +278,7 @@ def _as_ours(error: Exception, place: _Place, kept: Path | None) -> MmsbatchErro
     if report is not None and report.exit_code == IN_DOUBT:
         return RunInDoubt(f"{text}. Rows of run {report.run} are in doubt{where}")
     if place.acts and report is None:
-        return InputError(f"{text}. No run was begun: nothing was sent{where}")
+        return InputError(f"{text}. Its run was not begun: nothing of it was sent{where}")
     return RunStopped(f"{text}{where}")
 
 

@@ -21,6 +21,8 @@ _CREDENTIALS: Final = re.compile(
     "pass(code|word|wd|phrase)|clientcode|login|token|secret|credential|api_?key|^mmsbatch_"
 )
 _WITH_PASSWORD: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/@\s]*:[^/@\s]*@", re.IGNORECASE)
+_ENCODED: Final = frozenset({"image/png", "image/jpeg", "application/pdf"})
+"""Parts of an output in base64, where letters are not to be read."""
 _LONG_ENOUGH: Final = 6
 """Characters of a secret from which on it is looked for inside of a value, too."""
 
@@ -139,7 +141,9 @@ def without(secrets: Iterable[str], value: Any) -> Any:
                 value = value.replace(written, "•" * 4) if written else value
         return value
     if isinstance(value, dict):
-        return {key: without(secrets, one) for key, one in value.items()}
+        return {
+            key: one if key in _ENCODED else without(secrets, one) for key, one in value.items()
+        }
     if isinstance(value, list):
         return [without(secrets, one) for one in value]
     return value

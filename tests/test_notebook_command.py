@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 import mmsbatch as mms
 from conftest import fictional
 from mmsbatch.cli import app
-from mmsbatch.parameters import REQUIRED, declared, given, refuse_credentials
+from mmsbatch.parameters import REQUIRED, declared, given, refuse_credentials, without
 from mmsbatch.samples import sample
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 
@@ -215,6 +215,14 @@ def test_a_short_passcode_is_no_part_of_every_word() -> None:
         refuse_credentials(["message=demo"], ["demo"])
 
 
+def test_a_secret_is_taken_out_of_texts_and_not_of_pictures() -> None:
+    """In base64, a short passcode may stand by chance."""
+    shown = {"data": {"text/plain": ["a demo"], "image/svg+xml": "demo", "image/png": "Xdemo"}}
+    hidden = {"data": {"text/plain": ["a ••••"], "image/svg+xml": "••••", "image/png": "Xdemo"}}
+    assert hidden == without(["demo"], shown)
+    assert shown == without([], shown)
+
+
 # ----- which notebook, and where its copy goes ---------------------------------------------------
 
 
@@ -232,6 +240,7 @@ def test_a_copy_needs_a_place_that_is_free(tmp_path: Path) -> None:
     assert "give --out FILE.ipynb" in call(notebook).stderr
     assert "is not written over" in call(notebook, out=notebook).stderr
     assert "ends in .ipynb" in call(notebook, out="out.html").stderr
+    assert "there is no folder none" in call(notebook, out="none/out.ipynb").stderr
     assert ["own.ipynb"] == [path.name for path in tmp_path.iterdir()]
 
 
@@ -346,6 +355,15 @@ except KeyboardInterrupt:
     assert 0 == process.returncode
     assert "mmsbatch: stopping after the current request; again to break it off\n" == told
     assert "interrupted\n" == outputs(tmp_path / "out.ipynb")
+
+
+def test_a_kernel_that_dies_is_an_error_with_the_cells_before_it(tmp_path: Path) -> None:
+    """Out of memory, say: no error of a cell, and the run says what became of it."""
+    notebook = written(tmp_path / "own.ipynb", "print('before')", "import os; os._exit(1)")
+    result = call(notebook, "target=live")
+    assert 2 == result.exit_code
+    assert "own failed with DeadKernelError: Kernel died. Its run was not begun" in result.stderr
+    assert "before\n" == outputs(tmp_path / "runs" / ".failed" / "tests-own-1.ipynb")
 
 
 def test_papermill_by_itself_takes_the_same_notebook(
