@@ -145,21 +145,20 @@ def _counts(collection: Collection) -> dict[int, _Counts]:
             collection.leave_out(run, why)
         else:
             counts[run.number] = _Counts(found)
-    indefinite = frozenset(map(str, INDEFINITE))
-    unclear = [run for run in collection.runs if indefinite & counts[run.number].outcomes.keys()]
-    words = ", ".join(map(literal, sorted(indefinite)))
-    for run, rows in collection.by_run(
-        RESULTS,
-        "SELECT mms_file, mms_outcome, mms_request, mms_status IS NOT NULL, count(*)",
-        f"WHERE mms_outcome IN ({words}) GROUP BY ALL ORDER BY ALL",
-        unclear,
-    ):
-        count = counts[run.number]
-        for word, request, answered, size in rows:
-            if word == Outcome.IN_DOUBT:
-                count.doubts.append(request)
-            elif answered:  # without an answer, somebody or the credits vouch for the request
-                count.unproved += size
+    for word in INDEFINITE:  # one at a time: DuckDB finds one word much faster than any of two
+        unclear = [run for run in collection.runs if counts[run.number].outcomes.get(word)]
+        for run, rows in collection.by_run(
+            RESULTS,
+            "SELECT mms_file, mms_request, mms_status IS NOT NULL, count(*)",
+            f"WHERE mms_outcome = {literal(word)} GROUP BY ALL ORDER BY ALL",
+            unclear,
+        ):
+            count = counts[run.number]
+            for request, answered, size in rows:
+                if word is Outcome.IN_DOUBT:
+                    count.doubts.append(request)
+                elif answered:  # without an answer, somebody or the credits vouch for the request
+                    count.unproved += size
     return counts
 
 
