@@ -28,6 +28,7 @@ from mmsbatch.evidence import Finding, Shown, assess
 from mmsbatch.folder import RunFolder
 from mmsbatch.gateway import Gateway
 from mmsbatch.journal import Journal
+from mmsbatch.permission import check_target
 from mmsbatch.report import RunReport
 from mmsbatch.states import Kind, Request, State, Verdict, fold, read_account
 
@@ -135,7 +136,7 @@ def reconcile(
     verdict: Verdict | None = None
     with folder.writer(), Journal(folder.journal_path) as journal:
         facts = journal.facts()
-        runs.check_target(folder, facts, account)
+        check_target(folder, facts, account)
         doubts = _doubts(fold(facts, plan.requests))
         if doubts:
             gateway = Gateway(account)

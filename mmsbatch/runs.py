@@ -2,62 +2,35 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import signal
-import socket
-import threading
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from mmsbatch import outcomes, parquet, policy, report, spec
-from mmsbatch.account import Account, Target
-from mmsbatch.attempts import attempts
+from mmsbatch import outcomes, parquet
+from mmsbatch.account import Account
 from mmsbatch.deadline import Deadline, NotAfter
 from mmsbatch.earlier import earlier_runs
 from mmsbatch.errors import (
-    AccountError,
-    InDoubt,
-    NotSent,
-    PlanError,
-    RunError,
     RunInDoubt,
     RunStopped,
 )
+from mmsbatch.execution import OnRequest, Options, send_rest
 from mmsbatch.folder import RunFolder
 from mmsbatch.gateway import Gateway
-from mmsbatch.journal import Journal
 from mmsbatch.limits import (
-    Budget,
-    Earlier,
     Limits,
     check,
-    cost_per_recipient,
-    credit_stop,
-    heard_in,
 )
 from mmsbatch.pace import Pace
+from mmsbatch.permission import check_belongs, check_may_send, with_max_recipients
 from mmsbatch.plan import Plan
 from mmsbatch.policy import OnDoubt, Stop
-from mmsbatch.progress import sending
 from mmsbatch.report import RunReport
-from mmsbatch.sender import Sender
-from mmsbatch.states import Fact, Kind, Request, fold, read_account
+from mmsbatch.standing import facts_of, report_of, write_files
+from mmsbatch.states import fold
 from mmsbatch.workers import check_count
-
-MIN_CONFIRMATION: int = 12
-"""Characters of a fingerprint that are enough to confirm it."""
-
-_log = logging.getLogger(__name__)
-
-OnRequest = Callable[[Request], None]
 
 
 def send(
@@ -168,14 +141,14 @@ def execute(
     folder = RunFolder(Path(run))
     new = not folder.exists()
     if not new:
-        _check_belongs(folder, plan)
-    limits = _limits(limits, max_recipients)
+        check_belongs(folder, plan)
+    limits = with_max_recipients(limits, max_recipients)
     earlier = earlier_runs(folder, plan, account)
     pace = Pace(requests_per_minute)
     last = Deadline.read(not_after)
     count = check_count(workers)
-    options = _Options(limits, earlier, on_doubt, count, pace, last, progress, on_request)
-    _check_may_send(plan, account, confirm, limits, earlier)
+    options = Options(limits, earlier, on_doubt, count, pace, last, progress, on_request)
+    check_may_send(plan, account, confirm, limits, earlier)
     if new and last:
         last.check(_utc_now())
     gateway = Gateway(account)
@@ -183,8 +156,8 @@ def execute(
     if new:
         plan.campaign.check_schedule(_utc_now())
         if not folder.create(plan, account.target):  # another process was faster, with what plan?
-            _check_belongs(folder, plan)
-    return _send_rest(folder, plan, gateway, options)
+            check_belongs(folder, plan)
+    return send_rest(folder, plan, gateway, options)
 
 
 def resume(
@@ -237,11 +210,11 @@ def execute_rest(
     pace = Pace(requests_per_minute)
     last = Deadline.read(not_after)
     count = check_count(workers)
-    options = _Options(limits, earlier, on_doubt, count, pace, last, progress, on_request)
+    options = Options(limits, earlier, on_doubt, count, pace, last, progress, on_request)
     check(plan, limits, earlier)
     gateway = Gateway(account)
     gateway.check_sandbox()
-    return _send_rest(folder, plan, gateway, options)
+    return send_rest(folder, plan, gateway, options)
 
 
 def results(run: str | Path) -> pd.DataFrame:
@@ -259,7 +232,7 @@ def results(run: str | Path) -> pd.DataFrame:
     """
     folder = RunFolder(Path(run))
     plan = folder.load_plan()
-    facts = _facts(folder)
+    facts = facts_of(folder)
     folder.check_opened_for(plan, facts)
     return outcomes.results(plan, fold(facts, plan.requests))
 
@@ -274,12 +247,12 @@ def status(run: str | Path) -> RunReport:
     """
     folder = RunFolder(Path(run))
     plan = folder.load_plan()
-    facts = _facts(folder)
+    facts = facts_of(folder)
     folder.check_opened_for(plan, facts)
-    made = _report(folder, plan, facts)
+    made = report_of(folder, plan, facts)
     if made.stopped or not made.outcomes.get("pending") or folder.being_written():
         return made
-    return _report(
+    return report_of(
         folder,
         plan,
         facts,
@@ -291,280 +264,7 @@ def write_results(run: str | Path) -> None:
     """Rebuild ``results.parquet`` and ``requests.parquet`` in a run's folder."""
     folder = RunFolder(Path(run))
     plan = folder.load_plan()
-    _write_results(folder, plan, _facts(folder))
-
-
-# ----- before the first POST ---------------------------------------------------------------------
-
-
-def _check_belongs(folder: RunFolder, plan: Plan) -> None:
-    difference = folder.load_plan().difference(plan)
-    if difference:
-        raise RunError(
-            f"{folder.path} belongs to another plan: {difference}. Give --run a new folder, "
-            f"or send what is left of the old one with `mmsbatch resume {folder.path}`"
-        )
-
-
-def _limits(limits: Limits | None, max_recipients: int | None) -> Limits:
-    limits = limits or Limits()
-    if max_recipients is None:
-        return limits
-    both = [most for most in (limits.max_recipients, max_recipients) if most is not None]
-    return replace(limits, max_recipients=min(both))
-
-
-def _check_may_send(
-    plan: Plan, account: Account, confirm: str | None, limits: Limits, earlier: Earlier
-) -> None:
-    if confirm is not None and not _confirms(confirm, plan.fingerprint):
-        raise PlanError(
-            f"the confirmed fingerprint {confirm} is not this plan's ({plan.fingerprint}): look "
-            "at the plan again; the contacts, the campaign or the rules have changed"
-        )
-    check(plan, limits, earlier)
-    if account.target is Target.SANDBOX:
-        return
-    if confirm is None and limits.max_recipients is None:
-        raise PlanError(
-            "sending live needs a positive word: confirm the plan's fingerprint (--confirm "
-            f"{plan.fingerprint}) or give the most people it may reach (--max-recipients "
-            f"{plan.recipients})"
-        )
-    if fictional := plan.fictional():
-        raise PlanError(
-            f"{fictional} recipients of this plan have numbers reserved for fiction (06 39 98), "
-            "which are for the sandbox only: prepare the contacts with fictional=False"
-        )
-
-
-def _confirms(given: str, fingerprint: str) -> bool:
-    return len(given) >= MIN_CONFIRMATION and fingerprint.startswith(given.lower())
-
-
-# ----- sending -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Options:
-    """How to send, whatever is left to send."""
-
-    limits: Limits
-    earlier: Earlier
-    on_doubt: OnDoubt
-    workers: int
-    pace: Pace
-    not_after: Deadline | None
-    progress: bool | None
-    on_request: OnRequest | None
-
-
-def _send_rest(folder: RunFolder, plan: Plan, gateway: Gateway, options: _Options) -> RunReport:
-    with ExitStack() as held:
-        held.enter_context(folder.writer())
-        journal = held.enter_context(Journal(folder.journal_path))
-        facts = journal.facts()
-        check_target(folder, facts, gateway.account)
-        folder.check_opened_for(plan, facts)
-        cost = cost_per_recipient(heard_in(facts)) or options.earlier.cost
-        sender = Sender(
-            plan,
-            gateway,
-            journal,
-            fold(facts, plan.requests),
-            on_doubt=options.on_doubt,
-            workers=options.workers,
-            pace=options.pace,
-            budget=Budget(options.limits.max_credits, cost),
-            not_after=options.not_after,
-        )
-        try:
-            if waiting := sender.waiting():
-                if options.not_after and not any(fact.kind is Kind.SENDING for fact in facts):
-                    options.not_after.check(_utc_now())
-                told = sending(plan, waiting, shown=options.progress, then=options.on_request)
-                with told as sender.on_request:
-                    _send_until_stopped(folder, sender)
-            facts += journal.recorded  # as they are on disk, and their answers are read already
-            frame = _write_results(folder, plan, facts)
-            return _report(folder, plan, facts, frame=frame)
-        except RunError as error:
-            raise sender.cannot_go_on(error) from None
-        except KeyboardInterrupt:
-            _let_go_after(sender.under_way(), held.pop_all())
-            raise
-
-
-def _let_go_after(threads: list[threading.Thread], held: ExitStack) -> None:
-    """Let go of journal and lock when no thread of this process can send any more.
-
-    Where the process goes on, as a notebook's does, requests that were broken off may still be
-    answered: their answers are recorded, and until then nobody else may send or settle them.
-    """
-    if not threads:
-        held.close()
-        return
-
-    def wait() -> None:
-        for thread in threads:
-            thread.join()
-        held.close()
-
-    threading.Thread(target=wait, name="mmsbatch-let-go", daemon=True).start()
-
-
-def _send_until_stopped(folder: RunFolder, sender: Sender) -> None:
-    """Send, and record who does and why it ended."""
-    me = {
-        "pid": os.getpid(),
-        "host": socket.gethostname(),
-        "login": sender.gateway.account.clientcode,
-        "url": sender.gateway.account.url,
-    }
-    sender.journal.append(Kind.STARTED, at=_utc_now(), data=me)
-    try:
-        with _interrupts(sender.halt):
-            stop = sender.too_late() or _balance_stop(sender) or sender.run()
-    except KeyboardInterrupt:
-        raise _broken_off(folder, sender) from None
-    sender.journal.append(Kind.STOPPED, at=_utc_now(), data=_stop_data(stop))
-
-
-def _broken_off(folder: RunFolder, sender: Sender) -> KeyboardInterrupt:
-    doubts = sender.in_doubt()
-    if not doubts:
-        return KeyboardInterrupt()
-    waiting = (
-        " (where this process goes on, as a notebook does, an answer may still come: until then "
-        "the run is not let go)"
-        if sender.under_way()
-        else ""
-    )
-    return KeyboardInterrupt(
-        f"broken off with {doubts} in doubt{waiting}: {folder.path} keeps the facts; "
-        f"`mmsbatch resume {folder.path}` sends the others"
-    )
-
-
-def check_target(folder: RunFolder, facts: list[Fact], account: Account) -> None:
-    """Make sure that a run goes on where it was begun: on the sandbox, or on people."""
-    target = _target(facts)
-    if target != account.target:
-        raise AccountError(
-            f"{folder.path} was begun on the {target} target and this account's is "
-            f"{account.target}: " + ("add --live" if target == "live" else "leave --live out")
-        )
-
-
-def _balance_stop(sender: Sender) -> Stop | None:
-    """Ask the account tool, record what it says, and stop where it says that sending would fail.
-
-    A tool that does not answer, or may not tell (302), speaks against nothing.
-    """
-    try:
-        reply = sender.gateway.account_info()
-    except (NotSent, InDoubt):
-        return None
-    sender.journal.append(
-        Kind.BALANCE, at=_utc_now(), data={"http_status": reply.http_status}, body=reply.body
-    )
-    answer = read_account(reply.body)
-    if answer is None:
-        return None
-    known = spec.account_status(answer.status)
-    if known.stop is spec.Stop.RUN:
-        reason = f"the account tool said {answer.status} {answer.text or known.text}"
-        return Stop(reason, known.what_to_do)
-    sender.budget.hear(answer)
-    return credit_stop(answer.credits, sender.budget.cost, sender.recipients_left())
-
-
-def _stop_data(stop: Stop | None) -> dict[str, Any]:
-    return {"reason": stop.reason, "what_to_do": stop.what_to_do} if stop else {}
-
-
-@contextmanager
-def _interrupts(interrupted: threading.Event) -> Iterator[None]:
-    """Let the first Ctrl-C or SIGTERM stop after the current request; a second one is immediate."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def first(number: int, _frame: object) -> None:
-        interrupted.set()
-        signal.signal(number, earlier[number])
-        _log.warning(
-            "stopping after the current request; again to break it off, which leaves it in doubt"
-        )
-
-    signals = (signal.SIGINT, signal.SIGTERM)
-    earlier = {int(number): signal.signal(number, first) for number in signals}
-    try:
-        yield
-    finally:
-        for number in signals:
-            signal.signal(number, earlier[number])
-
-
-# ----- after it ----------------------------------------------------------------------------------
-
-
-def _facts(folder: RunFolder) -> list[Fact]:
-    with Journal(folder.journal_path) as journal:
-        return journal.facts()
-
-
-def _target(facts: list[Fact]) -> str:
-    opened = next((fact for fact in facts if fact.kind is Kind.OPENED), None)
-    if opened is None:
-        raise RunError("the journal is damaged: it does not say what was opened")
-    return str(opened.data["target"])
-
-
-def _write_results(folder: RunFolder, plan: Plan, facts: list[Fact]) -> pd.DataFrame:
-    folder.check_opened_for(plan, facts)
-    metadata = folder.metadata(plan)
-    frame = outcomes.results(plan, fold(facts, plan.requests))
-    parquet.write(frame, folder.results_path, metadata)
-    parquet.write(attempts(facts), folder.requests_path, metadata)
-    folder.record_written(facts)
-    return frame
-
-
-def _report(
-    folder: RunFolder,
-    plan: Plan,
-    facts: list[Fact],
-    stopped: Stop | None = None,
-    frame: pd.DataFrame | None = None,
-) -> RunReport:
-    requests = fold(facts, plan.requests)
-    frame = outcomes.results(plan, requests) if frame is None else frame
-    return RunReport(
-        run=folder.name,
-        target=_target(facts),
-        rows=len(plan.rows),
-        outcomes=outcomes.count(frame),
-        requests=report.by_state(requests),
-        credits=report.last_credits(facts),
-        fingerprint=plan.fingerprint,
-        stopped=stopped or _named(report.last_stop(facts), folder),
-        credits_before=report.first_balance(facts),
-        problems=plan.summary.problems,
-        doubts=[request for request in requests.values() if request.state == "in_doubt"],
-        settled=sum(
-            len(plan.positions(request.number))
-            for request in requests.values()
-            if request.state == "confirmed"
-        ),
-    )
-
-
-def _named(stop: Stop | None, folder: RunFolder) -> Stop | None:
-    """Put the run's folder where the policy, which knows of none, had to leave a place for it."""
-    if stop is None:
-        return None
-    return Stop(stop.reason, stop.what_to_do.replace(policy.THE_RUN, str(folder.path)))
+    write_files(folder, plan, facts_of(folder))
 
 
 def _doubts(done: RunReport, run: Path) -> str:

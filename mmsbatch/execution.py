@@ -1,0 +1,203 @@
+"""One execution of a run: under the lock, until nothing is left or something stops it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from mmsbatch import spec
+from mmsbatch.deadline import Deadline
+from mmsbatch.errors import (
+    InDoubt,
+    NotSent,
+    RunError,
+)
+from mmsbatch.folder import RunFolder
+from mmsbatch.gateway import Gateway
+from mmsbatch.journal import Journal
+from mmsbatch.limits import (
+    Budget,
+    Earlier,
+    Limits,
+    cost_per_recipient,
+    credit_stop,
+    heard_in,
+)
+from mmsbatch.pace import Pace
+from mmsbatch.permission import check_target
+from mmsbatch.plan import Plan
+from mmsbatch.policy import OnDoubt, Stop
+from mmsbatch.progress import sending
+from mmsbatch.report import RunReport
+from mmsbatch.sender import Sender
+from mmsbatch.standing import report_of, write_files
+from mmsbatch.states import Kind, Request, fold, read_account
+
+_log = logging.getLogger(__name__)
+
+
+OnRequest = Callable[[Request], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to send, whatever is left to send."""
+
+    limits: Limits
+    earlier: Earlier
+    on_doubt: OnDoubt
+    workers: int
+    pace: Pace
+    not_after: Deadline | None
+    progress: bool | None
+    on_request: OnRequest | None
+
+
+def send_rest(folder: RunFolder, plan: Plan, gateway: Gateway, options: Options) -> RunReport:
+    """Send what may be sent of a run, write its files and give its report."""
+    with ExitStack() as held:
+        held.enter_context(folder.writer())
+        journal = held.enter_context(Journal(folder.journal_path))
+        facts = journal.facts()
+        check_target(folder, facts, gateway.account)
+        folder.check_opened_for(plan, facts)
+        cost = cost_per_recipient(heard_in(facts)) or options.earlier.cost
+        sender = Sender(
+            plan,
+            gateway,
+            journal,
+            fold(facts, plan.requests),
+            on_doubt=options.on_doubt,
+            workers=options.workers,
+            pace=options.pace,
+            budget=Budget(options.limits.max_credits, cost),
+            not_after=options.not_after,
+        )
+        try:
+            if waiting := sender.waiting():
+                if options.not_after and not any(fact.kind is Kind.SENDING for fact in facts):
+                    options.not_after.check(_utc_now())
+                told = sending(plan, waiting, shown=options.progress, then=options.on_request)
+                with told as sender.on_request:
+                    _send_until_stopped(folder, sender)
+            facts += journal.recorded  # as they are on disk, and their answers are read already
+            frame = write_files(folder, plan, facts)
+            return report_of(folder, plan, facts, frame=frame)
+        except RunError as error:
+            raise sender.cannot_go_on(error) from None
+        except KeyboardInterrupt:
+            _let_go_after(sender.under_way(), held.pop_all())
+            raise
+
+
+def _let_go_after(threads: list[threading.Thread], held: ExitStack) -> None:
+    """Let go of journal and lock when no thread of this process can send any more.
+
+    Where the process goes on, as a notebook's does, requests that were broken off may still be
+    answered: their answers are recorded, and until then nobody else may send or settle them.
+    """
+    if not threads:
+        held.close()
+        return
+
+    def wait() -> None:
+        for thread in threads:
+            thread.join()
+        held.close()
+
+    threading.Thread(target=wait, name="mmsbatch-let-go", daemon=True).start()
+
+
+def _send_until_stopped(folder: RunFolder, sender: Sender) -> None:
+    """Send, and record who does and why it ended."""
+    me = {
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "login": sender.gateway.account.clientcode,
+        "url": sender.gateway.account.url,
+    }
+    sender.journal.append(Kind.STARTED, at=_utc_now(), data=me)
+    try:
+        with _interrupts(sender.halt):
+            stop = sender.too_late() or _balance_stop(sender) or sender.run()
+    except KeyboardInterrupt:
+        raise _broken_off(folder, sender) from None
+    sender.journal.append(Kind.STOPPED, at=_utc_now(), data=_stop_data(stop))
+
+
+def _broken_off(folder: RunFolder, sender: Sender) -> KeyboardInterrupt:
+    doubts = sender.in_doubt()
+    if not doubts:
+        return KeyboardInterrupt()
+    waiting = (
+        " (where this process goes on, as a notebook does, an answer may still come: until then "
+        "the run is not let go)"
+        if sender.under_way()
+        else ""
+    )
+    return KeyboardInterrupt(
+        f"broken off with {doubts} in doubt{waiting}: {folder.path} keeps the facts; "
+        f"`mmsbatch resume {folder.path}` sends the others"
+    )
+
+
+def _balance_stop(sender: Sender) -> Stop | None:
+    """Ask the account tool, record what it says, and stop where it says that sending would fail.
+
+    A tool that does not answer, or may not tell (302), speaks against nothing.
+    """
+    try:
+        reply = sender.gateway.account_info()
+    except (NotSent, InDoubt):
+        return None
+    sender.journal.append(
+        Kind.BALANCE, at=_utc_now(), data={"http_status": reply.http_status}, body=reply.body
+    )
+    answer = read_account(reply.body)
+    if answer is None:
+        return None
+    known = spec.account_status(answer.status)
+    if known.stop is spec.Stop.RUN:
+        reason = f"the account tool said {answer.status} {answer.text or known.text}"
+        return Stop(reason, known.what_to_do)
+    sender.budget.hear(answer)
+    return credit_stop(answer.credits, sender.budget.cost, sender.recipients_left())
+
+
+def _stop_data(stop: Stop | None) -> dict[str, Any]:
+    return {"reason": stop.reason, "what_to_do": stop.what_to_do} if stop else {}
+
+
+@contextmanager
+def _interrupts(interrupted: threading.Event) -> Iterator[None]:
+    """Let the first Ctrl-C or SIGTERM stop after the current request; a second one is immediate."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def first(number: int, _frame: object) -> None:
+        interrupted.set()
+        signal.signal(number, earlier[number])
+        _log.warning(
+            "stopping after the current request; again to break it off, which leaves it in doubt"
+        )
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    earlier = {int(number): signal.signal(number, first) for number in signals}
+    try:
+        yield
+    finally:
+        for number in signals:
+            signal.signal(number, earlier[number])
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
