@@ -153,35 +153,47 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
 
 AIRFLOW_SCRIPT = """
 import sys
-from airflow.models import Variable
 from airflow.utils import db
-db.initdb() if hasattr(db, "initdb") else None
-sys.path.insert(0, {recipes!r})
+db.initdb()
+sys.path.insert(0, sys.argv[1])
 from airflow_dag import dag
-run = dag.test(variable_file_path={variables!r})
-print("state:", str(run.state).rpartition(".")[2])
+print("state:", dag.test().state.value)
 """
 
 
 @pytest.mark.skipif(not AIRFLOW, reason="AIRFLOW_PYTHON names no environment with Airflow")
-def test_airflow_runs_the_dag(home: Home) -> None:
-    """Its one task, with the day that Airflow passes in."""
-    runs = home.path / "runs"
-    (runs / ".notebooks").mkdir(parents=True)
-    variables = home.path / "variables.json"
-    notebooks = RECIPES.parent
-    variables.write_text(f'{{"mmsbatch_home": "{home.path}", "mmsbatch_notebooks": "{notebooks}"}}')
+@pytest.mark.parametrize(
+    ("passcode", "state", "outcomes"),
+    [(PASSCODE, "success", {"accepted": 300}), ("Ge7-hiem", "failed", {"pending": 300})],
+)
+def test_airflow_runs_the_dag(
+    home: Home, passcode: str, state: str, outcomes: dict[str, int]
+) -> None:
+    """Its one task, with the day that Airflow passes in; a run that stopped fails it, once."""
+    home.write_credentials(passcode)
+    (home.path / "runs" / ".notebooks").mkdir(parents=True)
+    dags = home.path / "airflow" / "dags"
+    dags.mkdir(parents=True)
+    shutil.copy(RECIPES / "airflow_dag.py", dags)  # `dag.test` looks it up there
     read = dict(line.split("=", 1) for line in home.environ_file.read_text().splitlines())
     environ = {
         "PATH": f"{Path(AIRFLOW).parent}:{PATH}",
         "HOME": str(home.path),
-        "AIRFLOW_HOME": str(home.path / "airflow"),
+        "AIRFLOW_HOME": str(dags.parent),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW_VAR_MMSBATCH_HOME": str(home.path),
+        "AIRFLOW_VAR_MMSBATCH_NOTEBOOKS": str(RECIPES.parent),
         **read,
     }
-    script = AIRFLOW_SCRIPT.format(recipes=str(RECIPES), variables=str(variables))
     done = subprocess.run(
-        [AIRFLOW, "-c", script], env=environ, capture_output=True, text=True, check=False
+        [AIRFLOW, "-c", AIRFLOW_SCRIPT, dags],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert "state: success" in done.stdout, done.stdout[-3000:] + done.stderr[-3000:]
-    assert home.outcomes() == {"accepted": 300}
+    printed = done.stdout + done.stderr
+    assert f"state: {state}" in done.stdout, printed[-3000:]
+    assert home.outcomes() == outcomes
+    (executed,) = home.path.glob("runs/.notebooks/*-1.ipynb")  # one attempt: never again by itself
+    assert passcode not in printed + executed.read_text(encoding="utf-8")
