@@ -10,6 +10,7 @@ import fcntl
 import os
 import signal
 import socket
+import sqlite3
 import tempfile
 import threading
 from collections import Counter
@@ -71,7 +72,7 @@ class Points:
 
     def _facts(self) -> None:
         append = Journal.append
-        kinds = threading.local()
+        kinds: Any = threading.local()
 
         def appended(journal: Journal, kind: Any, **fact: Any) -> Any:
             kinds.now = kind
@@ -82,13 +83,16 @@ class Points:
             self._exchange.received = 0
             return made
 
-        def uncommitted(_connection: object) -> None:
-            if getattr(kinds, "now", ""):
+        def about_to_run(statement: str) -> None:
+            if statement == "COMMIT" and getattr(kinds, "now", ""):
                 self.at(f"within fact {kinds.now}")
                 kinds.now = ""
 
+        def connected(connection: sqlite3.Connection, _record: object) -> None:
+            connection.set_trace_callback(about_to_run)
+
         setattr(Journal, "append", appended)  # noqa: B010  (mypy knows better than to assign)
-        sa.event.listen(sa.engine.Engine, "commit", uncommitted)
+        sa.event.listen(sa.pool.Pool, "connect", connected)
 
     def _wire(self) -> None:
         connect, sendall, recv_into = (
