@@ -72,7 +72,7 @@ class Points:
 
     def _facts(self) -> None:
         append = Journal.append
-        kinds: Any = threading.local()
+        kinds = threading.local()
 
         def appended(journal: Journal, kind: Any, **fact: Any) -> Any:
             kinds.now = kind
@@ -84,9 +84,10 @@ class Points:
             return made
 
         def about_to_run(statement: str) -> None:
-            if statement == "COMMIT" and getattr(kinds, "now", ""):
-                self.at(f"within fact {kinds.now}")
+            kind = getattr(kinds, "now", "")
+            if kind and statement == "COMMIT":
                 kinds.now = ""
+                self.at(f"within fact {kind}")
 
         def connected(connection: sqlite3.Connection, _record: object) -> None:
             connection.set_trace_callback(about_to_run)
