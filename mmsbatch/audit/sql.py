@@ -18,14 +18,19 @@ column named like one of the views' own is called ``contact_…`` instead. Times
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from typing import Final
 
 import duckdb
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+from mmsbatch import parquet
+from mmsbatch.attempts import attempts
 from mmsbatch.audit.collection import REQUESTS, RESULTS, Collection, listed, open_runs
+from mmsbatch.audit.files import in_memory
 from mmsbatch.audit.filters import Filters, When
 from mmsbatch.audit.places import Given
 from mmsbatch.audit.summary import summarize
@@ -40,7 +45,6 @@ _SEALS: Final = (
     "SET enable_external_access = false",
     "SET lock_configuration = true",
 )
-_NO_RESULTS: Final = "SELECT NULL::VARCHAR AS mms_e164, NULL::VARCHAR AS mms_outcome WHERE false"
 
 
 def connect(
@@ -124,24 +128,24 @@ def _make_views(collection: Collection, filters: Filters) -> None:
     wanted = set(summary["path"])
     runs = [run for run in collection.runs if run.place.label in wanted]
     connection.register("runs", pa.Table.from_pandas(summary, preserve_index=False))
-    urls = {name: [run.url(name) for run in runs] for name in (RESULTS, REQUESTS)}
+    urls = {
+        name: [run.url(name) for run in runs] or [_empty(collection, name)]
+        for name in (RESULTS, REQUESTS)
+    }
     of_files = pa.table(
         {
-            "mms_file": pa.array([url for name in urls for url in urls[name]], pa.string()),
+            "mms_file": pa.array([run.url(name) for name in urls for run in runs], pa.string()),
             "mms_path": pa.array([run.place.label for run in runs] * len(urls), pa.string()),
         }
     )
     connection.register("mms_files", of_files)
-    connection.execute(f"SET allowed_paths = {listed(of_files['mms_file'].to_pylist())}")
+    connection.execute(f"SET allowed_paths = {listed(url for name in urls for url in urls[name])}")
     for seal in _SEALS:
         connection.execute(seal)
     for name, view, row in (
         (RESULTS, "results", "file_row_number AS row_position, "),
         (REQUESTS, "requests", ""),
     ):
-        if not runs:
-            connection.execute(f"CREATE VIEW {view} AS {_NO_RESULTS}")
-            continue
         files = (
             f"read_parquet({listed(urls[name])}, filename = 'mms_file', union_by_name = true, "
             "file_row_number = true)"
@@ -152,6 +156,16 @@ def _make_views(collection: Collection, filters: Filters) -> None:
             f"{row}f.* EXCLUDE (mms_file, file_row_number){_renamed(columns)} FROM {files} f "
             "JOIN mms_files USING (mms_file) JOIN runs r ON r.path = mms_path"
         )
+
+
+def _empty(collection: Collection, name: str) -> str:
+    """Give a file without rows, so that the views have their columns where no run is wanted."""
+    table = parquet.to_arrow(attempts([]))
+    if name == RESULTS:
+        table = pa.schema(parquet.MMS_TYPES.items()).empty_table()
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer)
+    return collection.files.put_source(f"none/{name}", in_memory(buffer.getvalue()))
 
 
 def _renamed(columns: list[str]) -> str:
