@@ -254,7 +254,13 @@ class _Opening:
             if name in place.sizes
         }
         metadata, unreadable = self._metadata(list(urls.values()))
-        shadowed = self._shadowed(list(metadata))
+        # Of the plan only where the results will be made of it: footers take time.
+        read = {
+            place.label: RESULTS if found.up_to_date and RESULTS in place.sizes else _PLAN
+            for place, found in wanted
+        }
+        columns_of = (urls[label, name] for label, name in read.items())
+        shadowed = self._shadowed([url for url in columns_of if url in metadata])
         for number, (place, found) in enumerate(wanted):
             own = {
                 name: urls[place.label, name] for name in place.sizes if (place.label, name) in urls
