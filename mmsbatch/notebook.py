@@ -147,6 +147,8 @@ class _Place:
     acts: bool
     """Whether the notebook acts on the run, and does not only look at it."""
     out: Path | None
+    ours: bool
+    """Whether it is the package's own, which sends to this run and to no other."""
 
     @classmethod
     def of(
@@ -154,6 +156,7 @@ class _Place:
     ) -> _Place:
         default = {name: parameter.default for name, parameter in known.items()}
         settings = default | values
+        ours = source in shipped().values()
         runs_dir, run = settings.get("runs_dir"), settings.get("run")
         if out is not None:
             if out.suffix != _SUFFIX:
@@ -168,11 +171,11 @@ class _Place:
                     f"{source.name} has no parameter runs_dir: give --out FILE{_SUFFIX} for the "
                     "executed copy"
                 )
-            return cls(source.stem, out.parent, None, acts=False, out=out)
+            return cls(source.stem, out.parent, None, acts=False, out=out, ours=ours)
         folder = None
         if isinstance(run, str):
             folder = RunFolder(Path(runs_dir) / run_name(run, settings.get("date")))
-        return cls(source.stem, Path(runs_dir), folder, "target" in known, out)
+        return cls(source.stem, Path(runs_dir), folder, "target" in known, out, ours)
 
     def report(self) -> RunReport | None:
         """Say where the run stands that the notebook acted on."""
@@ -208,13 +211,15 @@ def _copy(place: _Place) -> Iterator[_Copy]:
     """Make room for the executed copy, and move it to where it belongs, whatever happens."""
     from mmsbatch.notebook_engine import ENGINE, secrets  # noqa: PLC0415  (an extra)
 
+    # Beside where it goes: a file cannot be renamed into another filesystem.
+    beside = place.out.parent if place.out else place.runs_dir
     try:
-        place.runs_dir.mkdir(parents=True, exist_ok=True)
+        beside.mkdir(parents=True, exist_ok=True)
         handle, path = tempfile.mkstemp(  # mode 0600
-            dir=place.runs_dir, prefix=f".{place.name}.", suffix=_SUFFIX
+            dir=beside, prefix=f".{place.name}.", suffix=_SUFFIX
         )
     except OSError as error:
-        raise InputError(f"{place.runs_dir} cannot be written ({error}): nothing was run") from None
+        raise InputError(f"{beside} cannot be written ({error}): nothing was run") from None
     os.close(handle)
     copy = _Copy(Path(path), ENGINE)
     failed = True
@@ -277,9 +282,16 @@ def _as_ours(error: Exception, place: _Place, kept: Path | None) -> MmsbatchErro
     report = place.report()
     if report is not None and report.exit_code == IN_DOUBT:
         return RunInDoubt(f"{text}. Rows of run {report.run} are in doubt{where}")
-    if place.acts and report is None:
-        return InputError(f"{text}. Its run was not begun: nothing of it was sent{where}")
-    return RunStopped(f"{text}{where}")
+    if report is not None:
+        return RunStopped(f"{text}{where}")
+    if not place.acts:
+        return MmsbatchError(f"{text}{where}")
+    if place.ours:
+        return InputError(f"{text}. Its run was not begun: nothing was sent{where}")
+    return MmsbatchError(
+        f"{text}. Its run was not begun; what it may have sent as another run is not known here: "
+        f"`mmsbatch audit {place.runs_dir}` tells{where}"
+    )
 
 
 def _broken_off(place: _Place) -> list[str]:

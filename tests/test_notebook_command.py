@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -361,9 +362,40 @@ def test_a_kernel_that_dies_is_an_error_with_the_cells_before_it(tmp_path: Path)
     """Out of memory, say: no error of a cell, and the run says what became of it."""
     notebook = written(tmp_path / "own.ipynb", "print('before')", "import os; os._exit(1)")
     result = call(notebook, "target=live")
-    assert 2 == result.exit_code
+    assert 4 == result.exit_code
     assert "own failed with DeadKernelError: Kernel died. Its run was not begun" in result.stderr
     assert "before\n" == outputs(tmp_path / "runs" / ".failed" / "tests-own-1.ipynb")
+
+
+SENDS_ELSEWHERE = """
+import mmsbatch as mms, pandas as pd
+people = mms.prepare(pd.DataFrame({"mobile": ["0639980012"]}), phone="mobile", fictional=True)
+plan = mms.plan(people, mms.Campaign("own", mms.Text("Bonjour")))
+print(len(mms.send(plan, mms.Account.from_env(target), run=f"{runs_dir}/{run}-north")))
+"""
+
+
+def test_that_nothing_was_sent_is_said_only_where_it_is_known(tmp_path: Path) -> None:
+    """Somebody's own notebook may send as a run of its own naming, and fail after it."""
+    notebook = written(tmp_path / "own.ipynb", SENDS_ELSEWHERE, "1 / 0")
+    result = call(notebook)
+    assert {"accepted": 1} == mms.status(tmp_path / "runs" / "tests-north").outcomes
+    assert 4 == result.exit_code
+    assert "nothing was sent" not in result.stderr
+    assert "`mmsbatch audit runs` tells" in result.stderr
+
+
+def test_a_copy_goes_to_another_filesystem(tmp_path: Path) -> None:
+    """A rename does not reach there; on a machine with one filesystem this shows less."""
+    memory = Path("/dev/shm")  # noqa: S108  (a folder is made in it)
+    apart = memory.is_dir() and memory.stat().st_dev != tmp_path.stat().st_dev
+    with tempfile.TemporaryDirectory(dir=memory if apart else None) as folder:
+        out = Path(folder) / "own.ipynb"
+        result = call(written(tmp_path / "own.ipynb", "print(6 * 7)"), out=str(out))
+        assert (0, "42\n") == (result.exit_code, outputs(out))
+        assert str(out) in result.stdout
+        assert 0o600 == stat.S_IMODE(out.stat().st_mode)
+        assert [out] == list(out.parent.iterdir())
 
 
 def test_papermill_by_itself_takes_the_same_notebook(
