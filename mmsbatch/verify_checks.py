@@ -356,6 +356,8 @@ def _check_equal(scene: Scene, name: str, found: pa.Table, rebuilt: pa.Table) ->
 
 
 def _first_difference(found: pa.ChunkedArray, rebuilt: pa.ChunkedArray) -> int | None:
+    if found.type == rebuilt.type and found.equals(rebuilt):
+        return None
     found, rebuilt = _plain(found), _plain(rebuilt)
     if found.type != rebuilt.type:
         return 0 if len(found) else None
@@ -419,10 +421,13 @@ def _check_named(
 
 
 _NATIONAL_DIGITS: Final = 9
+_NONE: Final = np.zeros(0, dtype=np.int64)
 _PLACES: Final = 10 ** np.arange(_NATIONAL_DIGITS - 1, -1, -1, dtype=np.int64)
 
 
 def _numbers(national: list[bytes], tokens: list[bytes]) -> npt.NDArray[np.int64]:
+    if not national and not tokens:
+        return _NONE
     digits = np.frombuffer(b"".join(national), dtype=np.uint8).reshape(-1, _NATIONAL_DIGITS)
     numbers = 33_000_000_000 + (digits - np.uint8(ord("0"))) @ _PLACES
     return np.concatenate((numbers, np.array(list(map(int, tokens)), dtype=np.int64)))

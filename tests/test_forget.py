@@ -118,7 +118,7 @@ def contents(runs: Path) -> dict[str, str]:
 def texts(runs: Path) -> Iterator[tuple[str, str]]:
     """Give all text there is, as raw bytes and as each format's reader gives it."""
     for path in sorted(runs.rglob("*")):
-        if not path.is_file():
+        if not path.is_file() or ".erasing" in path.parts:  # half made; it counts for nothing
             continue
         raw = path.read_bytes()
         yield str(path), raw.decode("latin-1")
@@ -281,6 +281,15 @@ def test_the_files_that_need_a_look_are_named(runs: Path) -> None:
     assert any("campaign.ipynb: the number was replaced" in note for note in left)
     assert any("export.xlsx: not text" in note for note in left)
     assert any(".noel.x1y2: a run that was never made" in note for note in left)
+
+
+def test_what_a_killed_process_left_goes(runs: Path) -> None:
+    """Half a plan or half of the results, written beside and never renamed."""
+    shutil.copy(runs / "without" / "plan.parquet", runs / "without" / ".plan.parquet.x1y2")
+    shutil.copy(runs / "personal" / "plan.parquet", runs / "without" / ".results.parquet.x1y2")
+    mms.forget("0639980005", runs)
+    assert set() == traces(runs)
+    assert [] == list((runs / "without").glob(".*"))
 
 
 def test_forgetting_twice_changes_nothing(runs: Path) -> None:

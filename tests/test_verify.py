@@ -350,6 +350,18 @@ def test_an_accepted_row_needs_its_number_in_the_answer(
     assert "row 3 is claimed as taken" in (found.broken.found if found.broken else "")
 
 
+def test_a_table_that_was_made_otherwise_is_found(run: Path) -> None:
+    """Without its constraint an attempt could be claimed twice."""
+    sql(run, "CREATE INDEX another ON facts (at)")
+    assert "journal: journal.sqlite: its table of facts is not the one" in broken(run)
+
+
+def test_a_value_of_another_type_is_named(run: Path) -> None:
+    """Text that was bytes: equal to the eye."""
+    sql(run, "UPDATE facts SET body = CAST(body AS TEXT) WHERE kind = 'balance'")
+    assert "chain: journal.sqlite: fact 3: body is of another type (str)" == broken(run)
+
+
 def test_strange_files_are_named(run: Path) -> None:
     """An executed notebook is not verified, and that is said."""
     (run / "campaign.ipynb").write_text("{}")
