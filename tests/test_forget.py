@@ -292,6 +292,17 @@ def test_what_a_killed_process_left_goes(runs: Path) -> None:
     assert [] == list((runs / "without").glob(".*"))
 
 
+def test_whoever_has_the_journal_open_sees_the_new_one(runs: Path) -> None:
+    """A file put in the old one's place would leave a reader, and SQLite's log, with the old."""
+    with sqlite3.connect(runs / "personal" / "journal.sqlite") as reader:
+        reader.execute("SELECT count(*) FROM facts").fetchone()
+        mms.forget("0639980005", runs)
+        facts = repr(reader.execute("SELECT * FROM facts").fetchall())
+    reader.close()
+    assert [] == [form for form in FORMS if form in facts]
+    assert set() == traces(runs)
+
+
 def test_forgetting_twice_changes_nothing(runs: Path) -> None:
     """The second time says so, and not a byte differs."""
     first = mms.forget("0639980005", runs)
