@@ -82,11 +82,19 @@ class Lab:
 
     def kernels(self) -> list[dict[str, Any]]:
         """Ask which kernels there are, and what each is doing."""
+        return list(json.loads(self._ask("GET", "api/kernels")))
+
+    def end_kernels(self) -> None:
+        """End them, so that the next one to be seen is the next notebook's."""
+        for kernel in self.kernels():
+            self._ask("DELETE", f"api/kernels/{kernel['id']}")
+
+    def _ask(self, method: str, path: str) -> bytes:
         asked = urllib.request.Request(  # noqa: S310  (loopback)
-            f"{self.url}api/kernels", headers={"Authorization": f"token {TOKEN}"}
+            self.url + path, headers={"Authorization": f"token {TOKEN}"}, method=method
         )
         with urllib.request.urlopen(asked) as reply:  # noqa: S310
-            return list(json.load(reply))
+            return bytes(reply.read())
 
     def stop(self) -> None:
         """End the server and its kernels."""
@@ -134,14 +142,15 @@ def test_every_notebook_runs_from_the_menu(
             set_parameter(notebook, "previous", f'"{previous}"')
         browser.get(f"{lab.url}lab/tree/{notebook.name}?token={TOKEN}&reset")
         wait(browser, lambda: idle(lab))
-        click(browser, "Run")
-        click(browser, "Run All Cells")
+        choose(browser, "Run", "Run All Cells")
         wait(browser, partial(saved_whole, browser, notebook))
         for place, at in (("top", 0.0), ("middle", 0.5), ("end", 1.0)):
             scroll(browser, at)
             browser.save_screenshot(str(screenshots / f"{name}-{place}.png"))
         errors = [output for output in outputs(notebook) if output["output_type"] == "error"]
         assert errors == [], name
+        browser.get("about:blank")
+        lab.end_kernels()
     print(f"screenshots: {screenshots}")  # noqa: T201  (to be looked at)
 
 
@@ -177,18 +186,20 @@ def idle(lab: Lab) -> bool:
     return bool(kernels) and all(kernel["execution_state"] == "idle" for kernel in kernels)
 
 
-def click(browser: webdriver.Chrome, label: str) -> None:
-    """Click on a word of the menu, once it is there."""
-    xpath = f"//div[contains(@class, 'lm-Menu') and text()={label!r}]"
+def choose(browser: webdriver.Chrome, *labels: str) -> None:
+    """Choose from the menu, again where the page was still being laid out."""
 
-    def clicked() -> bool:
+    def chosen() -> bool:
         try:
-            browser.find_element(By.XPATH, xpath).click()
-        except WebDriverException:  # not there yet, or something is still in front of it
+            for label in labels:
+                xpath = f"//div[contains(@class, 'lm-Menu') and text()={label!r}]"
+                browser.find_element(By.XPATH, xpath).click()
+        except WebDriverException:  # not there yet, or something is in front of it
+            ActionChains(browser).send_keys(Keys.ESCAPE).perform()
             return False
         return True
 
-    wait(browser, clicked)
+    wait(browser, chosen)
 
 
 def saved_whole(browser: webdriver.Chrome, notebook: Path) -> bool:
