@@ -30,7 +30,7 @@ RESULTS: Final[Mapping[str, str]] = {
 
 ATTEMPTS: Final[Mapping[str, str]] = {
     "request": "the request, from 1: mms_request of the results",
-    "attempt": "the how manieth attempt at it, from 1",
+    "attempt": "which attempt at it, from 1",
     "sending_at": "when it was about to leave",
     "ended_at": "when its answer, or its failure, was recorded; missing where nothing is known",
     "recipients": "how many numbers were in it",

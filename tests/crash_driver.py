@@ -48,7 +48,7 @@ class Task:
     point: str = ""
     """The moment (`crash_points`) at which the sender kills itself."""
     nth: int = 1
-    """The how manieth time it comes."""
+    """Which time that it comes, from 1."""
     kill_after_s: float | None = None
     """Seconds after which the sender is killed from outside."""
 

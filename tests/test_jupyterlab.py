@@ -144,8 +144,8 @@ def test_every_notebook_runs_from_the_menu(
         wait(browser, lambda: idle(lab))
         choose(browser, "Run", "Run All Cells")
         wait(browser, partial(saved_whole, browser, notebook))
-        for place, at in (("top", 0.0), ("middle", 0.5), ("end", 1.0)):
-            scroll(browser, at)
+        for place in ("top", "middle", "end"):
+            scroll(browser, place)
             browser.save_screenshot(str(screenshots / f"{name}-{place}.png"))
         errors = [output for output in outputs(notebook) if output["output_type"] == "error"]
         assert errors == [], name
@@ -211,14 +211,15 @@ def saved_whole(browser: webdriver.Chrome, notebook: Path) -> bool:
     )
 
 
-def scroll(browser: webdriver.Chrome, share: float) -> None:
+def scroll(browser: webdriver.Chrome, place: str) -> None:
+    """Show the first, the middle or the last cell."""
     browser.execute_async_script(
-        "const done = arguments[1];"
-        "const box = document.querySelector('.jp-WindowedPanel-outer') ||"
-        " document.querySelector('.jp-Notebook');"
-        "box.scrollTop = arguments[0] * box.scrollHeight;"
+        "const [place, done] = arguments;"
+        "const cells = document.querySelectorAll('.jp-Notebook .jp-Cell');"
+        "const at = {top: 0, middle: cells.length >> 1, end: cells.length - 1}[place];"
+        "cells[at].scrollIntoView({block: place === 'end' ? 'end' : 'start'});"
         "requestAnimationFrame(() => requestAnimationFrame(done));",
-        share,
+        place,
     )
 
 
