@@ -73,11 +73,11 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]  # papermill is un
             signal.signal(number, earlier[number])
             if not self._executing:
                 raise KeyboardInterrupt
+            os.kill(self.km.provisioner.pid, signal.SIGINT)
             print(  # noqa: T201  (somebody has just pressed a key)
                 "mmsbatch: stopping after the current request; again to break it off",
                 file=sys.stderr,
             )
-            os.kill(self.km.provisioner.pid, signal.SIGINT)
 
         numbers = (signal.SIGINT, signal.SIGTERM)
         earlier = {int(number): signal.signal(number, first) for number in numbers}

@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ ROOT = Path(__file__).parent.parent
 RECIPES = ROOT / "notebooks" / "recipes"
 PASSCODE = "Ge7-heim"
 PATH = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
+INSTALLED = "/srv/mmsbatch/venv/bin"
+"""Where the recipes look for the commands; the tests look beside this interpreter."""
 AIRFLOW = os.environ.get("AIRFLOW_PYTHON", "")
 """The interpreter of an environment that has Airflow and its papermill provider."""
 
@@ -52,11 +55,13 @@ class Home:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Home]:
+def home(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Home]:
+    """A home whose gateway has the faults that a test asks for."""
+    faults: dict[int, str] = getattr(request, "param", {})
     pd.DataFrame({"mobile": fictional(300)}).to_csv(tmp_path / "contacts.csv", index=False)
     (tmp_path / "weekly.toml").write_text('name = "weekly"\nkind = "text"\nmessage = "Bonjour"\n')
     options = SandboxOptions(passcode=PASSCODE)  # type: ignore[arg-type]  # pydantic makes it secret
-    with Sandbox(options=options) as sandbox:
+    with Sandbox(options=options, faults=faults) as sandbox:
         made = Home(tmp_path, sandbox)
         made.write_credentials(PASSCODE)
         yield made
@@ -68,9 +73,13 @@ def unescaped(command: str) -> str:
     return command.replace(r"\%", "%")
 
 
+def installed(value: str) -> str:
+    return value.replace(INSTALLED, str(Path(sys.executable).parent))
+
+
 def as_cron(home: Home) -> subprocess.CompletedProcess[str]:
     """Run the recipe's one command: a bare environment, a plain shell."""
-    environ = {"HOME": str(home.path), "LOGNAME": "mmsbatch", "PATH": PATH}
+    environ = {"HOME": str(home.path), "LOGNAME": "mmsbatch", "PATH": "/usr/bin:/bin"}
     (command,) = (
         line.split(maxsplit=5)[5]
         for line in (RECIPES / "crontab").read_text().splitlines()
@@ -78,7 +87,7 @@ def as_cron(home: Home) -> subprocess.CompletedProcess[str]:
     )
     for line in (RECIPES / "crontab").read_text().splitlines():
         if assigned := re.fullmatch(r"([A-Z_]+)=(.*)", line):
-            environ[assigned[1]] = assigned[2]
+            environ[assigned[1]] = installed(assigned[2])
     environ |= {"MMSBATCH_ENV": str(home.environ_file), "MMSBATCH_HOME": str(home.path)}
     shell = environ["SHELL"]
     return subprocess.run(
@@ -115,20 +124,47 @@ def setting(unit: str, name: str) -> str:
     return line.partition("=")[2]
 
 
-def test_systemd_runs_the_same(home: Home) -> None:
-    """Its ExecStart, with the environment file's variables, in the folder of the campaign."""
-    command = shlex.split(setting("mmsbatch-weekly.service", "ExecStart").replace("%%", "%"))
-    read = dict(line.split("=", 1) for line in home.environ_file.read_text().splitlines())
-    done = subprocess.run(
-        command,
+def as_systemd(home: Home) -> subprocess.Popen[str]:
+    """Start the service's ExecStart with its variables, in the folder of the campaign."""
+    line = setting("mmsbatch-weekly.service", "ExecStart")
+    assert not re.search(r"(?<![%$])(%%|\$\$)*[%$](?![%$])", line)  # each is doubled
+    variables = shlex.split(installed(setting("mmsbatch-weekly.service", "Environment")))
+    variables += home.environ_file.read_text().splitlines()
+    return subprocess.Popen(
+        shlex.split(line.replace("%%", "%").replace("$$", "$")),
         cwd=home.path,
-        env={"PATH": PATH, **read},
-        capture_output=True,
+        env=dict(one.split("=", 1) for one in variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
     )
-    assert done.returncode == 0, done.stderr
+
+
+def test_systemd_runs_the_same(home: Home) -> None:
+    """Exit code 0, and everybody is sent to."""
+    with as_systemd(home) as process:
+        _, told = process.communicate(timeout=120)
+    assert process.returncode == 0, told
     assert home.outcomes() == {"accepted": 300}
+
+
+@pytest.mark.parametrize("home", [{2: "stall"}], indirect=True, ids=["stall"])
+def test_a_stop_by_systemd_leaves_nobody_in_doubt(home: Home) -> None:
+    """The request under way finishes, whichever processes the unit has systemd signal."""
+    contacts = pd.DataFrame({"mobile": fictional(1900)})
+    contacts.to_csv(home.path / "contacts.csv", index=False)
+    with as_systemd(home) as process:
+        assert home.sandbox.wait_for(2, 60)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        alone = setting("mmsbatch-weekly.service", "KillMode") == "mixed"
+        for each in [process.pid] if alone else [*map(int, children), process.pid]:
+            os.kill(each, signal.SIGTERM)
+        assert process.stderr is not None
+        assert "stopping after the current request" in process.stderr.readline()
+        home.sandbox.release()
+        process.communicate(timeout=120)
+    assert process.returncode == 4
+    assert home.outcomes().keys() == {"accepted", "pending"}
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")

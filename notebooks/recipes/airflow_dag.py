@@ -1,8 +1,10 @@
 """A weekly campaign as an Airflow DAG: papermill runs the notebook, Airflow passes the date in.
 
 Copy it to the folder of DAGs, and set the Airflow variables ``mmsbatch_notebooks`` (the folder
-with campaign.ipynb) and ``mmsbatch_home`` (where contacts, campaign and runs are). Credentials come
-from the worker's environment, never from a parameter: parameters are stored in the executed copy.
+with campaign.ipynb) and ``mmsbatch_home`` (where contacts, campaign and runs are; make its folder
+``runs/.notebooks`` first, mode 0700: papermill makes none). mmsbatch is installed beside Airflow.
+Credentials come from the worker's environment, never from a parameter: parameters are stored in
+the executed copy.
 """
 
 from __future__ import annotations
