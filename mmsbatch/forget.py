@@ -239,14 +239,16 @@ class _Erasure:
             written = notation.is_in(plan.message_of(number)) and len(positions) > len(concerned)
             if not len(concerned) and not written:
                 continue
-            if request.state is State.IN_DOUBT or may_go(request):
-                if request.attempts or written:
-                    raise RunError(
-                        f"{scene.folder.path}: request {number} is {request.state} and names this "
-                        "person: finish it first (`mmsbatch reconcile` where it is in doubt, "
-                        "`mmsbatch resume` otherwise), then run the same command again. No run was "
-                        "changed"
-                    )
+            if request.state is State.IN_DOUBT or (written and may_go(request)):
+                raise RunError(
+                    f"{scene.folder.path}: request {number} is {request.state} and names this "
+                    "person: finish it first (`mmsbatch reconcile` where it is in doubt, "
+                    "`mmsbatch resume` otherwise), then run the same command again. No run was "
+                    "changed"
+                )
+            # Facts about a request cannot lose it: one that was tried, and is for this person
+            # alone, keeps the token, which no sender sends to.
+            if may_go(request) and not (request.attempts and len(concerned) == len(positions)):
                 unsent[concerned] = True
         return unsent
 

@@ -62,6 +62,8 @@ def rewritten(
             data |= opened
         elif row["kind"] == Kind.SENDING:
             data["sha256"] = _digest(plans, row["request"], login, data["sha256"])
+            # Fewer where a request that was refused as a whole may go again, without the person.
+            data["recipients"] = len(plans[1].positions(row["request"]))
         elif row["kind"] == Kind.WRITTEN:
             data["files"] = {name: sealed(old, key) for name, old in data["files"].items()}
         elif row["kind"] != Kind.FORGOTTEN:

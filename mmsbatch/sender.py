@@ -23,6 +23,7 @@ from typing import Final
 from mmsbatch import deadline, wire
 from mmsbatch.deadline import Deadline
 from mmsbatch.errors import CampaignError, NotSent, RunError, RunInDoubt, RunStopped
+from mmsbatch.forget_token import FIRST as FIRST_TOKEN
 from mmsbatch.gateway import Gateway, Interrupted, Reply
 from mmsbatch.journal import Journal
 from mmsbatch.limits import Budget
@@ -112,9 +113,8 @@ class Sender:
         return [
             number
             for number, request in self.requests.items()
-            # A request is empty where all it was for have been erased.
             if may_go(request)
-            and self._recipients(number)
+            and self._has_people(number)
             and self.plan.message_of(number) not in self._held
         ]
 
@@ -197,6 +197,10 @@ class Sender:
         if isinstance(decision, HoldBack):
             self._held[self.plan.message_of(number)] = decision
             self._refused_before = request.answer.status if request.answer else None
+
+    def _has_people(self, number: int) -> bool:
+        """Say whether a request is for anybody who has not been erased."""
+        return bool((self.plan.numbers[self.plan.positions(number)] < FIRST_TOKEN).any())
 
     def _recipients(self, number: int) -> int:
         return len(self.plan.positions(number))

@@ -31,6 +31,7 @@ from mmsbatch.journal import Journal
 from mmsbatch.outcomes import RESULT_COLUMNS
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 from mmsbatch.states import Kind
+from year_of_runs import REGULAR, Year
 
 NATIONAL = "639980005"
 NUMBER = 33_000_000_000 + int(NATIONAL)
@@ -271,6 +272,35 @@ def test_a_request_that_was_for_one_person_is_empty(runs: Path) -> None:
     assert mms.verify(runs / "stopped").holds
 
 
+def test_a_refused_request_may_go_again_without_the_person(runs: Path) -> None:
+    """Out of credit: nothing of it was sent, so the person is taken out of it as if never there."""
+    rows = pd.read_parquet(runs / "stopped" / "plan.parquet")
+    second = rows.loc[rows["mms_request"] == 2, "mms_e164"].tolist()
+    mms.forget(second[3], runs / "stopped")
+    assert mms.verify(runs / "stopped").holds
+    with Sandbox() as sandbox:
+        mms.resume(runs / "stopped", account_at(sandbox))
+        posted = [number for one in sandbox.requests for number in one.numbers]
+    assert [number[1:] for number in second if number != second[3]] == posted[:19]
+    assert 1 == mms.status(runs / "stopped").outcomes["suppressed"]
+    assert mms.verify(runs / "stopped").holds
+
+
+def test_a_refused_request_for_one_person_never_goes_again(tmp_path: Path) -> None:
+    """There is nobody left to send it to; what the gateway said of it stays."""
+    frame = pd.DataFrame({"mobile": fictional(2), "prenom": ["A", "B"]})
+    run = tmp_path / "runs" / "run"
+    with Sandbox(faults={1: "status:103"}) as sandbox, pytest.raises(mms.RunStopped):
+        mms.send(plan_of(frame), account_at(sandbox), run=run)
+    mms.forget(fictional(1)[0], run)
+    with Sandbox() as sandbox:
+        mms.resume(run, account_at(sandbox))
+        posted = [number for one in sandbox.requests for number in one.numbers]
+    assert ["33639980001"] == posted
+    assert {"accepted": 1, "refused": 1} == mms.status(run).outcomes
+    assert mms.verify(run).holds
+
+
 def test_the_files_that_need_a_look_are_named(runs: Path) -> None:
     """The number is replaced in text; what is not text is not searched, and that is said."""
     (runs / "without" / "export.xlsx").write_bytes(b"PK\0\0" + NATIONAL.encode())
@@ -322,6 +352,33 @@ def test_two_people_one_after_the_other(runs: Path) -> None:
     assert [None] * 4 == [mms.verify(path).broken for path in folders(runs)]
     rows = pd.read_parquet(runs / "personal" / "results.parquet")
     assert 3 == rows["mms_e164"].str.startswith("+999").sum()
+
+
+def test_somebody_in_every_run_of_a_year(year: Year, tmp_path: Path) -> None:
+    """Crashes, doubts and reconciliations among them: counts stay, proofs hold, nothing is left."""
+    runs = tmp_path / "runs"
+    year.copy(runs)
+    for path in folders(runs):
+        mms.runs.write_results(path)
+        for request in mms.status(path).doubts:
+            mms.settle(path, request.number, "sent", "the back office shows it")
+    before = {path.name: dict(mms.status(path).outcomes) for path in folders(runs)}
+    done = mms.forget(f"+{REGULAR}", runs)
+    after = {path.name: dict(mms.status(path).outcomes) for path in folders(runs)}
+    for name, counts in after.items():
+        # A row that may still have left is suppressed now; all others are what they were.
+        unsent = ("suppressed", "pending", "refused")
+        assert sum(counts.pop(word, 0) for word in unsent) == sum(
+            before[name].pop(word, 0) for word in unsent
+        )
+    assert before == after
+    assert len(before) == len(done.runs)
+    assert {} == {
+        path.name: found.found for path in folders(runs) if (found := mms.verify(path).broken)
+    }
+    national = REGULAR[2:]
+    forms = (f"0{national}", f"33{national}")
+    assert set() == {where for where, text in texts(runs) for form in forms if form in text}
 
 
 # ----- refusals ----------------------------------------------------------------------------------
