@@ -116,12 +116,10 @@ def test_cron_mails_a_run_that_did_not_end_well(home: Home) -> None:
     assert home.outcomes() == {"pending": 300}
 
 
-def setting(unit: str, name: str) -> str:
+def setting(unit: str, name: str, default: str = "") -> str:
     """Read a setting of a systemd unit."""
-    (line,) = (
-        line for line in (RECIPES / unit).read_text().splitlines() if line.startswith(f"{name}=")
-    )
-    return line.partition("=")[2]
+    lines = (RECIPES / unit).read_text().splitlines()
+    return next((line[len(name) + 1 :] for line in lines if line.startswith(f"{name}=")), default)
 
 
 def as_systemd(home: Home) -> subprocess.Popen[str]:
@@ -150,15 +148,16 @@ def test_systemd_runs_the_same(home: Home) -> None:
 
 @pytest.mark.parametrize("home", [{2: "stall"}], indirect=True, ids=["stall"])
 def test_a_stop_by_systemd_leaves_nobody_in_doubt(home: Home) -> None:
-    """The request under way finishes, whichever processes the unit has systemd signal."""
+    """The request under way finishes: the command is told, and tells its kernel once."""
     contacts = pd.DataFrame({"mobile": fictional(1900)})
     contacts.to_csv(home.path / "contacts.csv", index=False)
+    # Else systemd tells the kernel too. Two signals far enough apart break the request off, and
+    # how far apart they come is luck: no test could show it every time.
+    assert setting("mmsbatch-weekly.service", "KillMode") == "mixed"
+    number = signal.Signals[setting("mmsbatch-weekly.service", "KillSignal", "SIGTERM")]
     with as_systemd(home) as process:
         assert home.sandbox.wait_for(2, 60)
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        alone = setting("mmsbatch-weekly.service", "KillMode") == "mixed"
-        for each in [process.pid] if alone else [*map(int, children), process.pid]:
-            os.kill(each, signal.SIGTERM)
+        process.send_signal(number)
         assert process.stderr is not None
         assert "stopping after the current request" in process.stderr.readline()
         home.sandbox.release()
