@@ -21,7 +21,7 @@ import pandas as pd
 from mmsbatch import outcomes
 from mmsbatch.errors import InputError, RunError
 from mmsbatch.folder import RunFolder
-from mmsbatch.forget_token import FIRST
+from mmsbatch.forgotten import FIRST
 from mmsbatch.journal import Journal
 from mmsbatch.states import fold
 

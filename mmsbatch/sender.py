@@ -23,7 +23,7 @@ from typing import Final
 from mmsbatch import deadline, wire
 from mmsbatch.deadline import Deadline
 from mmsbatch.errors import CampaignError, NotSent, RunError, RunInDoubt, RunStopped
-from mmsbatch.forget_token import FIRST as FIRST_TOKEN
+from mmsbatch.forgotten import FIRST as FIRST_TOKEN
 from mmsbatch.gateway import Gateway, Interrupted, Reply
 from mmsbatch.journal import Journal
 from mmsbatch.limits import Budget

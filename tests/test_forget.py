@@ -25,8 +25,8 @@ import mmsbatch as mms
 from conftest import account_at, fictional
 from mmsbatch.cli import app
 from mmsbatch.folder import RunFolder
-from mmsbatch.forget_notation import Notation
-from mmsbatch.forget_token import FIRST, seal, token
+from mmsbatch.forget.notation import Notation
+from mmsbatch.forgotten import FIRST, seal, token
 from mmsbatch.journal import Journal
 from mmsbatch.outcomes import RESULT_COLUMNS
 from mmsbatch.sandbox import Sandbox, SandboxOptions

@@ -19,7 +19,7 @@ from typer.testing import CliRunner, Result
 import mmsbatch as mms
 from conftest import fictional
 from mmsbatch.cli import app
-from mmsbatch.parameters import REQUIRED, declared, given, refuse_credentials, without
+from mmsbatch.notebook.parameters import REQUIRED, declared, given, refuse_credentials, without
 from mmsbatch.samples import sample
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 

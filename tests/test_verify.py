@@ -26,7 +26,7 @@ from mmsbatch.folder import RunFolder
 from mmsbatch.journal import Journal, chained_hash
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 from mmsbatch.states import Kind
-from mmsbatch.verify_journal import SCHEMA
+from mmsbatch.verify.journal import SCHEMA
 
 FILES = ("plan.parquet", "campaign.toml", "journal.sqlite", "results.parquet", "requests.parquet")
 

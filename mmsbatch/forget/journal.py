@@ -19,12 +19,12 @@ from typing import Any, Final
 
 from mmsbatch import wire
 from mmsbatch.errors import RunError
-from mmsbatch.forget_notation import Notation
-from mmsbatch.forget_token import seal
+from mmsbatch.forget.notation import Notation
+from mmsbatch.forgotten import seal
 from mmsbatch.journal import Journal, chained_hash
 from mmsbatch.plan import Plan
 from mmsbatch.states import Kind
-from mmsbatch.verify_journal import Row
+from mmsbatch.verify.journal import Row
 
 _KEPT: Final = ("login", "url")
 """Of the account; a login that is a number is the sender's own."""

@@ -9,7 +9,7 @@ from typing import Final
 
 from mmsbatch import parquet
 from mmsbatch.errors import InputError
-from mmsbatch.forget_token import KEY_BYTES
+from mmsbatch.forgotten import KEY_BYTES
 
 KEY_NAME: Final = ".forget-key"
 LIST_NAME: Final = ".forgotten"

@@ -19,14 +19,15 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
-from mmsbatch import errors, parameters, runs
+from mmsbatch import errors, runs
 from mmsbatch.errors import InputError, MmsbatchError, RunInDoubt, RunStopped, nearest
 from mmsbatch.folder import RunFolder
-from mmsbatch.parameters import Parameter
+from mmsbatch.notebook import parameters
+from mmsbatch.notebook.parameters import Parameter
 from mmsbatch.report import DONE, IN_DOUBT, RunReport
 from mmsbatch.run_names import run_name
 
-_HERE: Final = Path(__file__).parent
+_HERE: Final = Path(__file__).parent.parent
 _FOLDERS: Final = (_HERE / "_notebooks", _HERE.parent / "notebooks")  # an installation; a checkout
 _SUFFIX: Final = ".ipynb"
 
@@ -209,7 +210,7 @@ class _Copy:
 @contextmanager
 def _copy(place: _Place) -> Iterator[_Copy]:
     """Make room for the executed copy, and move it to where it belongs, whatever happens."""
-    from mmsbatch.notebook_engine import ENGINE, secrets  # noqa: PLC0415  (an extra)
+    from mmsbatch.notebook.engine import ENGINE, secrets  # noqa: PLC0415  (an extra)
 
     # Beside where it goes: a file cannot be renamed into another filesystem.
     beside = place.out.parent if place.out else place.runs_dir

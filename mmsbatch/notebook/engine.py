@@ -18,7 +18,7 @@ from jupyter_client.manager import AsyncKernelManager
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 
-from mmsbatch.parameters import without
+from mmsbatch.notebook.parameters import without
 
 ENGINE: Final = "mmsbatch"
 _IPYKERNEL: Final = (sys.executable, "-m", "ipykernel_launcher")

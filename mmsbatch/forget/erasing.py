@@ -1,7 +1,7 @@
 """Erase a person from runs: the number becomes a keyed hash, all else that is theirs is removed.
 
 In every run: rows with the number keep their ``mms_`` columns with a token in place of the number
-(`mmsbatch.forget_token`), and lose all columns of the contacts; a message written for this person
+(`mmsbatch.forgotten`), and lose all columns of the contacts; a message written for this person
 alone becomes ``(erased)``; cells of other rows that hold the number, in any notation, are emptied;
 the number in raw answers, notes and text files becomes the token. Counts, outcomes, duplicates and
 requests stay as they were, and `verify` holds afterwards. A row that had not left yet never will:
@@ -9,7 +9,7 @@ it becomes ``suppressed``.
 
 The order of things, over all runs given: lock each; finish what an interrupted erasure left; check
 each, and make its new files beside the old ones; only then put them into place, run by run
-(`mmsbatch.forget_stage`). A failure or a kill before that leaves all runs as they were; after it,
+(`mmsbatch.forget.stage`). A failure or a kill before that leaves all runs as they were; after it,
 running the same command again does the rest.
 
 What cannot be erased from here: blocks of a disk that the old files were on, copies and backups,
@@ -34,26 +34,27 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mmsbatch import forget_stage, outcomes, parquet
+from mmsbatch import outcomes, parquet
 from mmsbatch._version import __version__
 from mmsbatch.attempts import attempts
 from mmsbatch.document import labelled
 from mmsbatch.e164 import as_integers
 from mmsbatch.errors import InputError, RunError
 from mmsbatch.folder import RunFolder, digests
-from mmsbatch.forget_journal import rewritten, write
-from mmsbatch.forget_key import KEY_NAME, forgotten, read_key, remember
-from mmsbatch.forget_notation import Notation
-from mmsbatch.forget_plan import erase
-from mmsbatch.forget_token import seal, tokens
-from mmsbatch.forget_token import token as make_token
+from mmsbatch.forget import stage
+from mmsbatch.forget.journal import rewritten, write
+from mmsbatch.forget.key import KEY_NAME, forgotten, read_key, remember
+from mmsbatch.forget.notation import Notation
+from mmsbatch.forget.plan import erase
+from mmsbatch.forgotten import seal, tokens
+from mmsbatch.forgotten import token as make_token
 from mmsbatch.journal import Journal
 from mmsbatch.phones import read_phones
 from mmsbatch.plan import Plan
 from mmsbatch.policy import may_go
 from mmsbatch.states import Kind, State, fold
-from mmsbatch.verify_checks import CHECKS, Scene
-from mmsbatch.verify_journal import Broken, Row, check_chain, check_version
+from mmsbatch.verify.checks import CHECKS, Scene
+from mmsbatch.verify.journal import Broken, Row, check_chain, check_version
 
 ERASED: Final = "erased"
 ALREADY: Final = "already erased"
@@ -123,17 +124,17 @@ def forget(
     with ExitStack() as locks:
         for folder in folders:
             locks.enter_context(folder.writer())
-            forget_stage.finish(folder)
+            stage.finish(folder)
         try:
             found = [erasure.prepare(folder) for folder in folders]
             remember(home, erasure.token)
         except BaseException:
             for folder in folders:
-                forget_stage.abandon(folder)
+                stage.abandon(folder)
             raise
         for folder, one in zip(folders, found, strict=True):
             if one.changes:
-                forget_stage.commit(folder)
+                stage.commit(folder)
     frame = pd.DataFrame([one.row for one in found])
     left = [note for one in found for note in one.left]
     left += [f"{path}: a run that was never made; remove it" for path in _half_made(home)]
@@ -192,7 +193,7 @@ class _Erasure:
     def prepare(self, folder: RunFolder) -> _Prepared:
         """Check a run, and make its new files."""
         notation = Notation(self.number)
-        forget_stage.abandon(folder)
+        stage.abandon(folder)
         _remove_leftovers(folder)
         scene = _checked(folder)
         plan, numbers = scene.plan, scene.plan.numbers
@@ -263,7 +264,7 @@ class _Erasure:
         rows: int,
     ) -> None:
         """Make the files anew, as the verbs that made the old ones do."""
-        made = RunFolder(forget_stage.begin(folder))
+        made = RunFolder(stage.begin(folder))
         before = scene.plan
         after = Plan(table.to_pandas(), before.campaign)
         metadata = folder.metadata(after) | {

@@ -24,7 +24,7 @@ from shutil import rmtree
 
 from mmsbatch import parquet
 from mmsbatch.folder import RunFolder
-from mmsbatch.forget_journal import install
+from mmsbatch.forget.journal import install
 
 
 def begin(folder: RunFolder) -> Path:

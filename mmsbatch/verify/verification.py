@@ -42,8 +42,8 @@ from typing import Any, Final
 from mmsbatch.document import labelled
 from mmsbatch.errors import RunError
 from mmsbatch.folder import RunFolder
-from mmsbatch.verify_checks import CHECKS, Scene
-from mmsbatch.verify_journal import Broken, check_version
+from mmsbatch.verify.checks import CHECKS, Scene
+from mmsbatch.verify.journal import Broken, check_version
 
 
 @dataclass(frozen=True)

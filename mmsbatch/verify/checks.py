@@ -27,7 +27,7 @@ from mmsbatch.folder import RunFolder, digests
 from mmsbatch.outcomes import Outcome
 from mmsbatch.plan import Plan
 from mmsbatch.states import ATTEMPT_KINDS, Fact, Kind, Request, step
-from mmsbatch.verify_journal import Broken, Row, check_chain, read_rows
+from mmsbatch.verify.journal import Broken, Row, check_chain, read_rows
 
 NO_DIGESTS: Final = (
     "the run is of an mmsbatch that recorded no digests of its files: a change that leaves what "
