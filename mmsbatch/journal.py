@@ -156,6 +156,12 @@ class Journal:
                 ).all()
         except (OSError, DBAPIError) as error:
             raise _unusable(self.path, error) from None
+        known = set(Kind)
+        if unknown := next((row for row in rows if row.kind not in known), None):
+            raise RunError(
+                f"{self.path}: fact {unknown.seq} is a {unknown.kind!r}, which this mmsbatch does "
+                "not know: upgrade with `pip install --upgrade mmsbatch`"
+            )
         return [
             Fact(
                 Kind(row.kind),

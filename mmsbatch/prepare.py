@@ -146,7 +146,8 @@ def _phone_columns(contacts: pd.DataFrame, phone: str | Sequence[str] | None) ->
     if not contacts.columns.is_unique:
         twice = contacts.columns[contacts.columns.duplicated()].unique()
         raise ContactsError(f"column names occur twice: {_listed(twice)}; rename them first")
-    ours = [name for name in contacts.columns if str(name).startswith(PREFIX)]
+    # Whatever their case, to which SQL is blind.
+    ours = [name for name in contacts.columns if str(name).casefold().startswith(PREFIX)]
     if ours:
         raise ContactsError(
             f"the contacts have columns that begin with {PREFIX}: {_listed(ours)}; "

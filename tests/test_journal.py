@@ -93,3 +93,14 @@ def test_a_newer_journal_is_left_alone(path: Path) -> None:
     connection.close()
     with pytest.raises(RunError, match=r"newer mmsbatch \(journal version 99"):
         Journal(path)
+
+
+def test_a_fact_of_an_unknown_kind_is_named(path: Path) -> None:
+    """It may mean anything, so nothing is concluded from the others."""
+    with Journal(path, create=True) as journal:
+        journal.append(Kind.STARTED, at=datetime.now(UTC))
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE facts SET kind='recalled'")
+    connection.close()
+    with Journal(path) as journal, pytest.raises(RunError, match="fact 1 is a 'recalled'"):
+        journal.facts()

@@ -369,6 +369,14 @@ def test_no_candidate_lists_the_columns() -> None:
             ),
         ),
         (
+            pd.DataFrame({"mobile": ["x"], "MMS_Outcome": ["y"]}),
+            "mobile",
+            (
+                "the contacts have columns that begin with mms_: 'MMS_Outcome'; "
+                "drop or rename them first (a frame is prepared once)"
+            ),
+        ),
+        (
             pd.DataFrame([["x", "y"]], columns=["mobile", "mobile"]),
             "mobile",
             "column names occur twice: 'mobile'; rename them first",

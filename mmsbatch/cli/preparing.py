@@ -45,7 +45,7 @@ def check(
     contacts: ContactsArgument,
     phone: PhoneOption = None,
     out: Annotated[
-        Path | None, typer.Option(help="Write the checked rows here (.parquet or .csv).")
+        Path | None, typer.Option(help="Write the checked rows here (.parquet, .csv or .json).")
     ] = None,
     live: LiveOption = False,
     as_json: JsonOption = False,
