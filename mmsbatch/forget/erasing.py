@@ -53,8 +53,9 @@ from mmsbatch.phones import read_phones
 from mmsbatch.plan import Plan
 from mmsbatch.policy import may_go
 from mmsbatch.states import Kind, State, fold
-from mmsbatch.verify.checks import CHECKS, Scene
+from mmsbatch.verify.checks import CHECKS
 from mmsbatch.verify.journal import Broken, Row, check_chain, check_version
+from mmsbatch.verify.scene import Scene
 
 ERASED: Final = "erased"
 ALREADY: Final = "already erased"

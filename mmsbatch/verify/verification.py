@@ -42,8 +42,9 @@ from typing import Any, Final
 from mmsbatch.document import labelled
 from mmsbatch.errors import RunError
 from mmsbatch.folder import RunFolder
-from mmsbatch.verify.checks import CHECKS, Scene
+from mmsbatch.verify.checks import CHECKS
 from mmsbatch.verify.journal import Broken, check_version
+from mmsbatch.verify.scene import Scene
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,78 @@
+"""What `verify` looks at: the files of one run, each read once."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mmsbatch import parquet
+from mmsbatch.campaign_file import load_campaign
+from mmsbatch.errors import InputError, MmsbatchError
+from mmsbatch.folder import RunFolder, digests
+from mmsbatch.plan import Plan
+from mmsbatch.states import Fact, Request
+from mmsbatch.verify.journal import Broken, Row, check_chain, read_rows
+
+
+class Scene:
+    """What the checks look at; each part is read once, by the check that answers for it."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+        self.notes: list[str] = []
+        self.requests: dict[int, Request] = {}
+        """Where each request is, once `facts` has been checked."""
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """The journal's rows."""
+        return read_rows(self.folder.journal_path)
+
+    @cached_property
+    def facts(self) -> list[Fact]:
+        """The same as facts."""
+        return check_chain(self.rows)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The plan that the two files give."""
+        rows, self.plan_metadata = read_file(self.folder.plan_path)
+        try:
+            return Plan(rows, load_campaign(self.folder.campaign_path))
+        except InputError as error:
+            raise Broken(f"campaign.toml cannot be read: {error}") from None
+
+    plan_metadata: dict[str, str]
+
+    @cached_property
+    def results(self) -> pa.Table:
+        """The file of results."""
+        return read_table(self.folder.results_path)
+
+
+def digests_of(*paths: Path) -> dict[str, str]:
+    """Give the SHA-256 of files, by name."""
+    try:
+        return digests(*paths)
+    except MmsbatchError as error:
+        raise Broken(str(error)) from None
+
+
+def read_file(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Read a file of the run as a frame, with its metadata."""
+    try:
+        return parquet.read(path)
+    except (MmsbatchError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Broken(f"{path.name}: {error}") from None
+
+
+def read_table(path: Path) -> pa.Table:
+    """Read a file of the run as a table."""
+    try:
+        return pq.read_table(path)
+    except (OSError, pa.ArrowException, ValueError) as error:
+        raise Broken(f"{path.name} cannot be read ({error})") from None

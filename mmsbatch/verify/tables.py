@@ -1,0 +1,115 @@
+"""Whether a file of a run is the one that was written, and equal to what is rebuilt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mmsbatch.errors import RunError
+from mmsbatch.states import Kind
+from mmsbatch.verify.journal import Broken
+from mmsbatch.verify.scene import Scene, digests_of
+
+NO_DIGESTS: Final = (
+    "the run is of an mmsbatch that recorded no digests of its files: a change that leaves what "
+    "they say as it is would not be found"
+)
+
+
+def check_metadata(scene: Scene, name: str, found: dict[str, str]) -> None:
+    """Check what a file says of itself; the package's version is its writer's own."""
+    for key, expected in scene.folder.metadata(scene.plan).items():
+        if key == "mmsbatch.package_version" or found.get(key) == expected:
+            continue
+        if key == "mmsbatch.run":
+            note = f"{name} was written for a run named {found.get(key)!r}: the folder was renamed"
+            scene.notes.append(note)
+            continue
+        if key == "mmsbatch.schema_version" and str(found.get(key)).isdecimal():
+            raise RunError(
+                f"{scene.folder.path / name} was written by a newer mmsbatch (schema version "
+                f"{found[key]}): upgrade with `pip install --upgrade mmsbatch`"
+            )
+        raise Broken(f"{name}: its {key} should be {expected}, found {found.get(key)}")
+
+
+def check_written(scene: Scene, path: Path) -> None:
+    """Check that a derived file is the one last written, and of after the last attempt."""
+    again = f"`mmsbatch results {scene.folder.path}` writes it anew from the plan and the facts"
+    if not path.exists():
+        raise Broken(f"{path.name} is not there (a crash came before it was written?): {again}")
+    places = [n for n, fact in enumerate(scene.facts) if fact.kind is Kind.WRITTEN]
+    if not places:
+        if "files" in scene.facts[0].data:
+            raise Broken(f"{path.name} was never recorded (a crash came in between?): {again}")
+        if NO_DIGESTS not in scene.notes:
+            scene.notes.append(NO_DIGESTS)
+        return
+    last = places[-1]
+    recorded = scene.facts[last].data.get("files", {}).get(path.name)
+    found = digests_of(path)[path.name]
+    later = [n for n, fact in enumerate(scene.facts) if n > last and fact.request is not None]
+    if found != recorded:
+        raise Broken(
+            f"{path.name} is not the file that fact {last + 1} recorded (SHA-256 {found}, recorded "
+            f"{recorded}): it was changed, or a crash came before the record: {again}"
+        )
+    if later:
+        raise Broken(
+            f"{path.name} is out of date: it was written before fact {later[0] + 1} "
+            f"({scene.facts[later[0]].kind}): {again}"
+        )
+
+
+def check_equal(scene: Scene, name: str, found: pa.Table, rebuilt: pa.Table) -> None:
+    """Check that a table is what is rebuilt, cell by cell."""
+    metadata = {
+        key.decode(errors="replace"): value.decode(errors="replace")
+        for key, value in (found.schema.metadata or {}).items()
+    }
+    check_metadata(scene, name, metadata)
+    if found.column_names != rebuilt.column_names:
+        raise Broken(
+            f"{name}: its columns are {', '.join(found.column_names)}; "
+            f"rebuilt are {', '.join(rebuilt.column_names)}"
+        )
+    if found.num_rows != rebuilt.num_rows:
+        raise Broken(f"{name}: it has {found.num_rows} rows, rebuilt are {rebuilt.num_rows}")
+    for column in found.column_names:
+        place = _first_difference(found.column(column), rebuilt.column(column))
+        if place is not None:
+            # A cell is a person's: what stands in it is for the file, not for a message.
+            raise Broken(f"{name}: row {place}, column {column} is not what is rebuilt")
+
+
+def _first_difference(found: pa.ChunkedArray, rebuilt: pa.ChunkedArray) -> int | None:
+    if found.type == rebuilt.type and found.equals(rebuilt):
+        return None
+    found, rebuilt = _plain(found), _plain(rebuilt)
+    if found.type != rebuilt.type:
+        return 0 if len(found) else None
+    if found.equals(rebuilt):
+        return None
+    try:
+        same = pc.fill_null(pc.equal(found, rebuilt), False)
+        both = pc.and_(pc.is_null(found, nan_is_null=True), pc.is_null(rebuilt, nan_is_null=True))
+        place = int(pc.index(pc.or_(same, both), False).as_py())
+    except pa.ArrowException:  # nested values have no such kernel
+        pairs = zip(found.to_pylist(), rebuilt.to_pylist(), strict=True)
+        place = next((n for n, (one, other) in enumerate(pairs) if one != other), -1)
+    return None if place < 0 else place
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    # One text is as good as another, whatever the width of its offsets.
+    return column.cast(pa.large_string()) if pa.types.is_string(column.type) else column
+
+
+def cells(table: pa.Table, name: str) -> pa.ChunkedArray:
+    """Give a column as its values, whatever their encoding."""
+    return _plain(table.column(name))
