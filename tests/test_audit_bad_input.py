@@ -15,10 +15,11 @@ from typer.testing import CliRunner
 
 import mmsbatch as mms
 from audit_runs import contacts, made
-from conftest import fictional
+from conftest import account_at, fictional
 from mmsbatch.audit import RunLeftOut
 from mmsbatch.cli import app
 from mmsbatch.journal import Journal
+from mmsbatch.sandbox import Sandbox
 from mmsbatch.states import Kind
 
 
@@ -213,7 +214,11 @@ def test_a_url_that_leads_nowhere_is_an_error(url: str, said: str) -> None:
 
 def test_an_input_column_that_sql_would_mistake_for_ours_is_named(tmp_path: Path) -> None:
     """Case means nothing in SQL: a count over the wrong column would be believed."""
-    made(tmp_path / "runs" / "bad", contacts(MMS_OUTCOME="accepted"))
+    # `prepare` refuses such a column; one that somebody added after it went into the run.
+    prepared = mms.prepare(contacts(), phone="mobile", fictional=True)
+    plan = mms.plan(prepared.assign(MMS_OUTCOME="accepted"), mms.Campaign("lettre", mms.Text("a")))
+    with Sandbox() as sandbox:
+        mms.send(plan, account_at(sandbox), run=tmp_path / "runs" / "bad")
     made(tmp_path / "runs" / "good")
     with pytest.warns(RunLeftOut, match="input column 'MMS_OUTCOME'"):
         assert ["good"] == mms.audit(tmp_path / "runs")["run"].tolist()
