@@ -6,7 +6,8 @@ Every row has exactly one outcome at every instant, and `accepted` needs evidenc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC
 from enum import StrEnum
 from typing import Final
@@ -68,9 +69,35 @@ RESULT_COLUMNS: Final = (
 
 _WORDS: Final = tuple(Outcome)
 _CODE: Final = {outcome: code for code, outcome in enumerate(_WORDS)}
+_MAY_HAVE_LEFT: Final = np.array([word in MAYBE_SENT for word in _WORDS])
 
 
-def results(plan: Plan, requests: Mapping[int, Request]) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Named:
+    """The numbers that the list of an answer (``IDs``) names, in its order."""
+
+    numbers: npt.NDArray[np.int64]
+    """33639980012."""
+    ids: Sequence[str | None] = ()
+    """As many, the gateway's; nothing where it gives none."""
+
+
+def named_by(answer: Answer) -> Named:
+    """Give the numbers of ours that an answer names."""
+    found = [
+        (int(number[1:]), given)
+        for echo, given in answer.contacted
+        if (number := canonical_echo(echo))
+    ]
+    numbers = np.array([number for number, _ in found], dtype=np.int64)
+    return Named(numbers, [given for _, given in found] if any(given for _, given in found) else ())
+
+
+def results(
+    plan: Plan,
+    requests: Mapping[int, Request],
+    named: Callable[[Request, Answer], Named] = lambda _, answer: named_by(answer),
+) -> pd.DataFrame:
     """Give every row of a plan its outcome.
 
     Parameters
@@ -79,6 +106,8 @@ def results(plan: Plan, requests: Mapping[int, Request]) -> pd.DataFrame:
         What was to be sent.
     requests
         Where each of its requests is (`mmsbatch.states.fold`).
+    named
+        Which numbers the answer of a request names; `mmsbatch.verify` has its own reading.
 
     Returns
     -------
@@ -106,15 +135,20 @@ def results(plan: Plan, requests: Mapping[int, Request]) -> pd.DataFrame:
     numbers = plan.numbers
     for request in requests.values():
         positions = plan.positions(request.number)
-        found = _outcomes(request, numbers[positions])
-        outcome[positions] = found
-        if request.answer is not None:
+        sent_to = numbers[positions]
+        if request.answer is None:
+            found = _whole(request, len(positions))
+        else:
+            listed = named(request, request.answer)
+            found = _outcomes(request, request.answer, sent_to, listed.numbers)
             status[positions] = request.answer.status
             status_text.put(positions, request.answer.text or _documented_text(request))
             campaign_id.put(positions, request.answer.campaign_id)
-            _put_ids(identifier, positions, numbers, request.answer)
+            if listed.ids:
+                identifier[positions] = _ids(sent_to, listed)
+        outcome[positions] = found
         if request.sending_at is not None:
-            left = positions[np.isin(found, [_CODE[word] for word in MAYBE_SENT])]
+            left = positions[_MAY_HAVE_LEFT[found]]
             sent_at[left] = np.datetime64(
                 request.sending_at.astimezone(UTC).replace(tzinfo=None), "ms"
             )
@@ -142,25 +176,37 @@ def _before_sending(problem: pd.Series) -> npt.NDArray[np.int8]:
     return np.asarray(codes[category.codes])  # the last place is that of -1: no problem
 
 
-def _outcomes(request: Request, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int8]:
+def _whole(request: Request, size: int) -> npt.NDArray[np.int8]:
+    """Give the outcome of a request that was not taken: each of its numbers has the same."""
+    outcome = {
+        State.PENDING: Outcome.PENDING,
+        State.IN_DOUBT: Outcome.IN_DOUBT,
+        State.REFUSED: Outcome.REFUSED,
+        # Sent as a whole, say credits or a person; neither names numbers, and some may have
+        # been refused: that is not `accepted`.
+        State.CONFIRMED: Outcome.UNREPORTED,
+    }[request.state]
+    if request.answer is not None and request.answer.status == spec.NO_VALID_NUMBER:
+        outcome = Outcome.REJECTED  # 123 refuses the numbers, each of them
+    return np.full(size, _CODE[outcome], dtype=np.int8)
+
+
+def _outcomes(
+    request: Request,
+    answer: Answer,
+    numbers: npt.NDArray[np.int64],
+    named: npt.NDArray[np.int64],
+) -> npt.NDArray[np.int8]:
     """Give the outcome of each number of one request, by what its answer shows."""
-    if request.state is not State.ACCEPTED or request.answer is None:
-        whole = {
-            State.PENDING: Outcome.PENDING,
-            State.IN_DOUBT: Outcome.IN_DOUBT,
-            State.REFUSED: Outcome.REFUSED,
-            # Sent as a whole, say credits or a person; neither names numbers, and some may have
-            # been refused: that is not `accepted`.
-            State.CONFIRMED: Outcome.UNREPORTED,
-        }[request.state]
-        if request.answer is not None and request.answer.status == spec.NO_VALID_NUMBER:
-            whole = Outcome.REJECTED  # 123 refuses the numbers, each of them
-        return np.full(len(numbers), _CODE[whole], dtype=np.int8)
-    taken = Outcome.SCHEDULED if request.answer.status == spec.SCHEDULED else Outcome.ACCEPTED
-    named = np.isin(numbers, _integers(number for number, _ in request.answer.contacted))
-    refused = np.isin(numbers, _integers(request.answer.refused))
-    found = np.where(named, _CODE[taken], _CODE[Outcome.UNREPORTED])
-    return np.where(refused, _CODE[Outcome.REJECTED], found).astype(np.int8)
+    if request.state is not State.ACCEPTED:
+        return _whole(request, len(numbers))
+    taken = Outcome.SCHEDULED if answer.status == spec.SCHEDULED else Outcome.ACCEPTED
+    found = np.full(len(numbers), _CODE[taken], dtype=np.int8)
+    if not np.array_equal(numbers, named):  # nearly always all of them, in the order they left
+        found[~np.isin(numbers, named)] = _CODE[Outcome.UNREPORTED]
+    if answer.refused:
+        found[np.isin(numbers, _integers(answer.refused))] = _CODE[Outcome.REJECTED]
+    return found
 
 
 def _integers(echoes: Iterable[str]) -> npt.NDArray[np.int64]:
@@ -168,19 +214,13 @@ def _integers(echoes: Iterable[str]) -> npt.NDArray[np.int64]:
     return np.array([int(number[1:]) for number in found if number], dtype=np.int64)
 
 
-def _put_ids(
-    identifier: npt.NDArray[np.object_],
-    positions: npt.NDArray[np.int64],
-    numbers: npt.NDArray[np.int64],
-    answer: Answer,
-) -> None:
-    given = {
-        int(number[1:]): given_id
-        for echo, given_id in answer.contacted
-        if given_id and (number := canonical_echo(echo))
-    }
-    if given:
-        identifier[positions] = [given.get(int(number)) for number in numbers[positions]]
+def _ids(numbers: npt.NDArray[np.int64], listed: Named) -> Sequence[str | None]:
+    """Give the ID of each number."""
+    if np.array_equal(numbers, listed.numbers):
+        return listed.ids
+    pairs = zip(listed.numbers.tolist(), listed.ids, strict=True)
+    given = {number: identifier for number, identifier in pairs if identifier}
+    return [*map(given.get, numbers.tolist())]
 
 
 def _documented_text(request: Request) -> str:

@@ -144,7 +144,7 @@ def requests(scene: Scene) -> str:
 def results(scene: Scene) -> str:
     """Check the results, as a file and cell by cell."""
     check_written(scene, scene.folder.results_path)
-    rebuilt = parquet.to_arrow(outcomes.results(scene.plan, scene.requests))
+    rebuilt = parquet.to_arrow(outcomes.results(scene.plan, scene.requests, scene.named))
     check_equal(scene, "results.parquet", scene.results, rebuilt)
     return f"results.parquet is what is rebuilt, in {rebuilt.num_columns} columns"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -13,9 +14,23 @@ from mmsbatch import parquet
 from mmsbatch.campaign_file import load_campaign
 from mmsbatch.errors import InputError, MmsbatchError
 from mmsbatch.folder import RunFolder, digests
+from mmsbatch.outcomes import Named, named_by
 from mmsbatch.plan import Plan
-from mmsbatch.states import Fact, Request
+from mmsbatch.states import Fact, Kind, Request
+from mmsbatch.verify.answers import read_list
 from mmsbatch.verify.journal import Broken, Row, check_chain, read_rows
+from mmsbatch.wire import Answer
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back to a request."""
+
+    place: int
+    """Of the fact, from 1."""
+    body: bytes
+    listed: Named | None
+    """What its list names, where that is plain enough to be read without `wire`."""
 
 
 class Scene:
@@ -47,6 +62,23 @@ class Scene:
             raise Broken(f"campaign.toml cannot be read: {error}") from None
 
     plan_metadata: dict[str, str]
+
+    @cached_property
+    def replies(self) -> dict[int, Reply]:
+        """The last answer to each request."""
+        last = {
+            fact.request: (place, fact.body or b"")
+            for place, fact in enumerate(self.facts, start=1)
+            if fact.request is not None and fact.kind is Kind.ANSWER
+        }
+        return {
+            request: Reply(place, body, read_list(body)) for request, (place, body) in last.items()
+        }
+
+    def named(self, request: Request, answer: Answer) -> Named:
+        """Give the numbers that a request's answer names, from its bytes where these are plain."""
+        # Where a request has an answer, it is the last: another attempt takes it away.
+        return self.replies[request.number].listed or named_by(answer)
 
     @cached_property
     def results(self) -> pa.Table:
