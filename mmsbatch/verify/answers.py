@@ -11,11 +11,10 @@ import re
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from mmsbatch.outcomes import Named
 
-NATIONAL_DIGITS: Final = 9
+_NATIONAL_DIGITS: Final = 9
 
 _FIRST: Final = re.compile(
     rb"<CUSTOMER>(?:<([A-Z]*ID)>(?P<before>[0-9A-Za-z_-]+)</\1>)?"
@@ -24,9 +23,9 @@ _FIRST: Final = re.compile(
 )
 _OF_AN_ID: Final = np.zeros(256, dtype=np.bool_)
 _OF_AN_ID[list(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-")] = True
-NONE: Final = np.zeros(0, dtype=np.int64)
+_NONE: Final = np.zeros(0, dtype=np.int64)
 _ZERO: Final = np.uint8(ord("0"))
-_PLACES: Final = 10 ** np.arange(NATIONAL_DIGITS - 1, -1, -1, dtype=np.int64)
+_PLACES: Final = 10 ** np.arange(_NATIONAL_DIGITS - 1, -1, -1, dtype=np.int64)
 
 
 def read_list(body: bytes) -> Named | None:
@@ -50,12 +49,12 @@ def read_list(body: bytes) -> Named | None:
     if not closed or tail.strip() or b"IDs" in head:
         return None
     if not inner:
-        return Named(NONE)
+        return Named(_NONE)
     first = _FIRST.match(inner)
     if first is None or len(inner) % first.end() or (first["before"] and first["after"]):
         return None
     elements = np.frombuffer(inner, dtype=np.uint8).reshape(-1, first.end())
-    digits = elements[:, slice(*first.span("number"))]
+    digits = np.ascontiguousarray(elements[:, slice(*first.span("number"))].T) - _ZERO
     rest_of_it = elements.copy()
     rest_of_it[:, slice(*first.span("number"))] = 0
     ids: list[str] = []
@@ -66,19 +65,7 @@ def read_list(body: bytes) -> Named | None:
             return None
         width = letters.shape[1]
         ids = np.ascontiguousarray(letters).view(f"S{width}").ravel().astype(f"U{width}").tolist()
-    if not (rest_of_it == rest_of_it[0]).all() or not are_mobiles(digits):
+    mobile = (digits[0] == 6) | (digits[0] == 7)  # noqa: PLR2004  (06, 07)
+    if not (rest_of_it == rest_of_it[0]).all() or not mobile.all() or digits.max() > 9:  # noqa: PLR2004  (a digit)
         return None
-    return Named(as_numbers(digits), ids)
-
-
-def are_mobiles(digits: npt.NDArray[np.uint8]) -> bool:
-    """Say whether rows of nine bytes are national mobile numbers."""
-    leading = digits[:, 0]
-    mobile = (leading == ord("6")) | (leading == ord("7"))
-    return bool(mobile.all() and (digits - _ZERO <= 9).all())  # noqa: PLR2004  (a digit)
-
-
-def as_numbers(digits: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
-    """Give rows of nine digits as 33639980012."""
-    numbers: npt.NDArray[np.int64] = 33_000_000_000 + (digits - _ZERO) @ _PLACES
-    return numbers
+    return Named(33_000_000_000 + _PLACES @ digits, ids)

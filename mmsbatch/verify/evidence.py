@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmsbatch.outcomes import Outcome
-from mmsbatch.verify.answers import NATIONAL_DIGITS, NONE, as_numbers
 from mmsbatch.verify.journal import Broken
 from mmsbatch.verify.scene import Reply, Scene
 from mmsbatch.verify.tables import cells
@@ -20,10 +19,10 @@ from mmsbatch.verify.tables import cells
 def evidence(scene: Scene) -> str:
     """Look for every accepted row's number in the bytes of its request's last answer."""
     claimed = pc.is_in(
-        cells(scene.results, "mms_outcome"), pa.array([Outcome.ACCEPTED, Outcome.SCHEDULED])
+        cells(scene.outcomes, "mms_outcome"), pa.array([Outcome.ACCEPTED, Outcome.SCHEDULED])
     )
     positions = np.flatnonzero(np.asarray(claimed))
-    requests_of = np.asarray(cells(scene.results, "mms_request").fill_null(0))[positions]
+    requests_of = np.asarray(cells(scene.outcomes, "mms_request").fill_null(0))[positions]
     order = np.argsort(requests_of, kind="stable")
     borders = np.flatnonzero(np.diff(requests_of[order], prepend=-1))
     for group in np.split(order, borders[1:]) if len(order) else ():
@@ -81,7 +80,5 @@ def _refused(body: bytes) -> npt.NDArray[np.int64]:
 
 
 def _numbers(national: list[bytes], tokens: list[bytes]) -> npt.NDArray[np.int64]:
-    if not national and not tokens:
-        return NONE
-    digits = np.frombuffer(b"".join(national), dtype=np.uint8).reshape(-1, NATIONAL_DIGITS)
-    return np.concatenate((as_numbers(digits), np.array(list(map(int, tokens)), dtype=np.int64)))
+    found = [33_000_000_000 + int(digits) for digits in national]
+    return np.array([*found, *map(int, tokens)], dtype=np.int64)

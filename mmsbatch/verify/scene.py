@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 import pyarrow as pa
@@ -81,9 +82,9 @@ class Scene:
         return self.replies[request.number].listed or named_by(answer)
 
     @cached_property
-    def results(self) -> pa.Table:
-        """The file of results."""
-        return read_table(self.folder.results_path)
+    def outcomes(self) -> pa.Table:
+        """Two columns of the file of results: ``mms_outcome`` and ``mms_request``."""
+        return read_table(self.folder.results_path, ["mms_outcome", "mms_request"])
 
 
 def digests_of(*paths: Path) -> dict[str, str]:
@@ -102,9 +103,18 @@ def read_file(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
         raise Broken(f"{path.name}: {error}") from None
 
 
-def read_table(path: Path) -> pa.Table:
-    """Read a file of the run as a table."""
+def read_table(path: Path, columns: list[str]) -> pa.Table:
+    """Read columns of a file of the run."""
     try:
-        return pq.read_table(path)
-    except (OSError, pa.ArrowException, ValueError) as error:
-        raise Broken(f"{path.name} cannot be read ({error})") from None
+        return pq.read_table(path, columns=columns)
+    except UNREADABLE as error:
+        raise unreadable(path.name, error) from None
+
+
+UNREADABLE: Final = (OSError, pa.ArrowException, ValueError)
+"""What Arrow raises where a file is no Parquet, or a damaged one."""
+
+
+def unreadable(name: str, error: Exception) -> Broken:
+    """Say that a file cannot be read."""
+    return Broken(f"{name} cannot be read ({error})")

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from mmsbatch.errors import RunError
 from mmsbatch.states import Kind
 from mmsbatch.verify.journal import Broken
-from mmsbatch.verify.scene import Scene, digests_of
+from mmsbatch.verify.scene import UNREADABLE, Scene, digests_of, unreadable
 
 NO_DIGESTS: Final = (
     "the run is of an mmsbatch that recorded no digests of its files: a change that leaves what "
     "they say as it is would not be found"
 )
+
+_ROWS_AT_ONCE: Final = 1 << 16
 
 
 def check_metadata(scene: Scene, name: str, found: dict[str, str]) -> None:
@@ -64,25 +68,73 @@ def check_written(scene: Scene, path: Path) -> None:
         )
 
 
-def check_equal(scene: Scene, name: str, found: pa.Table, rebuilt: pa.Table) -> None:
-    """Check that a table is what is rebuilt, cell by cell."""
-    metadata = {
-        key.decode(errors="replace"): value.decode(errors="replace")
-        for key, value in (found.schema.metadata or {}).items()
-    }
-    check_metadata(scene, name, metadata)
-    if found.column_names != rebuilt.column_names:
-        raise Broken(
-            f"{name}: its columns are {', '.join(found.column_names)}; "
-            f"rebuilt are {', '.join(rebuilt.column_names)}"
-        )
-    if found.num_rows != rebuilt.num_rows:
-        raise Broken(f"{name}: it has {found.num_rows} rows, rebuilt are {rebuilt.num_rows}")
-    for column in found.column_names:
-        place = _first_difference(found.column(column), rebuilt.column(column))
+def check_equal(
+    scene: Scene,
+    path: Path,
+    rows: int,
+    rebuilt: Callable[[int, int], pa.Table],
+    at_once: int = _ROWS_AT_ONCE,
+) -> int:
+    """Check that a file is what is rebuilt, cell by cell; give how many columns it has.
+
+    Parameters
+    ----------
+    scene
+        Whose file.
+    path
+        A Parquet file; never in memory as a whole.
+    rows
+        How many were rebuilt.
+    rebuilt
+        Gives these: from which on, and how many.
+    at_once
+        How many are read at a time.
+    """
+    name, wanted = path.name, rebuilt(0, 0).column_names
+    with _opened(path) as file:
+        check_metadata(scene, name, _texts(file.schema_arrow.metadata or {}))
+        names, found_rows = file.schema_arrow.names, file.metadata.num_rows
+        if names != wanted:
+            raise Broken(
+                f"{name}: its columns are {', '.join(names)}; rebuilt are {', '.join(wanted)}"
+            )
+        if found_rows != rows:
+            raise Broken(f"{name}: it has {found_rows} rows, rebuilt are {rows}")
+        first = 0
+        for found in _parts(name, file, at_once):
+            _check_part(name, first, found, rebuilt(first, len(found)))
+            first += len(found)
+    return len(wanted)
+
+
+def _opened(path: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path)
+    except UNREADABLE as error:
+        raise unreadable(path.name, error) from None
+
+
+def _parts(name: str, file: pq.ParquetFile, at_once: int) -> Iterator[pa.RecordBatch]:
+    try:
+        # Threads would cost more than they gain: what is read is compared at once.
+        yield from file.iter_batches(at_once, use_threads=False)
+    except UNREADABLE as error:
+        raise unreadable(name, error) from None
+
+
+def _check_part(name: str, first: int, found: pa.RecordBatch, rebuilt: pa.Table) -> None:
+    for column, cells in zip(rebuilt.column_names, found.columns, strict=True):
+        place = _first_difference(pa.chunked_array([cells]), rebuilt.column(column))
         if place is not None:
             # A cell is a person's: what stands in it is for the file, not for a message.
-            raise Broken(f"{name}: row {place}, column {column} is not what is rebuilt")
+            raise Broken(f"{name}: row {first + place}, column {column} is not what is rebuilt")
+
+
+def _texts(metadata: dict[bytes, bytes]) -> dict[str, str]:
+    return {
+        key.decode(errors="replace"): value.decode(errors="replace")
+        for key, value in metadata.items()
+    }
 
 
 def _first_difference(found: pa.ChunkedArray, rebuilt: pa.ChunkedArray) -> int | None:
