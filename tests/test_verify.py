@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import sqlite3
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -20,10 +18,11 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import mmsbatch as mms
+from changed_runs import broken, copy, forge, mms_rows, record, replaced, rewrite
 from conftest import account_at, fictional, planned
 from mmsbatch.cli import app
 from mmsbatch.folder import RunFolder
-from mmsbatch.journal import Journal, chained_hash
+from mmsbatch.journal import Journal
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 from mmsbatch.states import Kind
 from mmsbatch.verify.journal import SCHEMA
@@ -56,18 +55,6 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Sandbox() as sandbox:
         mms.send(planned(3), account_at(sandbox), run=folder)
     return folder
-
-
-def copy(run: Path, to: Path) -> Path:
-    shutil.rmtree(to, ignore_errors=True)
-    shutil.copytree(run, to)
-    return to
-
-
-def broken(run: Path) -> str:
-    """Say which check breaks first, and where."""
-    found = mms.verify(run).broken
-    return f"{found.name}: {found.found}" if found else ""
 
 
 # ----- a run that holds ------------------------------------------------------------------------
@@ -184,60 +171,11 @@ def test_facts_in_the_log_of_a_dead_writer_are_read(made: Path, tmp_path: Path) 
 # ----- what does not hold ------------------------------------------------------------------------
 
 
-def mms_rows(run: Path) -> list[tuple[Any, ...]]:
-    with sqlite3.connect(run / "journal.sqlite") as connection:
-        rows = connection.execute("SELECT * FROM facts ORDER BY seq").fetchall()
-    connection.close()
-    return rows
-
-
-COLUMNS = ("seq", "at", "kind", "request", "attempt", "data", "body")
-
-
-def forge(run: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    """Change facts and make the chain anew over them, as somebody who knows it would."""
-    rows = [dict(zip(COLUMNS, row, strict=False)) for row in mms_rows(run)]
-    previous = ""
-    with sqlite3.connect(run / "journal.sqlite") as connection:
-        for row in rows:
-            change(row)
-            previous = chained_hash(previous, row)
-            connection.execute(
-                "UPDATE facts SET at=?, data=?, body=?, hash=? WHERE seq=?",
-                (row["at"], row["data"], row["body"], previous, row["seq"]),
-            )
-    connection.close()
-
-
 def sql(run: Path, *statements: str) -> None:
     with sqlite3.connect(run / "journal.sqlite") as connection:
         for statement in statements:
             connection.execute(statement)
     connection.close()
-
-
-def rewrite(path: Path, column: str, change: Callable[[pa.ChunkedArray], Any]) -> None:
-    """Change a column of a Parquet file, and leave the rest and its metadata alone."""
-    table = pq.read_table(path)
-    place = table.column_names.index(column)
-    made = pa.chunked_array([change(table.column(place))]).cast(table.schema.field(place).type)
-    pq.write_table(table.set_column(place, table.schema.field(place), made), path)
-
-
-def record(run: Path) -> None:
-    """Record the derived files as they are now: only what they say can be wrong then."""
-    folder = RunFolder(run)
-    with Journal(folder.journal_path) as journal:
-        folder.record_written(journal.facts())
-
-
-def replaced(value: Any, place: int) -> Callable[[pa.ChunkedArray], Any]:
-    def change(column: pa.ChunkedArray) -> Any:
-        cells = column.to_pylist()
-        cells[place] = value
-        return pa.array(cells)
-
-    return change
 
 
 def test_a_changed_fact_is_named(run: Path) -> None:
