@@ -20,7 +20,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool, HTTPSConnectionPool
 
 from mmsbatch import spec, wire
 from mmsbatch.account import Account, Target
@@ -132,7 +132,7 @@ class Gateway:
                 timeout=(self.connect_timeout_s, self.read_timeout_s),
                 stream=True,
             )
-            for chunk in response.iter_content(1 << 16):
+            for chunk in response.iter_content(_BUFFER_BYTES):
                 received += chunk
                 if len(received) > wire.MAX_ANSWER_BYTES:
                     raise Interrupted(
@@ -242,11 +242,14 @@ class _UntilDeadline(io.RawIOBase):
         super().close()
 
 
+_BUFFER_BYTES: Final = 1 << 16  # a whole answer of 200 numbers
+
+
 class _Response(HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         self.fp.close()
-        self.fp = io.BufferedReader(_UntilDeadline(sock))
+        self.fp = io.BufferedReader(_UntilDeadline(sock), _BUFFER_BYTES)
 
 
 class _New:
@@ -286,7 +289,13 @@ class _SecurePool(HTTPSConnectionPool):
 
 
 class _Adapter(HTTPAdapter):
-    """Notes the moment the connection stands: TCP, and TLS where there is TLS."""
+    """Speaks to one server; notes the moment the connection stands: TCP, and TLS where there is.
+
+    What requests would look up or keep of each exchange is the same for all of them here, or not
+    wanted: finding the pool by address and certificates, reading cookies.
+    """
+
+    _pool: ConnectionPool | None = None
 
     def __init__(self) -> None:
         super().__init__(pool_maxsize=MAX_WORKERS, max_retries=0)
@@ -295,3 +304,16 @@ class _Adapter(HTTPAdapter):
         super().init_poolmanager(*args, **kwargs)
         manager: PoolManager = self.poolmanager
         manager.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> ConnectionPool:
+        if self._pool is None:
+            self._pool = super().get_connection_with_tls_context(*args, **kwargs)
+        return self._pool
+
+    def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
+        response = requests.Response()
+        response.request, response.url = req, req.url or ""
+        response.status_code = resp.status
+        response.headers.update(resp.headers)
+        response.raw = resp
+        return response

@@ -12,7 +12,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
@@ -25,6 +25,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 
 from mmsbatch.errors import RunError
+from mmsbatch.group_commit import GroupCommit
 from mmsbatch.states import Fact, Kind
 
 SCHEMA_VERSION: Final = 1
@@ -86,6 +87,7 @@ class Journal:
         # statements again costs as much as executing them.
         self._writing = Lock()
         self._writer: sa.PoolProxiedConnection | None = None
+        self._group = GroupCommit[Fact](self._write, own_fault=sqlite3.IntegrityError)
         self.recorded: list[Fact] = []
         """The facts that this object appended, in the order of recording."""
         self._closed = False
@@ -135,9 +137,7 @@ class Journal:
             body,
         )
         try:
-            with self._writing:
-                self._write(fact)
-                self.recorded.append(fact)
+            self._group.put(fact)
         except sqlite3.IntegrityError:
             raise AlreadyClaimed(
                 f"request {request}, attempt {attempt}: {kind.value!r} is recorded already; "
@@ -181,25 +181,28 @@ class Journal:
             self._drop_writer()
             self._engine.dispose()
 
-    def _write(self, fact: Fact) -> None:
-        if self._closed:
-            raise RunError(f"{self.path} is closed: nothing can be recorded any more")
-        try:
-            if self._writer is None:
-                self._writer = self._engine.raw_connection()
-            cursor = self._writer.cursor()
-            # The lock is taken before the last hash is read, so the chain cannot fork.
-            cursor.execute("BEGIN IMMEDIATE")
-            last = cursor.execute(_LAST).fetchone()
-            seq, previous = (last[0] + 1, last[1]) if last else (1, "")
-            row = _row(seq, fact)
-            row["hash"] = chained_hash(previous, row)
-            cursor.execute(_INSERT, [row[name] for name in _COLUMNS])
-            cursor.execute("COMMIT")
-        except BaseException:
-            # Whatever state a failure has left the connection in, the next fact gets a new one.
-            self._drop_writer()
-            raise
+    def _write(self, facts: list[Fact]) -> None:
+        """Write facts in one transaction."""
+        with self._writing:
+            if self._closed:
+                raise RunError(f"{self.path} is closed: nothing can be recorded any more")
+            try:
+                if self._writer is None:
+                    self._writer = self._engine.raw_connection()
+                with closing(self._writer.cursor()) as cursor:
+                    # The lock is taken before the last hash is read, so the chain cannot fork.
+                    cursor.execute("BEGIN IMMEDIATE")
+                    before, last = cursor.execute(_LAST).fetchone() or (0, "")
+                    for seq, fact in enumerate(facts, before + 1):
+                        row = _row(seq, fact)
+                        row["hash"] = last = chained_hash(last, row)
+                        cursor.execute(_INSERT, [row[name] for name in _COLUMNS])
+                    cursor.execute("COMMIT")
+            except BaseException:
+                # Whatever state a failure has left the connection in, the next gets a new one.
+                self._drop_writer()
+                raise
+            self.recorded += facts
 
     def _drop_writer(self) -> None:
         writer, self._writer = self._writer, None

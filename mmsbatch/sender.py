@@ -106,7 +106,7 @@ class Sender:
             )
         )
         self._refused_before: int | None = None
-        self._workers: Workers[tuple[int, Decision]] | None = None
+        self._workers: Workers[tuple[int, Decision | None]] | None = None
 
     def waiting(self) -> list[int]:
         """Give the requests that may be sent, in order."""
@@ -147,7 +147,7 @@ class Sender:
 
     def run(self) -> Stop | None:
         """Send; give why it ended early, or nothing."""
-        with Workers[tuple[int, Decision]](self.workers) as workers:
+        with Workers[tuple[int, Decision | None]](self.workers, ahead=self.workers // 2) as workers:
             self._workers = workers
             try:
                 stop = self._give_out(workers)
@@ -157,10 +157,13 @@ class Sender:
                     with suppress(Exception):
                         workers.next_result()
                 raise
+            except BaseException:
+                self.halt.set()  # what was given out and has not been claimed yet, never is
+                raise
         first = next(iter(self._held.values()), None)
         return stop or (Stop(first.reason, first.what_to_do) if first else None)
 
-    def _give_out(self, workers: Workers[tuple[int, Decision]]) -> Stop | None:
+    def _give_out(self, workers: Workers[tuple[int, Decision | None]]) -> Stop | None:
         """Give requests to workers, and act on what is decided after each."""
         waiting = deque(self.waiting())
         stop: Stop | None = None
@@ -177,15 +180,18 @@ class Sender:
             if not workers.under_way:
                 return stop
             number, decision = workers.next_result()
+            if decision is None:
+                self.budget.commit(-self._recipients(number))
+                continue
             self._take_in(number, decision)
             # A worker that stops halts the others, who then say no more than that.
             if isinstance(decision, Stop) and stop in {None, INTERRUPTED}:
                 stop = decision
             self.on_request(self.requests[number])
 
-    def _has_room(self, workers: Workers[tuple[int, Decision]]) -> bool:
+    def _has_room(self, workers: Workers[tuple[int, Decision | None]]) -> bool:
         # What has no known price is bought one at a time.
-        return not workers.under_way if self.budget.unknown else not workers.all_busy
+        return not workers.under_way if self.budget.unknown else not workers.full
 
     def _take_in(self, number: int, decision: Decision) -> None:
         request = self.requests[number]
@@ -195,7 +201,6 @@ class Sender:
             self.budget.commit(-self._recipients(number))
         self._refused_before = None
         if isinstance(decision, HoldBack):
-            self._held[self.plan.message_of(number)] = decision
             self._refused_before = request.answer.status if request.answer else None
 
     def _has_people(self, number: int) -> bool:
@@ -207,15 +212,23 @@ class Sender:
 
     # ----- in a worker ---------------------------------------------------------------------------
 
-    def _send(self, number: int) -> tuple[int, Decision]:
-        """Make attempts at one request until something else is to be done."""
+    def _send(self, number: int) -> tuple[int, Decision | None]:
+        """Make attempts at one request until something else is to be done.
+
+        None at all where its message was refused since the request was given out.
+        """
+        if self.plan.message_of(number) in self._held:
+            return number, None
         try:
             decision = self._attempts(number)
         except RunError as error:  # a fact could not be recorded
             # Not claimed: it has not left. Its answer not on record: it is in doubt.
             decision = Stop(str(error), "run the same command again")
+        # At once, not when the decision is taken in: another call may be waiting for this worker.
         if isinstance(decision, Stop):
             self.halt.set()
+        elif isinstance(decision, HoldBack):
+            self._held[self.plan.message_of(number)] = decision
         return number, decision
 
     def _attempts(self, number: int) -> Decision:

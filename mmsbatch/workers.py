@@ -35,6 +35,9 @@ class Workers(Generic[Result]):
     ----------
     count
         How many calls may be under way at once, 1 to `MAX_WORKERS`.
+    ahead
+        How many more may be given, to wait for a worker: who is done with one call need not wait
+        for the next to be given. None with one worker, who is the one that gives.
 
     Raises
     ------
@@ -42,8 +45,9 @@ class Workers(Generic[Result]):
         The count is out of range.
     """
 
-    def __init__(self, count: int = 1) -> None:
+    def __init__(self, count: int = 1, *, ahead: int = 0) -> None:
         self._count = check_count(count)
+        self._most = count + (ahead if count > 1 else 0)
         self._under_way = 0
         self._own: deque[Callable[[], Result]] = deque()
         self._calls: SimpleQueue[Callable[[], Result] | None] = SimpleQueue()
@@ -61,9 +65,9 @@ class Workers(Generic[Result]):
         return [thread for thread in self._threads if thread.is_alive()]
 
     @property
-    def all_busy(self) -> bool:
-        """Whether another call would have to wait."""
-        return self._under_way >= self._count
+    def full(self) -> bool:
+        """Whether as many calls are under way or waiting as may be."""
+        return self._under_way >= self._most
 
     def do(self, call: Callable[[], Result]) -> None:
         """Give a call to a worker."""

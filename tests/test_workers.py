@@ -162,6 +162,7 @@ def test_a_run_that_was_broken_off_is_held_until_its_last_answer(run: Path) -> N
     """In a notebook the process goes on: a request under way is not for another to settle."""
 
     def broken_off(_request: Request) -> None:
+        sandbox.wait_for(2)
         raise KeyboardInterrupt
 
     with Sandbox(faults={2: "stall"}) as sandbox:

@@ -96,11 +96,15 @@ def read_flow(xml: bytes, *, charset: str = "utf-8", naive: bool = False) -> Flo
         msgclass=_text(root, "MSGCLASS"),
         message=_text(root, "MESSAGE"),
         media={tag: medium for tag in _MEDIA if (medium := _medium(root, tag)) is not None},
-        numbers=tuple(
-            "" if len(element) else (element.text or "").strip()
-            for element in root.iterchildren("MOBILEPHONE")
-        ),
+        numbers=_numbers(root),
     )
+
+
+def _numbers(root: etree._Element) -> tuple[str, ...]:
+    elements = list(root.iterchildren("MOBILEPHONE"))
+    if root.find("MOBILEPHONE/*") is None:  # asked once, not of each of 200
+        return tuple([(element.text or "").strip() for element in elements])
+    return tuple(["" if len(element) else (element.text or "").strip() for element in elements])
 
 
 _MEDIA = ("IMAGE", "VIDEO", "SON")

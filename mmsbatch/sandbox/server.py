@@ -41,6 +41,11 @@ class _Handler(WSGIRequestHandler):
     stopping: ClassVar[Event]
     released: ClassVar[Event]
 
+    def setup(self) -> None:
+        """Note when the connection came: a gateway's latency is all that its client waits for."""
+        self._connected_s = time.monotonic()
+        super().setup()
+
     def parse_request(self) -> bool:
         """Read the head as §1.1 writes it: bare newlines, a blank before a colon."""
         head = io.BytesIO()
@@ -59,7 +64,6 @@ class _Handler(WSGIRequestHandler):
     def run_wsgi(self) -> None:
         """Run the application whole, then write its answer and end the connection."""
         self.close_connection = True
-        arrived_s = time.monotonic()
         environ = self.make_environ()
         head: list[str] = []
         body: list[bytes] = []
@@ -74,8 +78,9 @@ class _Handler(WSGIRequestHandler):
         ending: Ending = environ.get(ENDING, Ending())
         if ending.stall:
             self.released.wait()
-        if ending.delay_ms:  # from the request's arrival: the work done since is part of it
-            self.stopping.wait(max(0.0, arrived_s + ending.delay_ms / 1000 - time.monotonic()))
+        if ending.delay_ms:  # the work done since is part of it
+            left_s = self._connected_s + ending.delay_ms / 1000 - time.monotonic()
+            self.stopping.wait(max(0.0, left_s))
         with suppress(OSError):  # a client that has gone has no answer to miss
             if not ending.close and not self.stopping.is_set():
                 self._write(head, b"".join(body), ending)
