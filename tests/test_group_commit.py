@@ -123,7 +123,16 @@ def test_many_threads_write_each_item_once() -> None:
     """Whoever leads, and whoever is led."""
     disk = Disk()
     disk.free.set()
-    group = GroupCommit(disk.write, own_fault=Bad)
+
+    one_at_a_time = threading.Lock()
+
+    def write(items: list[int]) -> None:
+        assert one_at_a_time.acquire(blocking=False)
+        time.sleep(0)  # let others run into it
+        disk.write(items)
+        one_at_a_time.release()
+
+    group = GroupCommit(write, own_fault=Bad)
 
     def put(first: int) -> None:
         for item in range(first, first + 200):
