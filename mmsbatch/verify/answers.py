@@ -51,14 +51,16 @@ def read_list(body: bytes) -> Named | None:
     if not inner:
         return Named(_NONE)
     first = _FIRST.match(inner)
-    if first is None or len(inner) % first.end() or (first["before"] and first["after"]):
+    if first is None or len(inner) % first.end():
         return None
     elements = np.frombuffer(inner, dtype=np.uint8).reshape(-1, first.end())
     digits = np.ascontiguousarray(elements[:, slice(*first.span("number"))].T) - _ZERO
     rest_of_it = elements.copy()
     rest_of_it[:, slice(*first.span("number"))] = 0
     ids: list[str] = []
-    if name := "before" if first["before"] else "after" if first["after"] else "":
+    if (
+        name := "before" if first["before"] else "after" if first["after"] else ""
+    ):  # the first counts
         letters = elements[:, slice(*first.span(name))]
         rest_of_it[:, slice(*first.span(name))] = 0
         if not _OF_AN_ID[letters].all():
