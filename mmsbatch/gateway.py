@@ -160,12 +160,11 @@ class Gateway:
         """Give the request to be sent; all but its body is the same for every one of a kind."""
         template = self._templates.get(path)
         if template is None:
-            template = requests.Request(
-                method, self.account.url + path, _HEADERS, data=form
-            ).prepare()
+            template = requests.Request(method, self.account.url + path, _HEADERS).prepare()
             self._templates[path] = template
         prepared = template.copy()
-        prepared.prepare_body(form, None)
+        prepared.body = form
+        prepared.prepare_content_length(form)
         return prepared
 
     @cached_property

@@ -50,6 +50,7 @@ _facts = sa.Table(
 _DIALECT: Final = sqlite.dialect()
 _COLUMNS: Final = [column.name for column in _facts.columns]
 _INSERT: Final = str(_facts.insert().compile(dialect=_DIALECT, column_keys=_COLUMNS))
+_ONE_MORE: Final = f", ({', '.join('?' * len(_COLUMNS))})"
 _LAST: Final = str(
     sa.select(_facts.c.seq, _facts.c.hash)
     .where(_facts.c.seq == sa.select(sa.func.max(_facts.c.seq)).scalar_subquery())
@@ -87,6 +88,7 @@ class Journal:
         # statements again costs as much as executing them.
         self._writing = Lock()
         self._writer: sa.PoolProxiedConnection | None = None
+        self._last: tuple[int, str] | None = None
         self._group = GroupCommit[Fact](self._write, own_fault=sqlite3.IntegrityError)
         self.recorded: list[Fact] = []
         """The facts that this object appended, in the order of recording."""
@@ -182,30 +184,36 @@ class Journal:
             self._engine.dispose()
 
     def _write(self, facts: list[Fact]) -> None:
-        """Write facts in one transaction."""
+        """Write facts, all of them or none."""
         with self._writing:
             if self._closed:
                 raise RunError(f"{self.path} is closed: nothing can be recorded any more")
             try:
-                if self._writer is None:
-                    self._writer = self._engine.raw_connection()
-                with closing(self._writer.cursor()) as cursor:
-                    # The lock is taken before the last hash is read, so the chain cannot fork.
-                    cursor.execute("BEGIN IMMEDIATE")
-                    before, last = cursor.execute(_LAST).fetchone() or (0, "")
-                    for seq, fact in enumerate(facts, before + 1):
-                        row = _row(seq, fact)
-                        row["hash"] = last = chained_hash(last, row)
-                        cursor.execute(_INSERT, [row[name] for name in _COLUMNS])
-                    cursor.execute("COMMIT")
+                self._last = self._insert_after_last(facts)
             except BaseException:
                 # Whatever state a failure has left the connection in, the next gets a new one.
                 self._drop_writer()
                 raise
             self.recorded += facts
 
+    def _insert_after_last(self, facts: list[Fact]) -> tuple[int, str]:
+        """Write facts behind the last one; give the number and the hash of the new last one."""
+        if self._writer is None:
+            self._writer = self._engine.raw_connection()
+        with closing(self._writer.cursor()) as cursor:
+            last = self._last or _last(cursor)
+            while True:
+                try:
+                    return _insert(cursor, last, facts)
+                except sqlite3.IntegrityError:
+                    # The numbers are a primary key, so the chain cannot fork: where somebody else
+                    # has written since, these facts come behind theirs.
+                    before, last = last, _last(cursor)
+                    if last == before:
+                        raise
+
     def _drop_writer(self) -> None:
-        writer, self._writer = self._writer, None
+        writer, self._writer, self._last = self._writer, None, None
         if writer is not None:
             with suppress(sqlite3.Error, DBAPIError):
                 writer.invalidate()
@@ -221,6 +229,23 @@ class Journal:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _last(cursor: Any) -> tuple[int, str]:
+    return cursor.execute(_LAST).fetchone() or (0, "")
+
+
+def _insert(cursor: Any, last: tuple[int, str], facts: list[Fact]) -> tuple[int, str]:
+    """Write facts in one statement, which SQLite does as a whole or not at all."""
+    seq, previous = last
+    values: list[Any] = []
+    for fact in facts:
+        seq += 1
+        row = _row(seq, fact)
+        row["hash"] = previous = chained_hash(previous, row)
+        values += [row[name] for name in _COLUMNS]
+    cursor.execute(_INSERT + _ONE_MORE * (len(facts) - 1), values)
+    return seq, previous
 
 
 def chained_hash(previous: str, row: Mapping[str, Any]) -> str:
@@ -244,7 +269,7 @@ def _row(seq: int, fact: Fact) -> dict[str, Any]:
 
 
 def _on_connect(connection: Any, _record: Any) -> None:
-    # The driver's own implicit BEGIN comes too late (at the first write): `_write` has its own.
+    # Each statement is a transaction: the driver would open one, and leave it to be committed.
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000"):

@@ -85,7 +85,7 @@ class Points:
 
         def about_to_run(statement: str) -> None:
             kind = getattr(kinds, "now", "")
-            if kind and statement == "COMMIT":
+            if kind and statement.startswith("INSERT"):
                 kinds.now = ""
                 self.at(f"within fact {kind}")
 

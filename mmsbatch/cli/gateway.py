@@ -14,6 +14,7 @@ from mmsbatch.cli.app import app
 from mmsbatch.cli.inputs import account_from
 from mmsbatch.cli.options import JsonOption, LiveOption
 from mmsbatch.cli.output import errors, print_result
+from mmsbatch.collector import what_is_here_set_aside
 from mmsbatch.errors import InputError, NotSent
 from mmsbatch.gateway import Gateway
 from mmsbatch.sandbox import Sandbox, SandboxOptions
@@ -94,7 +95,8 @@ def sandbox(
         )
         sys.stdout.flush()
         try:
-            gateway.serve_forever()
+            with what_is_here_set_aside():
+                gateway.serve_forever()
         except KeyboardInterrupt:
             pass
         finally:

@@ -64,14 +64,11 @@ def accepted(
 
     ``numbers`` are canonical (``336...``); ``campaign_id`` is None where the account is not pro.
     """
-    customers = (
-        (f"<CUSTOMER><MOBILEPHONE>0{number[2:]}</MOBILEPHONE></CUSTOMER>" for number in numbers)
-        if ids is None
-        else (
-            f"<CUSTOMER><ID>{own}</ID><MOBILEPHONE>0{number[2:]}</MOBILEPHONE></CUSTOMER>"
-            for own, number in zip(ids, numbers, strict=True)
-        )
-    )
+    own_ids = [""] * len(numbers) if ids is None else [f"<ID>{own}</ID>" for own in ids]
+    customers = [
+        f"<CUSTOMER>{own}<MOBILEPHONE>0{number[2:]}</MOBILEPHONE></CUSTOMER>"
+        for own, number in zip(own_ids, numbers, strict=True)
+    ]
     fields = [
         ("Status", str(status)),
         ("StatusText", status_text(status)),

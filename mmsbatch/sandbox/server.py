@@ -18,13 +18,14 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import ClassVar, Self
 
-from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler
 
 from mmsbatch.errors import InputError
 from mmsbatch.sandbox.faults import Ending, Fault, parse_faults
 from mmsbatch.sandbox.gateway import ENDING, Gateway, utc_now
 from mmsbatch.sandbox.ledger import Books, Delivery, Received
 from mmsbatch.sandbox.options import SandboxOptions
+from mmsbatch.sandbox.threads import Server
 
 _BLANK_BEFORE_COLON = re.compile(rb"\A([!-9;-~]+)[ \t]+:")
 _MAX_LINE = 65_536
@@ -207,12 +208,11 @@ class Sandbox:
             "Handler", (_Handler,), {"stopping": self._stopping, "released": self._released}
         )
         with listener:  # the server has its own handle of it
-            self._server = make_server(
+            self._server = Server(
                 self._host,
                 port,
                 Gateway(self.options, parsed, self._books, clock),
-                threaded=True,
-                request_handler=handler,
+                handler,
                 fd=listener.fileno(),
             )
         self._thread: Thread | None = None
