@@ -30,6 +30,7 @@ from mmsbatch.gateway import Gateway
 from mmsbatch.journal import Journal
 from mmsbatch.permission import check_target
 from mmsbatch.report import RunReport
+from mmsbatch.standing import write_files
 from mmsbatch.states import Kind, Request, State, Verdict, fold, read_account
 
 
@@ -161,7 +162,7 @@ def reconcile(
             for doubt in doubts:
                 data = {"by": BY_CREDITS, "reason": reason, "evidence": evidence}
                 _record(journal, doubt, verdict, data)
-            runs.write_results(folder.path)
+            write_files(folder, plan, journal.facts())
     return Reconciliation(
         runs.status(folder.path),
         finding,
@@ -205,7 +206,7 @@ def settle(run: str | Path, request: int, verdict: Verdict | str, note: str) -> 
         _check_in_doubt(requests, request)
         data = {"by": BY_PERSON, "reason": f"a person's verdict: {note.strip()}"}
         _record(journal, requests[request], verdict, {**data, "note": note.strip()})
-        runs.write_results(folder.path)
+        write_files(folder, plan, journal.facts())
     what_to_do = f"mmsbatch resume {folder.path}" if verdict is Verdict.RESEND else ""
     return Reconciliation(
         runs.status(folder.path), None, verdict, (request,), what_to_do=what_to_do

@@ -261,10 +261,18 @@ def status(run: str | Path) -> RunReport:
 
 
 def write_results(run: str | Path) -> None:
-    """Rebuild ``results.parquet`` and ``requests.parquet`` in a run's folder."""
+    """Rebuild ``results.parquet`` and ``requests.parquet`` in a run's folder.
+
+    Raises
+    ------
+    RunError
+        The folder holds no run, or a damaged one, or somebody sends it, settles a doubt in it or
+        erases a person from it now: files of a moment before would undo that.
+    """
     folder = RunFolder(Path(run))
-    plan = folder.load_plan()
-    write_files(folder, plan, facts_of(folder))
+    folder.check_exists()
+    with folder.writer():
+        write_files(folder, folder.load_plan(), facts_of(folder))
 
 
 def _doubts(done: RunReport, run: Path) -> str:

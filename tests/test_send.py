@@ -393,3 +393,13 @@ def test_results_can_be_deleted_and_rebuilt(sandbox: Sandbox, run: Path) -> None
     runs.write_results(run)
     pd.testing.assert_frame_equal(pd.read_parquet(run / "results.parquet"), first)
     pd.testing.assert_frame_equal(mms.results(run), first)
+
+
+def test_results_are_not_rebuilt_under_another_writer(sandbox: Sandbox, run: Path) -> None:
+    """Whoever sends, settles or erases writes them itself: those of before would undo it."""
+    mms.send(planned(3), account_at(sandbox), run=run)
+    before = (run / "results.parquet").stat()
+    with RunFolder(run).writer(), pytest.raises(mms.RunError, match="is being sent by"):
+        runs.write_results(run)
+    assert (run / "results.parquet").stat() == before
+    runs.write_results(run)
