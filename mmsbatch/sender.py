@@ -151,14 +151,11 @@ class Sender:
             self._workers = workers
             try:
                 stop = self._give_out(workers)
-            except Exception:
-                self.halt.set()
-                while workers.under_way:
+            except BaseException as error:
+                self.halt.set()  # what was given out and not claimed yet never is
+                while isinstance(error, Exception) and workers.under_way:
                     with suppress(Exception):
                         workers.next_result()
-                raise
-            except BaseException:
-                self.halt.set()  # what was given out and has not been claimed yet, never is
                 raise
         first = next(iter(self._held.values()), None)
         return stop or (Stop(first.reason, first.what_to_do) if first else None)
