@@ -84,13 +84,28 @@ class Named:
 
 def named_by(answer: Answer) -> Named:
     """Give the numbers of ours that an answer names."""
-    found = [
-        (int(number[1:]), given)
-        for echo, given in answer.contacted
-        if (number := canonical_echo(echo))
-    ]
-    numbers = np.array([number for number, _ in found], dtype=np.int64)
-    return Named(numbers, [given for _, given in found] if any(given for _, given in found) else ())
+    echoes = [echo for echo, _ in answer.contacted]
+    ids = [given for _, given in answer.contacted]
+    numbers = _national(echoes)
+    if numbers is None:
+        found = [*map(canonical_echo, echoes)]
+        numbers = np.array([int(number[1:]) for number in found if number], dtype=np.int64)
+        ids = [given for number, given in zip(found, ids, strict=True) if number]
+    return Named(numbers, ids if any(ids) else ())
+
+
+_NATIONAL_MOBILE: Final = range(600_000_000, 800_000_000)
+_ECHO_LENGTH: Final = 10
+
+
+def _national(echoes: Sequence[str]) -> npt.NDArray[np.int64] | None:
+    """Read echoes all of which are in national form, as the gateway's are; else nothing."""
+    digits = "".join(echoes)
+    if digits.isascii() and digits.isdecimal() and set(map(len, echoes)) == {_ECHO_LENGTH}:
+        numbers = [*map(int, echoes)]
+        if min(numbers) in _NATIONAL_MOBILE and max(numbers) in _NATIONAL_MOBILE:
+            return 33_000_000_000 + np.array(numbers, dtype=np.int64)
+    return None
 
 
 def results(
@@ -202,10 +217,11 @@ def _outcomes(
         return _whole(request, len(numbers))
     taken = Outcome.SCHEDULED if answer.status == spec.SCHEDULED else Outcome.ACCEPTED
     found = np.full(len(numbers), _CODE[taken], dtype=np.int8)
-    if not np.array_equal(numbers, named):  # nearly always all of them, in the order they left
+    # Few are refused, and then "table" would cost more to set up than it saves.
+    refused = np.isin(numbers, _integers(answer.refused), kind="sort")
+    if not np.array_equal(numbers[~refused], named):  # hardly ever: they come as they left
         found[~np.isin(numbers, named)] = _CODE[Outcome.UNREPORTED]
-    if answer.refused:
-        found[np.isin(numbers, _integers(answer.refused))] = _CODE[Outcome.REJECTED]
+    found[refused] = _CODE[Outcome.REJECTED]
     return found
 
 
