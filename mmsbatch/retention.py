@@ -9,9 +9,8 @@ that the person made (an order, a call) are in the CRM.
 from __future__ import annotations
 
 import calendar
-from collections.abc import Iterable
+import warnings
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -19,18 +18,18 @@ import numpy.typing as npt
 import pandas as pd
 
 from mmsbatch import outcomes
-from mmsbatch.errors import InputError, RunError
+from mmsbatch.audit.places import RunLeftOut
+from mmsbatch.errors import InputError
 from mmsbatch.folder import RunFolder
 from mmsbatch.forgotten import FIRST
 from mmsbatch.journal import Journal
+from mmsbatch.run_folders import Given, every_run
 from mmsbatch.states import fold
 
 YEARS: Final = 3
 
 
-def retention(
-    runs_dir: str | Path | Iterable[str | Path], *, years: int = YEARS, today: date
-) -> pd.DataFrame:
+def retention(runs_dir: Given, *, years: int = YEARS, today: date) -> pd.DataFrame:
     """Say which runs hold people whose last contact, over all the runs given, is too long ago.
 
     Parameters
@@ -57,10 +56,17 @@ def retention(
         `years` is not positive.
     RunError
         There is no run, or one cannot be read: a figure that leaves people out would be false.
+
+    Warns
+    -----
+    RunLeftOut
+        A folder beside the runs is none; names it.
     """
     if years < 1:
         raise InputError(f"years must be at least 1, found {years}")
-    folders = _folders(runs_dir)
+    folders, others = every_run(runs_dir)
+    for other in others:
+        warnings.warn(str(other), RunLeftOut, stacklevel=2)
     people = [_people(folder) for folder in folders]
     # Of all runs: each person once, with the latest contact.
     everybody = pd.concat(people).groupby("number")["at"].max()
@@ -102,17 +108,3 @@ def _people(folder: RunFolder) -> pd.DataFrame:
 
 def _moment(at: datetime) -> np.datetime64:
     return np.datetime64(at.astimezone(UTC).replace(tzinfo=None), "ms")
-
-
-def _folders(runs_dir: str | Path | Iterable[str | Path]) -> list[RunFolder]:
-    given = [runs_dir] if isinstance(runs_dir, str | Path) else list(runs_dir)
-    folders: dict[Path, RunFolder] = {}
-    for place in map(Path, given):
-        if RunFolder(place).exists():
-            folders[place.resolve()] = RunFolder(place)
-        for journal in sorted(place.glob("*/journal.sqlite")):
-            if not journal.parent.name.startswith("."):
-                folders[journal.parent.resolve()] = RunFolder(journal.parent)
-    if not folders:
-        raise RunError(f"no run in {', '.join(map(str, given))}: give a folder of runs")
-    return list(folders.values())

@@ -307,7 +307,9 @@ def test_the_files_that_need_a_look_are_named(runs: Path) -> None:
     half = runs / ".noel.x1y2"
     half.mkdir()
     shutil.copy(runs / "personal" / "plan.parquet", half)
+    (runs / "reports").mkdir()
     left = mms.forget("0639980005", runs).left
+    assert any("reports: not searched, not a run" in note for note in left)
     assert any("campaign.ipynb: the number was replaced" in note for note in left)
     assert any("export.xlsx: not text" in note for note in left)
     assert any(".noel.x1y2: a run that was never made" in note for note in left)
@@ -407,6 +409,13 @@ def test_a_damaged_run_is_not_made_to_look_whole(runs: Path) -> None:
         connection.execute("UPDATE facts SET at = '2026-01-01T00:00:00.000Z' WHERE seq = 3")
     connection.close()
     refused(runs, r"for-all does not verify \(journal.sqlite: fact 3 ")
+
+
+@pytest.mark.parametrize("name", ["journal.sqlite", "plan.parquet", "campaign.toml"])
+def test_a_run_copied_in_part_is_not_passed_over(runs: Path, name: str) -> None:
+    """The person may be in what is there of it."""
+    (runs / "for-all" / name).unlink()
+    refused(runs, f"for-all: {name} is missing: the folder was copied in part")
 
 
 def test_a_request_in_doubt_is_settled_first(runs: Path) -> None:

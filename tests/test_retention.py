@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 
 import mmsbatch as mms
 from conftest import account_at, fictional, planned
+from mmsbatch.audit import RunLeftOut
 from mmsbatch.cli import app
 from mmsbatch.sandbox import Sandbox
 
@@ -85,6 +87,23 @@ def test_years_and_runs_must_be_there(runs: Path, tmp_path: Path) -> None:
         mms.retention(runs, years=0, today=date(2024, 7, 1))
     with pytest.raises(mms.RunError, match="no run in"):
         mms.retention(tmp_path, today=date(2024, 7, 1))
+
+
+def test_no_run_is_left_out_silently(runs: Path, tmp_path: Path) -> None:
+    """One copied in part stops it; what is no run at all is named, and the exit code is not 0."""
+    copy = tmp_path / "runs"
+    shutil.copytree(runs, copy)
+    (copy / "reports").mkdir()
+    with pytest.warns(RunLeftOut, match="reports is left out: not a run"):
+        found = mms.retention(copy, today=date(2024, 7, 1))
+    assert [("a-2021", 3, 5)] == told(found)
+    done = CliRunner().invoke(app, ["retention", str(copy), "--today", "2024-07-01", "--json"])
+    document = json.loads(done.stdout)
+    assert (2, ["a-2021"]) == (done.exit_code, [row["run"] for row in document["runs"]])
+    assert "reports is left out" in document["left_out"][0]
+    (copy / "a-2021" / "journal.sqlite").unlink()
+    with pytest.raises(mms.RunError, match=r"a-2021: journal\.sqlite is missing"):
+        mms.retention(copy, today=date(2024, 7, 1))
 
 
 def test_the_command_takes_the_day(runs: Path) -> None:

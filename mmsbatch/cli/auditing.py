@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import pandas as pd
 import typer
 
-from mmsbatch import export, report, show
-from mmsbatch.audit import RunLeftOut, connect
+from mmsbatch import export, show
 from mmsbatch.audit import audit as make_audit
+from mmsbatch.audit import connect
 from mmsbatch.audit import diff as make_diff
 from mmsbatch.audit import history as find_history
 from mmsbatch.audit.history import read_number
 from mmsbatch.audit.sql import query
 from mmsbatch.cli.app import app
 from mmsbatch.cli.options import JsonOption
-from mmsbatch.cli.output import errors, print_result
+from mmsbatch.cli.output import answer, print_result
 from mmsbatch.document import Block, Document
 from mmsbatch.outcomes import Outcome
 from mmsbatch.show.words import plural
@@ -66,7 +63,7 @@ def audit(
         "outcome": outcome,
         "target": target,
     }
-    with _answer(as_json) as left_out:
+    with answer(as_json) as left_out:
         if sql is None:
             found = make_audit(places, **chosen)
             document = {**_summary(found), "left_out": left_out}
@@ -92,7 +89,7 @@ def history(
     as_json: JsonOption = False,
 ) -> None:
     """List everything ever sent to one person, or not sent, and why."""
-    with _answer(as_json) as left_out:
+    with answer(as_json) as left_out:
         found = find_history(number, places)
         document = {
             "number": read_number(number),
@@ -114,34 +111,10 @@ def diff(
     as_json: JsonOption = False,
 ) -> None:
     """Compare two runs: new, gone, other outcomes and reasons, contacted twice."""
-    with _answer(as_json):
+    with answer(as_json):
         found = make_diff(run_a, run_b, within_days)
         _write(found.people, out)
         print_result(as_json, found.to_json(), found.document().text())
-
-
-@contextmanager
-def _answer(as_json: bool) -> Iterator[list[str]]:
-    """Name on stderr what was left out, and end with exit code 2 where something was.
-
-    Yields
-    ------
-    list of str
-        Filled, by the time the answer is printed, with what was left out.
-    """
-    left_out: list[str] = []
-
-    def told(message: Warning | str, *_where: Any, **_more: Any) -> None:
-        if isinstance(message, RunLeftOut):
-            left_out.append(str(message))
-        print(f"mmsbatch: {message}", file=sys.stderr)
-
-    with errors(as_json), warnings.catch_warnings():
-        warnings.simplefilter("always", RunLeftOut)
-        warnings.showwarning = told
-        yield left_out
-    if left_out:
-        raise typer.Exit(report.BAD_INPUT)
 
 
 def _write(found: pd.DataFrame, out: Path | None) -> None:

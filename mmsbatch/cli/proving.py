@@ -11,7 +11,7 @@ import typer
 from mmsbatch import report
 from mmsbatch.cli.app import app
 from mmsbatch.cli.options import JsonOption, RunArgument
-from mmsbatch.cli.output import errors, print_result
+from mmsbatch.cli.output import answer, errors, print_result
 from mmsbatch.errors import InputError
 from mmsbatch.forget import forget as erase
 from mmsbatch.retention import YEARS
@@ -58,11 +58,11 @@ def retention(
     as_json: JsonOption = False,
 ) -> None:
     """List the runs that hold people not contacted for years."""
-    with errors(as_json):
+    with answer(as_json) as left_out:
         found = find_old(places, years=years, today=_day(today))
         rows = found.assign(last_contact=[at.isoformat() for at in found["last_contact"]])
         text = found.to_string(index=False) if len(found) else f"nobody is older than {years} years"
-        print_result(as_json, {"runs": rows.to_dict("records")}, text)
+        print_result(as_json, {"runs": rows.to_dict("records"), "left_out": left_out}, text)
 
 
 def _day(text: str | None) -> date:

@@ -21,7 +21,7 @@ whatever else they show of the person must be looked for by a person.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -52,6 +52,7 @@ from mmsbatch.journal import Journal
 from mmsbatch.phones import read_phones
 from mmsbatch.plan import Plan
 from mmsbatch.policy import may_go
+from mmsbatch.run_folders import Given, every_run
 from mmsbatch.states import Kind, State, fold
 from mmsbatch.verify.checks import CHECKS
 from mmsbatch.verify.journal import Broken, Row, check_chain, check_version
@@ -90,9 +91,7 @@ class Forgetting:
         }
 
 
-def forget(
-    number: str, runs_dir: str | Path | Iterable[str | Path], *, key_file: str | Path | None = None
-) -> Forgetting:
+def forget(number: str, runs_dir: Given, *, key_file: str | Path | None = None) -> Forgetting:
     """Erase a person from runs, and remember under a keyed hash that they are not to be written to.
 
     Parameters
@@ -119,7 +118,8 @@ def forget(
         a file could not be replaced. The message says which, and whether to run it again.
     """
     own = _number(number)
-    folders, home = _folders(runs_dir)
+    folders, others = every_run(runs_dir)
+    home = _home(folders)
     key = read_key(Path(key_file) if key_file else home / KEY_NAME, create=key_file is None)
     erasure = _Erasure(own, make_token(own, key), key)
     with ExitStack() as locks:
@@ -139,6 +139,7 @@ def forget(
     frame = pd.DataFrame([one.row for one in found])
     left = [note for one in found for note in one.left]
     left += [f"{path}: a run that was never made; remove it" for path in _half_made(home)]
+    left += [f"{other.label}: not searched, {other.why}" for other in others]
     return Forgetting(f"+{erasure.token}", frame, tuple(left))
 
 
@@ -406,28 +407,15 @@ def _half_made(home: Path) -> Iterator[Path]:
     yield from sorted(path.parent for path in home.glob(".*/plan.parquet"))
 
 
-def _folders(runs_dir: str | Path | Iterable[str | Path]) -> tuple[list[RunFolder], Path]:
-    """Give the runs, and the one folder they lie in."""
-    given = [runs_dir] if isinstance(runs_dir, str | Path) else list(runs_dir)
-    folders: dict[Path, RunFolder] = {}
-    homes: dict[Path, None] = {}
-    for place in map(Path, given):
-        if RunFolder(place).exists() or RunFolder(place).erased_path.exists():
-            folders[place.resolve()] = RunFolder(place)
-            homes[place.resolve().parent] = None
-            continue
-        homes[place.resolve()] = None
-        for journal in sorted(place.glob("*/journal.sqlite")):
-            if not journal.parent.name.startswith("."):
-                folders[journal.parent.resolve()] = RunFolder(journal.parent)
-    if not folders:
-        raise RunError(f"no run in {', '.join(map(str, given))}: give a folder of runs")
+def _home(folders: list[RunFolder]) -> Path:
+    """Give the one folder that the runs lie in."""
+    homes = sorted({folder.path.resolve().parent for folder in folders})
     if len(homes) > 1:
         raise InputError(
             f"the runs lie in several folders ({', '.join(map(str, homes))}), each with a key and "
             "a list of its own: run the command for one at a time"
         )
-    return list(folders.values()), next(iter(homes))
+    return homes[0]
 
 
 def _number(number: str) -> int:
