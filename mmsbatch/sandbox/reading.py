@@ -101,9 +101,7 @@ def read_flow(xml: bytes, *, charset: str = "utf-8", naive: bool = False) -> Flo
 
 
 def _numbers(root: etree._Element) -> tuple[str, ...]:
-    elements = list(root.iterchildren("MOBILEPHONE"))
-    if root.find("MOBILEPHONE/*") is None:  # asked once, not of each of 200
-        return tuple([(element.text or "").strip() for element in elements])
+    elements = root.iterchildren("MOBILEPHONE")
     return tuple(["" if len(element) else (element.text or "").strip() for element in elements])
 
 
