@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from mmsbatch.errors import InputError, RunError, RunInDoubt, RunStopped
 from mmsbatch.journal import AlreadyClaimed, Journal
 from mmsbatch.pace import Pace
 from mmsbatch.sandbox import Sandbox, SandboxOptions
-from mmsbatch.states import Kind, Request
+from mmsbatch.states import Kind, Request, State
 from mmsbatch.workers import Workers
 
 
@@ -68,12 +69,23 @@ def test_as_many_requests_are_under_way_as_there_are_workers(run: Path) -> None:
     assert kinds[:4] == [Kind.SENDING] * 4
 
 
+def let_go_after(state: State, sandbox: Sandbox) -> Callable[[Request], None]:
+    """Let requests that stall be answered once another is in a state, which ends the run."""
+    return lambda request: sandbox.release() if request.state is state else None
+
+
 def test_a_stop_lets_the_requests_under_way_finish(run: Path) -> None:
     """A refusal that ends the run: no further claim, and every answer under way is recorded."""
-    faults = {1: "delay:300", 2: "delay:300", 3: "status:200"}
+    faults = {1: "stall", 2: "stall", 3: "status:200"}
     with Sandbox(faults=faults) as sandbox:
         with pytest.raises(RunStopped, match="200 Vous n'avez pas"):
-            mms.send(small_requests(40), account_at(sandbox), run=run, workers=3)
+            mms.send(
+                small_requests(40),
+                account_at(sandbox),
+                run=run,
+                workers=3,
+                on_request=let_go_after(State.REFUSED, sandbox),
+            )
         assert len(sandbox.requests) == 3
         assert counts(run) == {"accepted": 20, "refused": 10, "pending": 370}
         assert len(mms.resume(run, account_at(sandbox), workers=3)) == 400
@@ -82,10 +94,16 @@ def test_a_stop_lets_the_requests_under_way_finish(run: Path) -> None:
 
 def test_a_doubt_lets_the_requests_under_way_finish(run: Path) -> None:
     """At most one request per worker is in doubt; here one."""
-    faults = {1: "delay:300", 2: "close:after", 3: "delay:300"}
+    faults = {1: "stall", 2: "stall", 3: "close:after"}
     with Sandbox(faults=faults) as sandbox:
         with pytest.raises(RunInDoubt, match="10 rows of run noel are in doubt"):
-            mms.send(small_requests(40), account_at(sandbox), run=run, workers=3)
+            mms.send(
+                small_requests(40),
+                account_at(sandbox),
+                run=run,
+                workers=3,
+                on_request=let_go_after(State.IN_DOUBT, sandbox),
+            )
         assert counts(run) == {"accepted": 20, "in_doubt": 10, "pending": 370}
 
 
