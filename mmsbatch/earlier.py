@@ -15,12 +15,14 @@ import pyarrow.parquet as pq
 from mmsbatch import limits
 from mmsbatch.account import Account
 from mmsbatch.campaign_file import load_campaign
-from mmsbatch.errors import MmsbatchError
+from mmsbatch.errors import MmsbatchError, RunError
 from mmsbatch.folder import RunFolder
 from mmsbatch.journal import Journal
 from mmsbatch.plan import Plan
 from mmsbatch.states import Kind
 
+_MARKS: Final = ("journal.sqlite", "plan.parquet")
+"""Where one of these is, there is a run, or what was copied of one."""
 _FACTS_READ: Final = 100
 """Of an earlier run: some 50 answers, which is plenty for a price."""
 _RUNS_READ: Final = 5
@@ -28,7 +30,7 @@ _RUNS_READ: Final = 5
 
 
 def earlier_runs(folder: RunFolder, plan: Plan, account: Account) -> limits.Earlier:
-    """Look at the runs beside this one, on the same target; one that cannot be read is left out.
+    """Look at the runs beside this one, on the same target; one that cannot be read is named.
 
     Parameters
     ----------
@@ -39,12 +41,29 @@ def earlier_runs(folder: RunFolder, plan: Plan, account: Account) -> limits.Earl
     account
         A cost counts where it was the same login's: accounts have units of their own.
     """
-    others = sorted(_others(folder, account), key=lambda other: other.opened_at, reverse=True)
+    others: list[_Other] = []
+    unread: list[str] = []
+    for beside in _beside(folder):
+        try:
+            other = _look(beside)
+        except MmsbatchError as error:
+            unread.append(str(error))
+            continue
+        if other.target == account.target.value:
+            others.append(other)
+    others.sort(key=lambda other: other.opened_at, reverse=True)
     previous = next((other for other in others if other.campaign == plan.campaign.name), None)
+    recipients = None
+    if previous is not None:
+        try:
+            recipients = _recipients(previous.folder.plan_path)
+        except RunError as error:
+            unread.append(str(error))
     return limits.Earlier(
         run=previous.folder.name if previous else "",
-        recipients=_recipients(previous.folder.plan_path) if previous else None,
+        recipients=recipients,
         cost=next(_costs(others, plan, account), None),
+        unread=tuple(unread),
     )
 
 
@@ -52,29 +71,38 @@ def earlier_runs(folder: RunFolder, plan: Plan, account: Account) -> limits.Earl
 class _Other:
     folder: RunFolder
     campaign: str
+    target: str
     opened_at: datetime
 
 
-def _others(folder: RunFolder, account: Account) -> Iterator[_Other]:
-    for path in folder.path.resolve().parent.glob("*/journal.sqlite"):
-        # A name with a dot is a run that is being made, or never was.
-        if path.parent.name.startswith(".") or path.parent == folder.path.resolve():
-            continue
-        try:
-            with Journal(path) as journal:
-                opened = journal.facts(first=1)
-        except MmsbatchError:
-            continue
-        if opened and opened[0].data.get("target") == account.target.value:
-            campaign = str(opened[0].data.get("campaign", ""))
-            yield _Other(RunFolder(path.parent), campaign, opened[0].at)
+def _beside(folder: RunFolder) -> Iterator[RunFolder]:
+    """Give the runs in the same folder of runs, those copied in part among them."""
+    here = folder.path.resolve()
+    # A name with a dot is a run that is being made, or never was.
+    found = {path.parent for name in _MARKS for path in here.parent.glob(f"[!.]*/{name}")}
+    for path in sorted(found - {here}):
+        yield RunFolder(path)
 
 
-def _recipients(plan_path: Path) -> int | None:
+def _look(folder: RunFolder) -> _Other:
+    with Journal(folder.journal_path) as journal:
+        facts = journal.facts(first=1)
+    if not facts:
+        raise RunError(f"{folder.journal_path} is empty: the run was copied in part")
+    opened = facts[0]
+    return _Other(
+        folder,
+        str(opened.data.get("campaign", "")),
+        str(opened.data.get("target", "")),
+        opened.at,
+    )
+
+
+def _recipients(plan_path: Path) -> int:
     try:
         column = pq.read_table(plan_path, columns=["mms_request"]).column(0)
-    except (OSError, pa.ArrowException):
-        return None
+    except (OSError, pa.ArrowException) as error:
+        raise RunError(f"{plan_path} cannot be read: {error}") from None
     return int(len(column) - column.null_count)
 
 

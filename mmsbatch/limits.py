@@ -74,6 +74,8 @@ class Earlier:
     """How many it planned to reach."""
     cost: Decimal | None = None
     """Credits per recipient of the same kind of message, where answers have shown it."""
+    unread: tuple[str, ...] = ()
+    """What kept runs beside it from being read, a line each: any may be the previous one."""
 
 
 def check(plan: Plan, limits: Limits, earlier: Earlier) -> None:
@@ -117,7 +119,16 @@ def _check_problems(plan: Plan, most: float | None) -> None:
 
 
 def _check_change(plan: Plan, most: float | None, earlier: Earlier) -> None:
-    if most is None or not earlier.recipients:
+    if most is None:
+        return
+    if earlier.unread:
+        more = f" (and {len(earlier.unread) - 1} more)" if len(earlier.unread) > 1 else ""
+        raise PlanError(
+            "max_change cannot be checked, because a run beside this one cannot be read: "
+            f"{earlier.unread[0]}{more}. Restore its folder from a copy or move it elsewhere, or "
+            "send without max_change"
+        )
+    if not earlier.recipients:
         return
     change = (plan.recipients - earlier.recipients) / earlier.recipients
     if abs(change) > most:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -86,10 +87,31 @@ def test_a_change_against_the_previous_run_is_refused(sandbox: Sandbox, run: Pat
 
 
 def test_a_first_run_has_nothing_to_be_compared_with(sandbox: Sandbox, run: Path) -> None:
-    """Neither has one beside a folder that cannot be read."""
-    (beside(run, "wreck")).mkdir(parents=True)
-    (beside(run, "wreck") / "journal.sqlite").write_bytes(b"no database" * 100)
+    """Nor has one beside folders that are no runs."""
+    beside(run, "reports").mkdir(parents=True)
     assert len(mms.send(planned(3), account_at(sandbox), run=run, limits=Limits(max_change=0))) == 3
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda wreck: (wreck / "journal.sqlite").write_bytes(b"no database" * 100), "journal"),
+        (lambda wreck: (wreck / "journal.sqlite").unlink(), "journal.sqlite does not exist"),
+        (lambda wreck: (wreck / "journal.sqlite").write_bytes(b""), "journal"),
+        (lambda wreck: (wreck / "plan.parquet").write_bytes(b"PAR1"), "plan.parquet cannot be"),
+    ],
+)
+def test_a_change_against_what_cannot_be_read_is_not_within_a_limit(
+    damage: Callable[[Path], object], said: str, sandbox: Sandbox, run: Path
+) -> None:
+    """A guard that somebody asked for is not left out in silence; who asks for none may send."""
+    account, wreck = account_at(sandbox), beside(run, "wreck")
+    mms.send(planned(10), account, run=wreck)
+    damage(wreck)
+    with pytest.raises(PlanError, match=f"max_change cannot be checked.*wreck.*{said}.*move it"):
+        mms.send(planned(10), account, run=run, limits=Limits(max_change=0.5))
+    assert not run.exists()
+    assert len(mms.send(planned(10), account, run=run)) == 10
 
 
 @pytest.mark.parametrize(
