@@ -80,6 +80,12 @@ def processor_s(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def stolen_s() -> float:
+    """Seconds of these cores that a hypervisor gave to others (Linux)."""
+    fields = Path("/proc/stat").read_text().partition("\n")[0].split()
+    return int(fields[8]) / os.sysconf("SC_CLK_TCK")
+
+
 def load() -> str:
     return f"load {os.getloadavg()[0]:.1f}"
 
@@ -97,8 +103,11 @@ def latency(options: argparse.Namespace) -> None:
         plan = planned(200 * count)
         with gateway(100) as (url, process), run_folder() as run:
             start_s, started_s = time.process_time(), processor_s(process)
+            began_s, stolen_before_s = time.perf_counter(), stolen_s()
             mms.send(plan, at(url), run=run, workers=workers)
             ours_s, theirs_s = time.process_time() - start_s, processor_s(process) - started_s
+            cores_s = (time.perf_counter() - began_s) * (os.cpu_count() or 1)
+            stolen = (stolen_s() - stolen_before_s) / cores_s
             with Journal(run / "journal.sqlite") as journal:
                 facts = [fact for fact in journal.facts() if fact.request is not None]
         claims = [fact.at for fact in facts if fact.kind is Kind.SENDING]
@@ -112,7 +121,7 @@ def latency(options: argparse.Namespace) -> None:
             f"of the ideal {ideal_rate:.0f}; {count} requests in {took_s:.2f} s, "
             f"{ideal_s / took_s:.1%} of {ideal_s:.0f} s; processor per request "
             f"{ours_s / count * 1000:.1f} ms here, {theirs_s / count * 1000:.1f} ms in the sandbox "
-            f"({load()})"
+            f"({stolen:.1%} of the cores stolen, {load()})"
         )
 
 
