@@ -19,7 +19,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -90,39 +92,95 @@ def load() -> str:
     return f"load {os.getloadavg()[0]:.1f}"
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What the machine gave while requests were sent: milliseconds of processor per request."""
+
+    here_ms: float
+    sandbox_ms: float
+    stolen: float
+    """Share of the cores that a hypervisor gave to others."""
+
+
+@contextmanager
+def cost(count: int, sandbox: int) -> Iterator[list[Cost]]:
+    """Measure what so many requests cost; the list holds it afterwards."""
+    measured: list[Cost] = []
+    start_s, start_cpu_s = time.perf_counter(), time.process_time()
+    start_sandbox_s, start_stolen_s = processor_s(sandbox), stolen_s()
+    yield measured
+    cores_s = (time.perf_counter() - start_s) * (os.cpu_count() or 1)
+    measured.append(
+        Cost(
+            (time.process_time() - start_cpu_s) / count * 1000,
+            (processor_s(sandbox) - start_sandbox_s) / count * 1000,
+            (stolen_s() - start_stolen_s) / cores_s,
+        )
+    )
+
+
 def latency(options: argparse.Namespace) -> None:
     """Compare answers per second with the ideal, workers ÷ latency, over 100 requests a worker.
 
     Between the moment when each worker has had an answer and the last claim: all begin at once,
     and one after the other ends. The whole span, from the first claim to the last answer's fact,
-    is printed beside it.
+    is printed beside it. The rival is as many threads that post the same ready-made bytes with
+    requests and keep nothing: what these cores allow whoever uses requests.
     """
-    del options
-    for workers in (1, 8, 32):
-        count = 100 * workers
-        plan = planned(200 * count)
-        with gateway(100) as (url, process), run_folder() as run:
-            start_s, started_s = time.process_time(), processor_s(process)
-            began_s, stolen_before_s = time.perf_counter(), stolen_s()
+    for _ in range(options.repeats):
+        for workers in (1, 8, 32):
+            plan = planned(200 * 100 * workers)
+            _rated("send", workers, *_sent_by_send(plan, workers))
+            _rated("bare threads", workers, *_sent_by_threads(plan, workers))
+
+
+def _rated(who: str, workers: int, starts: list[float], ends: list[float], spent: Cost) -> None:
+    """Print answers per second of starts and ends in seconds, each in order."""
+    count = len(ends)
+    first, last = ends[workers - 1], starts[-1]
+    rate, ideal_rate = sum(first < end <= last for end in ends) / (last - first), workers / 0.1
+    took_s, ideal_s = ends[-1] - starts[0], count * 0.1 / workers
+    print(
+        f"100 ms, {workers:>2} workers, {who}: {rate:.1f} answers a second, "
+        f"{rate / ideal_rate:.1%} of the ideal {ideal_rate:.0f}; {count} requests in "
+        f"{took_s:.2f} s, {ideal_s / took_s:.1%} of {ideal_s:.0f} s; processor per request "
+        f"{spent.here_ms:.1f} ms here, {spent.sandbox_ms:.1f} ms in the sandbox "
+        f"({spent.stolen:.1%} of the cores stolen, {load()})",
+        flush=True,
+    )
+
+
+def _sent_by_send(plan: mms.Plan, workers: int) -> tuple[list[float], list[float], Cost]:
+    with gateway(100) as (url, sandbox), run_folder() as run:
+        with cost(plan.requests, sandbox) as spent:
             mms.send(plan, at(url), run=run, workers=workers)
-            ours_s, theirs_s = time.process_time() - start_s, processor_s(process) - started_s
-            cores_s = (time.perf_counter() - began_s) * (os.cpu_count() or 1)
-            stolen = (stolen_s() - stolen_before_s) / cores_s
-            with Journal(run / "journal.sqlite") as journal:
-                facts = [fact for fact in journal.facts() if fact.request is not None]
-        claims = [fact.at for fact in facts if fact.kind is Kind.SENDING]
-        answers = [fact.at for fact in facts if fact.kind is Kind.ANSWER]
-        first, last = answers[workers - 1], claims[-1]
-        among = sum(first < at <= last for at in answers)
-        rate, ideal_rate = among / (last - first).total_seconds(), workers / 0.1
-        took_s, ideal_s = (answers[-1] - claims[0]).total_seconds(), count * 0.1 / workers
-        print(
-            f"100 ms, {workers:>2} workers: {rate:.1f} answers a second, {rate / ideal_rate:.1%} "
-            f"of the ideal {ideal_rate:.0f}; {count} requests in {took_s:.2f} s, "
-            f"{ideal_s / took_s:.1%} of {ideal_s:.0f} s; processor per request "
-            f"{ours_s / count * 1000:.1f} ms here, {theirs_s / count * 1000:.1f} ms in the sandbox "
-            f"({stolen:.1%} of the cores stolen, {load()})"
-        )
+        with Journal(run / "journal.sqlite") as journal:
+            facts = journal.facts()
+    starts = [fact.at.timestamp() for fact in facts if fact.kind is Kind.SENDING]
+    ends = [fact.at.timestamp() for fact in facts if fact.kind is Kind.ANSWER]
+    return starts, ends, spent[0]
+
+
+def _sent_by_threads(plan: mms.Plan, workers: int) -> tuple[list[float], list[float], Cost]:
+    bodies = bare_bodies(plan)
+    starts: list[float] = []
+    ends: list[float] = []
+    with gateway(100) as (url, sandbox):
+
+        def post(body: bytes) -> None:
+            starts.append(time.perf_counter())
+            post_bare(url, body)
+            ends.append(time.perf_counter())
+
+        with cost(len(bodies), sandbox) as spent, ThreadPoolExecutor(workers) as threads:
+            list(threads.map(post, bodies))
+    return starts, ends, spent[0]
+
+
+def post_bare(url: str, body: bytes) -> None:
+    """Post as whoever keeps nothing would."""
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    requests.post(url + spec.SEND_PATH, data=body, headers=headers, timeout=60)
 
 
 def bare_bodies(plan: mms.Plan) -> list[bytes]:
@@ -140,13 +198,12 @@ def bare(options: argparse.Namespace) -> None:
     """Compare with a loop that posts the same ready-made bytes and keeps nothing."""
     plan = planned(100_000)
     bodies = bare_bodies(plan)
-    headers = {"Content-Type": "application/x-www-form-urlencoded"}
     ratios = []
     for _ in range(options.repeats):
         with gateway(0) as (url, _):
             start, start_cpu = time.perf_counter(), time.process_time()
             for body in bodies:
-                requests.post(url + spec.SEND_PATH, data=body, headers=headers, timeout=60)
+                post_bare(url, body)
             bare_s, bare_cpu_s = time.perf_counter() - start, time.process_time() - start_cpu
         with gateway(0) as (url, _), run_folder() as run:
             start, start_cpu = time.perf_counter(), time.process_time()
@@ -210,7 +267,7 @@ PARTS = {"latency": latency, "bare": bare, "facts": facts, "million": million}
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="all without")
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=3, help="of `latency` and `bare`")
     parser.add_argument("--rows", type=int, default=1_000_000, help="of `million`")
     parser.add_argument("--workers", type=int, default=1, help="of `million`")
     options = parser.parse_args()
