@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -15,16 +14,19 @@ from mmsbatch.audit.collection import (
     RESULTS,
     Collection,
     OpenedRun,
+    listed,
     literal,
     open_runs,
 )
 from mmsbatch.audit.filters import EVERYTHING, Filters, When
 from mmsbatch.audit.places import Given
 from mmsbatch.folder import RunFolder
-from mmsbatch.outcomes import INDEFINITE, Outcome
+from mmsbatch.outcomes import Outcome
 from mmsbatch.policy import Stop
 from mmsbatch.show.words import plural
+from mmsbatch.states import State
 
+_UNREPORTED: Final = Outcome.UNREPORTED
 _TIMES: Final = ("opened_at", "first_sent_at", "last_sent_at")
 _COUNTS: Final = ("rows", "requests", *map(str, Outcome), "doubts")
 COLUMNS: Final = (
@@ -105,7 +107,7 @@ def audit(
 def summarize(collection: Collection, filters: Filters = EVERYTHING) -> pd.DataFrame:
     """Sum opened runs up, as `audit` does."""
     counted = _counts(collection)
-    spent = _spent(collection)
+    attempts = _attempts(collection)
     origins: dict[str, OpenedRun] = {}
     rows = []
     for run in collection.runs:
@@ -113,7 +115,7 @@ def summarize(collection: Collection, filters: Filters = EVERYTHING) -> pd.DataF
         if filters.outcome is not None and not counts.outcomes.get(filters.outcome):
             continue
         first = origins.setdefault(run.digest.origin, run)
-        rows.append(_row(run, counts, spent.get(run.number), None if first is run else first))
+        rows.append(_row(run, counts, attempts[run.number], None if first is run else first))
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     for name in _TIMES:
         frame[name] = pd.to_datetime(frame[name], utc=True).dt.as_unit("ms")
@@ -128,10 +130,18 @@ class _Counts:
     """Rows of one run."""
 
     outcomes: dict[str, int] = field(default_factory=dict)
-    doubts: list[int] = field(default_factory=list)
-    """The numbers of the requests in doubt."""
     unproved: int = 0
     """Rows unreported whose request nobody settled as sent."""
+
+
+@dataclass
+class _Attempts:
+    """Attempts at the requests of one run."""
+
+    doubts: list[int] = field(default_factory=list)
+    """The numbers of the requests in doubt."""
+    spent: float | None = None
+    """Credits; None: the account was not heard."""
 
 
 def _counts(collection: Collection) -> dict[int, _Counts]:
@@ -145,20 +155,15 @@ def _counts(collection: Collection) -> dict[int, _Counts]:
             collection.leave_out(run, why)
         else:
             counts[run.number] = _Counts(found)
-    for word in INDEFINITE:  # one at a time: DuckDB finds one word much faster than any of two
-        unclear = [run for run in collection.runs if counts[run.number].outcomes.get(word)]
-        for run, rows in collection.by_run(
-            RESULTS,
-            "SELECT mms_file, mms_request, mms_status IS NOT NULL, count(*)",
-            f"WHERE mms_outcome = {literal(word)} GROUP BY ALL ORDER BY ALL",
-            unclear,
-        ):
-            count = counts[run.number]
-            for request, answered, size in rows:
-                if word is Outcome.IN_DOUBT:
-                    count.doubts.append(request)
-                elif answered:  # without an answer, somebody or the credits vouch for the request
-                    count.unproved += size
+    unclear = [run for run in collection.runs if counts[run.number].outcomes.get(_UNREPORTED)]
+    for run, rows in collection.by_run(
+        RESULTS,
+        "SELECT mms_file, count(*)",
+        # Without an answer, somebody or the credits vouch for the request.
+        f"WHERE mms_outcome = {literal(_UNREPORTED)} AND mms_status IS NOT NULL GROUP BY ALL",
+        unclear,
+    ):
+        counts[run.number].unproved = sum(count for (count,) in rows)
     return counts
 
 
@@ -174,32 +179,45 @@ def _wrong(run: OpenedRun, found: dict[str, int]) -> str:
     )
 
 
-def _spent(collection: Collection) -> dict[int, float]:
-    """Sum what each execution of each run cost: the balance at its beginning, less the least after.
+def _attempts(collection: Collection) -> dict[int, _Attempts]:
+    """Find the requests in doubt, and sum what each execution of each run cost.
 
-    Summed by execution, because accounts are topped up between them; the least and not the last,
-    because answers of several workers come out of order.
+    That is the balance at its beginning, less the least after. Summed by execution, because
+    accounts are topped up between them; the least and not the last, because answers of several
+    workers come out of order.
     """
-    heard = [run for run in collection.runs if run.digest.balances]
-    spent = {}
+    began = [(run.url(REQUESTS), at_ms) for run in collection.runs for at_ms in _balances(run)]
+    beginnings = (
+        f"SELECT unnest({listed(url for url, _ in began)}) AS url, "
+        f"unnest({[at_ms for _, at_ms in began]}::BIGINT[]) AS at_ms"
+    )
+    found = {}
     for run, rows in collection.by_run(
         REQUESTS,
-        "SELECT mms_file, epoch_ms(ended_at), credits",
-        "WHERE credits IS NOT NULL AND ended_at IS NOT NULL",
-        heard,
+        "SELECT mms_file, began.at_ms, min(credits), "
+        f"list(DISTINCT request) FILTER (WHERE state = {literal(State.IN_DOUBT)})",
+        f"ASOF LEFT JOIN ({beginnings}) AS began "
+        "ON mms_file = began.url AND epoch_ms(ended_at) >= began.at_ms GROUP BY ALL",
     ):
-        starts = [int(at.timestamp() * 1000) for at, _ in run.digest.balances]
-        least = [float(balance) for _, balance in run.digest.balances]
-        for ended_at_ms, left in rows:
-            place = bisect_right(starts, ended_at_ms) - 1
-            if place >= 0:
-                least[place] = min(least[place], left)
-        spent[run.number] = float(sum(b for _, b in run.digest.balances)) - sum(least)
-    return spent
+        least = {at_ms: left for at_ms, left, _ in rows if left is not None}
+        spent = [
+            balance - min(balance, least.get(at_ms, balance))
+            for at_ms, balance in _balances(run).items()
+        ]
+        found[run.number] = _Attempts(
+            doubts=sorted(request for *_, doubts in rows for request in doubts or ()),
+            spent=sum(spent) if spent else None,
+        )
+    return found
+
+
+def _balances(run: OpenedRun) -> dict[int, float]:
+    """Give what the account had when each execution began, by milliseconds since the epoch."""
+    return {int(at.timestamp() * 1000): float(balance) for at, balance in run.digest.balances}
 
 
 def _row(
-    run: OpenedRun, counts: _Counts, spent: float | None, original: OpenedRun | None
+    run: OpenedRun, counts: _Counts, attempts: _Attempts, original: OpenedRun | None
 ) -> dict[str, object]:
     found, opened = run.digest, run.digest.opened
     stopped = _stopped(run, counts)
@@ -213,9 +231,9 @@ def _row(
         "rows": run.rows,
         "requests": int(opened["requests"]),
         **{str(word): counts.outcomes.get(word, 0) for word in Outcome},
-        "doubts": len(counts.doubts),
-        "credits_spent": spent,
-        "needs_person": "; ".join(_needs(run, counts, stopped, original)),
+        "doubts": len(attempts.doubts),
+        "credits_spent": attempts.spent,
+        "needs_person": "; ".join(_needs(run, counts, attempts, stopped, original)),
         "stopped": stopped.reason if stopped else None,
         "fingerprint": opened["fingerprint"],
         "package_version": opened.get("package_version"),
@@ -238,15 +256,20 @@ def _being_written(run: OpenedRun) -> bool:
 
 
 def _needs(
-    run: OpenedRun, counts: _Counts, stopped: Stop | None, original: OpenedRun | None
+    run: OpenedRun,
+    counts: _Counts,
+    attempts: _Attempts,
+    stopped: Stop | None,
+    original: OpenedRun | None,
 ) -> Iterator[str]:
     label = run.place.label
     if original is not None:
         yield f"a copy of {original.place.label}, counted twice: move one of the two elsewhere"
-    if counts.doubts:
-        requests = ", ".join(map(str, counts.doubts))
+    if attempts.doubts:
+        requests = ", ".join(map(str, attempts.doubts))
         yield (
-            f"{plural(counts.outcomes[Outcome.IN_DOUBT], 'row')} in doubt (request {requests}): "
+            f"{plural(counts.outcomes.get(Outcome.IN_DOUBT, 0), 'row')} in doubt "
+            f"(request {requests}): "
             f"`mmsbatch reconcile {label}` looks for evidence"
         )
     if counts.unproved:
