@@ -21,7 +21,7 @@ from mmsbatch.cli import app
 from mmsbatch.journal import Journal
 from mmsbatch.outcomes import Outcome
 from mmsbatch.sandbox import Sandbox, SandboxOptions
-from mmsbatch.states import Kind
+from mmsbatch.states import Kind, Request
 
 OUTCOMES = [str(word) for word in Outcome]
 
@@ -96,6 +96,36 @@ def test_credits_are_summed_by_execution(tmp_path: Path) -> None:
         for credits_left in pd.read_parquet(tmp_path / "a" / "requests.parquet")["credits"].dropna()
     ]
     assert (3 * COST - heard[0]) + (500 - min(heard[1:])) == row["credits_spent"]
+
+
+def test_a_run_pays_for_its_own_requests_only(tmp_path: Path) -> None:
+    """Another run that begins in the midst of this one does not take its later answers over."""
+    plan = mms.plan(
+        mms.prepare(contacts(), phone="mobile", fictional=True),
+        mms.Campaign("lettre", mms.Text("Bonjour")),
+        chunk_size=2,
+    )
+    options = SandboxOptions(credits=500, cost_per_recipient=COST)
+    with Sandbox(options=options) as own, Sandbox(options=options) as other:
+
+        def send_another(request: Request) -> None:
+            if request.number == 1:
+                mms.send(plan, account_at(other), run=tmp_path / "b", progress=False)
+
+        mms.send(plan, account_at(own), run=tmp_path / "a", progress=False, on_request=send_another)
+        spent = mms.audit(tmp_path).set_index("run")["credits_spent"]
+        assert {"a": 500 - own.credits, "b": 500 - other.credits} == spent.to_dict()
+
+
+def test_credits_are_missing_where_the_account_was_not_heard(tmp_path: Path) -> None:
+    """Nobody knows what was spent: that is not nothing."""
+    prepared = mms.prepare(contacts(), phone="mobile", fictional=True)
+    plan = mms.plan(prepared, mms.Campaign("lettre", mms.Text("Bonjour")))
+    with Sandbox() as sandbox:
+        account = account_at(sandbox, passcode="another")
+        with pytest.raises(mms.RunStopped):
+            mms.send(plan, account, run=tmp_path / "run", progress=False)
+    assert mms.audit(tmp_path / "run")["credits_spent"].isna().all()
 
 
 def test_what_needs_a_person_says_what_to_do(runs: Path) -> None:
