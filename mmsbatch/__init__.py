@@ -36,7 +36,7 @@ from mmsbatch.errors import (
     UnreadableAnswer,
 )
 from mmsbatch.estimate import estimate
-from mmsbatch.forget import Forgetting, forget, is_forgotten
+from mmsbatch.forget import Forgetting, forget
 from mmsbatch.limits import Limits
 from mmsbatch.outcomes import Outcome
 from mmsbatch.plan import Plan, plan
@@ -47,6 +47,8 @@ from mmsbatch.retention import retention
 from mmsbatch.run_names import run_name
 from mmsbatch.runs import results, resume, send, status
 from mmsbatch.summary import summary
+from mmsbatch.suppression import SuppressionList
+from mmsbatch.suppression_sources import read_suppression_list
 from mmsbatch.verify import Verification, verify
 
 __all__ = [
@@ -71,6 +73,7 @@ __all__ = [
     "RunStopped",
     "Sound",
     "SoundImage",
+    "SuppressionList",
     "Text",
     "UnreadableAnswer",
     "Verification",
@@ -82,13 +85,13 @@ __all__ = [
     "estimate",
     "forget",
     "history",
-    "is_forgotten",
     "load_campaign",
     "plan",
     "plots",
     "prepare",
     "preview",
     "read_contacts",
+    "read_suppression_list",
     "reconcile",
     "results",
     "resume",

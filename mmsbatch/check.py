@@ -12,6 +12,7 @@ import pandas as pd
 from mmsbatch import export
 from mmsbatch.contacts import contact_batches
 from mmsbatch.prepare import Summary, prepare_batches
+from mmsbatch.suppression import SuppressionList
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ def check(
     phone: str | Sequence[str] | None = None,
     *,
     fictional: bool = False,
+    suppress: SuppressionList | None = None,
     out: Path | None = None,
     on_rows: Callable[[int], object] = lambda _rows: None,
     sheet: str | None = None,
@@ -40,7 +42,7 @@ def check(
     ----------
     source, sheet, separator, encoding
         As for `mmsbatch.read_contacts`.
-    phone, fictional
+    phone, fictional, suppress
         As for `mmsbatch.prepare`; a column that is not given is looked for in the first batch.
     out
         Write the prepared rows here, ``.parquet`` or ``.csv``: whole or not at all.
@@ -67,7 +69,7 @@ def check(
     examples: dict[str, str] = {}
 
     def counted() -> Iterator[pd.DataFrame]:
-        for prepared in prepare_batches(batches, phone, fictional=fictional):
+        for prepared in prepare_batches(batches, phone, fictional=fictional, suppress=suppress):
             parts.append(prepared.summary)
             for problem in parts[-1].problems.keys() - examples.keys():
                 examples[problem] = prepared.examples(problem)

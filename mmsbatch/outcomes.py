@@ -46,7 +46,7 @@ class Outcome(StrEnum):
     DUPLICATE = "duplicate"
     """The same number gets the same message in the row that ``mms_duplicate_of`` names."""
     SUPPRESSED = "suppressed"
-    """On a suppression list."""
+    """On a suppression list, or erased before the message left."""
 
 
 MAYBE_SENT: Final = frozenset(

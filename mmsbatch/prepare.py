@@ -14,8 +14,10 @@ from mmsbatch.duplicates import Seen, first_rows
 from mmsbatch.errors import ContactsError, nearest
 from mmsbatch.phones import Phones, detail_name, e164_strings, read_phones, repair_words
 from mmsbatch.phones.guess import guess_column
+from mmsbatch.phones.reading import NO_NUMBER
 from mmsbatch.phones.words import PROBLEM_CODE, PROBLEMS, SENDABLE
 from mmsbatch.prepared import Prepared, Summary, summarize
+from mmsbatch.suppression import SuppressionList
 
 __all__ = ["Prepared", "Summary", "prepare", "prepare_batches", "summarize"]
 
@@ -26,7 +28,11 @@ PROBLEM_DTYPE: Final = pd.CategoricalDtype(list(PROBLEMS))
 
 
 def prepare(
-    contacts: pd.DataFrame, phone: str | Sequence[str] | None = None, *, fictional: bool = False
+    contacts: pd.DataFrame,
+    phone: str | Sequence[str] | None = None,
+    *,
+    fictional: bool = False,
+    suppress: SuppressionList | None = None,
 ) -> Prepared:
     """Read the phone column and give each row a number that can be sent to, or a problem.
 
@@ -39,6 +45,9 @@ def prepare(
         it, the one column that looks like phones.
     fictional : bool
         Whether 06 39 98 xx xx, reserved for fiction, can be sent: for the sandbox gateway only.
+    suppress : SuppressionList, optional
+        Who must not be written to, from `read_suppression_list`. Of several phone columns every
+        one is looked at: it is the person who does not want messages, not the telephone.
 
     Returns
     -------
@@ -62,11 +71,12 @@ def prepare(
     ------
     ContactsError
         No such column, several that could be meant, column names that occur twice or that begin
-        with ``mms_``, or something that is no frame.
+        with ``mms_``, or something that is no frame or no suppression list.
 
     Source: §1.4.
     """
-    return _prepare(contacts, _phone_columns(contacts, phone), first_rows, fictional=fictional)
+    names = _phone_columns(contacts, phone)
+    return _prepare(contacts, names, first_rows, fictional=fictional, suppress=suppress)
 
 
 def prepare_batches(
@@ -74,6 +84,7 @@ def prepare_batches(
     phone: str | Sequence[str] | None = None,
     *,
     fictional: bool = False,
+    suppress: SuppressionList | None = None,
 ) -> Iterator[Prepared]:
     """Prepare a long file batch by batch, as if it were one frame.
 
@@ -83,7 +94,7 @@ def prepare_batches(
     ----------
     batches : iterable of DataFrame
         Parts of one table, in order, with the same columns.
-    phone, fictional
+    phone, fictional, suppress
         As in ``prepare``; without ``phone``, the first batch decides.
 
     Yields
@@ -103,17 +114,26 @@ def prepare_batches(
     for batch in batches:
         names = _phone_columns(batch, phone)
         phone = names
-        yield _prepare(batch, names, find, fictional=fictional)
+        yield _prepare(batch, names, find, fictional=fictional, suppress=suppress)
 
 
 def _prepare(
-    contacts: pd.DataFrame, names: list[str], find: Finder, *, fictional: bool
+    contacts: pd.DataFrame,
+    names: list[str],
+    find: Finder,
+    *,
+    fictional: bool,
+    suppress: SuppressionList | None,
 ) -> Prepared:
-    phones, chosen = _first_sendable(
-        [read_phones(contacts[name], fictional=fictional) for name in names]
-    )
-    earlier = find(phones.numbers)
-    problems = np.where(earlier >= 0, np.int8(PROBLEM_CODE["duplicate"]), phones.problems)
+    read = [read_phones(contacts[name], fictional=fictional) for name in names]
+    phones, chosen = _first_sendable(read)
+    numbers, given = phones.numbers, phones.problems
+    if suppress is not None:
+        suppressed = _covered(read, suppress) & (given == SENDABLE)
+        given = np.where(suppressed, np.int8(PROBLEM_CODE["suppressed"]), given)
+        numbers = np.where(suppressed, NO_NUMBER, numbers)  # a row that is not sent has no repeats
+    earlier = find(numbers)
+    problems = np.where(earlier >= 0, np.int8(PROBLEM_CODE["duplicate"]), given)
 
     added: dict[str, Any] = {
         "mms_e164": _strings(e164_strings(phones.numbers, phones.numbers >= 0)),
@@ -130,6 +150,19 @@ def _prepare(
     prepared = Prepared(pd.concat([pd.DataFrame(contacts), columns], axis=1))
     prepared.phone_columns = tuple(names)
     return prepared
+
+
+def _covered(columns: list[Phones], suppress: SuppressionList) -> npt.NDArray[np.bool_]:
+    """Say which rows are of people on the list, by any of their numbers."""
+    if not isinstance(suppress, SuppressionList):
+        raise ContactsError(
+            f"suppress must be a suppression list, not {type(suppress).__name__}; "
+            "mmsbatch.read_suppression_list() makes one from files, folders of runs and columns"
+        )
+    found = np.zeros(len(columns[0]), dtype=np.bool_)
+    for phones in columns:
+        found |= suppress.covers(phones.numbers)
+    return found
 
 
 # ----- which columns ------------------------------------------------------------------------------

@@ -518,14 +518,44 @@ def test_forgotten_people_are_known_again(runs: Path) -> None:
     """By the key alone; a number that never was in a run too."""
     mms.forget("0639980005", runs)
     mms.forget("0639989999", runs)
-    numbers = pd.Series(
-        ["+33639980005", "+33639980006", None, "+33639989999"], index=["a", "b", "c", "d"]
-    )
-    assert [True, False, False, True] == mms.is_forgotten(numbers, runs).tolist()
+    numbers = np.array([639980005, 639980006, -1, 639989999])
+    assert [True, False, False, True] == mms.read_suppression_list(runs).covers(numbers).tolist()
     assert (runs / ".forget-key").stat().st_mode & 0o777 == 0o600
     assert set() == traces(runs)
+
+
+def test_a_key_that_knows_nobody_again_is_refused(runs: Path) -> None:
+    """Without a word they would all be written to."""
+    mms.forget("0639980005", runs)
+    own = (runs / ".forget-key").read_bytes()
     (runs / ".forget-key").write_bytes(bytes(32))
-    assert not mms.is_forgotten(numbers, runs).any()
+    mms.forget("0639980006", runs)  # a lost key keeps nobody from being erased
+    for key in (own, bytes(32)):
+        (runs / ".forget-key").write_bytes(key)
+        with pytest.raises(mms.InputError, match="1 of 2 people were erased under another key"):
+            mms.read_suppression_list(runs)
+    (runs / ".forget-key").unlink()
+    with pytest.raises(mms.InputError, match=r"forget-key: the key cannot be used"):
+        mms.read_suppression_list(runs)
+
+
+def test_the_key_may_lie_elsewhere(runs: Path, tmp_path: Path) -> None:
+    """The same people, whichever file the key is in."""
+    key = tmp_path / "key"
+    key.write_bytes(bytes(range(32)))
+    mms.forget("0639980005", runs, key_file=key)
+    assert 1 == mms.read_suppression_list(runs, key_file=key).covers(np.array([639980005])).sum()
+
+
+def test_a_list_whose_key_is_not_on_record_is_read(runs: Path) -> None:
+    """A token alone is enough; a line that is none is an error that names the file."""
+    mms.forget("0639980005", runs)
+    path = runs / ".forgotten"
+    path.write_text(path.read_text().split()[0] + "\n")
+    assert mms.read_suppression_list(runs).covers(np.array([639980005])).all()
+    path.write_text("quelqu'un\n")
+    with pytest.raises(mms.InputError, match=r"\.forgotten, the list of people who were erased"):
+        mms.read_suppression_list(runs)
 
 
 @given(number=st.integers(33_600_000_000, 33_799_999_999), key=st.binary(min_size=32, max_size=32))

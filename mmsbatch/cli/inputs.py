@@ -12,6 +12,8 @@ from mmsbatch.plan import Plan
 from mmsbatch.plan import plan as make_plan
 from mmsbatch.policy import OnDoubt
 from mmsbatch.prepare import prepare
+from mmsbatch.suppression import SuppressionList
+from mmsbatch.suppression_sources import read_suppression_list
 
 
 def columns(phone: list[str] | None) -> str | list[str] | None:
@@ -27,13 +29,22 @@ def planned(
     sheet: str | None,
     separator: str | None,
     encoding: str | None,
+    suppress: SuppressionList | None,
 ) -> Plan:
     """Read the contacts and the campaign, and plan."""
     loaded = load_campaign(campaign)  # first: it is quick, and most often what is wrong
     frame = read_contacts(contacts, sheet=sheet, separator=separator, encoding=encoding)
     # Numbers reserved for fiction may go to the sandbox and nowhere else.
-    prepared = prepare(frame, phone=columns(phone), fictional=not live)
+    prepared = prepare(frame, phone=columns(phone), fictional=not live, suppress=suppress)
     return make_plan(prepared, loaded)
+
+
+def suppression(sources: list[str] | None, key_file: Path | None) -> SuppressionList | None:
+    """Read --suppress and --key-file."""
+    if not sources:
+        refuse_without("--suppress", {"--key-file": key_file})
+        return None
+    return read_suppression_list(*sources, key_file=key_file)
 
 
 def account_from(live: bool) -> Account:

@@ -34,6 +34,17 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 SheetOption = Annotated[str | None, typer.Option(help="The sheet of an Excel workbook.")]
 SeparatorOption = Annotated[str | None, typer.Option(help="Of a CSV; found out without it.")]
 EncodingOption = Annotated[str | None, typer.Option(help="Of a CSV; found out without it.")]
+SuppressOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Who must not be written to: a file of numbers, or a folder of runs for whom "
+        "`forget` erased from them. Several times: all of them."
+    ),
+]
+KeyFileOption = Annotated[
+    Path | None,
+    typer.Option(help="32 random bytes; without it .forget-key in the folder of the runs."),
+]
 OnDoubtOption = Annotated[
     str, typer.Option(help="After a request in doubt: 'stop', or 'continue' with the next.")
 ]

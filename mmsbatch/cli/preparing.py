@@ -12,17 +12,19 @@ from mmsbatch import demo as demonstration
 from mmsbatch import show
 from mmsbatch.check import check as check_file
 from mmsbatch.cli.app import app
-from mmsbatch.cli.inputs import columns, planned
+from mmsbatch.cli.inputs import columns, planned, suppression
 from mmsbatch.cli.options import (
     CampaignOption,
     ContactsArgument,
     EncodingOption,
     JsonOption,
+    KeyFileOption,
     LiveOption,
     PhoneOption,
     RunOption,
     SeparatorOption,
     SheetOption,
+    SuppressOption,
 )
 from mmsbatch.cli.output import bar, errors, print_result
 from mmsbatch.contacts import rows_hint
@@ -48,6 +50,8 @@ def check(
         Path | None, typer.Option(help="Write the checked rows here (.parquet, .csv or .json).")
     ] = None,
     live: LiveOption = False,
+    suppress: SuppressOption = None,
+    key_file: KeyFileOption = None,
     as_json: JsonOption = False,
     sheet: SheetOption = None,
     separator: SeparatorOption = None,
@@ -55,11 +59,13 @@ def check(
 ) -> None:
     """Check the phone column: what can be sent, what cannot, and why."""
     with errors(as_json):
+        suppressed = suppression(suppress, key_file)
         with bar(rows_hint(contacts), "row") as shown:
             checked = check_file(
                 contacts,
                 columns(phone),
                 fictional=not live,
+                suppress=suppressed,
                 out=out,
                 on_rows=shown.update,
                 sheet=sheet,
@@ -75,6 +81,8 @@ def plan(
     campaign: CampaignOption,
     phone: PhoneOption = None,
     live: LiveOption = False,
+    suppress: SuppressOption = None,
+    key_file: KeyFileOption = None,
     as_json: JsonOption = False,
     sheet: SheetOption = None,
     separator: SeparatorOption = None,
@@ -82,6 +90,7 @@ def plan(
 ) -> None:
     """Show what would be sent: rows by problem, requests, and the fingerprint to confirm."""
     with errors(as_json):
-        made = planned(contacts, phone, campaign, live, sheet, separator, encoding)
+        suppressed = suppression(suppress, key_file)
+        made = planned(contacts, phone, campaign, live, sheet, separator, encoding, suppressed)
         made.campaign.check_schedule(datetime.now(UTC))
         print_result(as_json, made.to_json(), f"{show.summary(made.summary)}\n{show.plan(made)}")

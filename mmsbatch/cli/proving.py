@@ -10,7 +10,7 @@ import typer
 
 from mmsbatch import report
 from mmsbatch.cli.app import app
-from mmsbatch.cli.options import JsonOption, RunArgument
+from mmsbatch.cli.options import JsonOption, KeyFileOption, RunArgument
 from mmsbatch.cli.output import answer, errors, print_result
 from mmsbatch.errors import InputError
 from mmsbatch.forget import forget as erase
@@ -36,10 +36,7 @@ def verify(run: RunArgument, as_json: JsonOption = False) -> None:
 def forget(
     number: Annotated[str, typer.Argument(help="A French mobile number, in any notation.")],
     places: PlacesArgument,
-    key_file: Annotated[
-        Path | None,
-        typer.Option(help="32 random bytes; without it .forget-key in the folder of the runs."),
-    ] = None,
+    key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Erase a person from all runs: a keyed hash takes the number's place, counts still hold."""

@@ -9,12 +9,19 @@ import typer
 
 from mmsbatch import export, runs, show
 from mmsbatch.cli.app import app
-from mmsbatch.cli.inputs import account_from, doubt_policy, planned, refuse_without
+from mmsbatch.cli.inputs import (
+    account_from,
+    doubt_policy,
+    planned,
+    refuse_without,
+    suppression,
+)
 from mmsbatch.cli.options import (
     CampaignOption,
     ContactsArgument,
     EncodingOption,
     JsonOption,
+    KeyFileOption,
     LiveOption,
     MaxCreditsOption,
     OnDoubtOption,
@@ -24,6 +31,7 @@ from mmsbatch.cli.options import (
     RunOption,
     SeparatorOption,
     SheetOption,
+    SuppressOption,
     WorkersOption,
 )
 from mmsbatch.cli.output import errors, print_result, print_run
@@ -79,6 +87,8 @@ def send(
     workers: WorkersOption = 1,
     requests_per_minute: PaceOption = None,
     not_after: NotAfterOption = None,
+    suppress: SuppressOption = None,
+    key_file: KeyFileOption = None,
     as_json: JsonOption = False,
     sheet: SheetOption = None,
     separator: SeparatorOption = None,
@@ -89,7 +99,8 @@ def send(
         doubt = doubt_policy(on_doubt)
         run = run_path(run, date)
         account = account_from(live)
-        made = planned(contacts, phone, campaign, live, sheet, separator, encoding)
+        suppressed = suppression(suppress, key_file)
+        made = planned(contacts, phone, campaign, live, sheet, separator, encoding, suppressed)
         done = runs.execute(
             made,
             account,

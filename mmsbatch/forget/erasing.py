@@ -38,15 +38,14 @@ from mmsbatch import outcomes, parquet
 from mmsbatch._version import __version__
 from mmsbatch.attempts import attempts
 from mmsbatch.document import labelled
-from mmsbatch.e164 import as_integers
 from mmsbatch.errors import InputError, RunError
 from mmsbatch.folder import RunFolder, digests
 from mmsbatch.forget import stage
 from mmsbatch.forget.journal import rewritten, write
-from mmsbatch.forget.key import KEY_NAME, forgotten, read_key, remember
+from mmsbatch.forget.key import KEY_NAME, read_key, remember
 from mmsbatch.forget.notation import Notation
 from mmsbatch.forget.plan import erase
-from mmsbatch.forgotten import seal, tokens
+from mmsbatch.forgotten import seal
 from mmsbatch.forgotten import token as make_token
 from mmsbatch.journal import Journal
 from mmsbatch.phones import read_phones
@@ -128,7 +127,7 @@ def forget(number: str, runs_dir: Given, *, key_file: str | Path | None = None) 
             stage.finish(folder)
         try:
             found = [erasure.prepare(folder) for folder in folders]
-            remember(home, erasure.token)
+            remember(home, erasure.token, key)
         except BaseException:
             for folder in folders:
                 stage.abandon(folder)
@@ -141,35 +140,6 @@ def forget(number: str, runs_dir: Given, *, key_file: str | Path | None = None) 
     left += [f"{path}: a run that was never made; remove it" for path in _half_made(home)]
     left += [f"{other.label}: not searched, {other.why}" for other in others]
     return Forgetting(f"+{erasure.token}", frame, tuple(left))
-
-
-def is_forgotten(
-    numbers: pd.Series, runs_dir: str | Path, *, key_file: str | Path | None = None
-) -> pd.Series:
-    """Say which numbers belong to people who were erased from the runs in a folder.
-
-    Parameters
-    ----------
-    numbers
-        ``mms_e164`` of a prepared frame.
-    runs_dir
-        The folder of the runs, where `forget` keeps its key and its list.
-    key_file
-        As for `forget`.
-
-    Returns
-    -------
-    pandas.Series
-        bool, with the index of `numbers`; false where the number is missing.
-    """
-    home = Path(runs_dir)
-    known = forgotten(home)
-    found = np.zeros(len(numbers), dtype=bool)
-    if known:
-        key = read_key(Path(key_file) if key_file else home / KEY_NAME)
-        made = tokens(as_integers(numbers), key)
-        found = np.isin(made, np.fromiter(known, dtype=np.int64, count=len(known)))
-    return pd.Series(found, index=numbers.index, name="forgotten")
 
 
 # ----- one run -----------------------------------------------------------------------------------

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import secrets
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from mmsbatch import parquet
 from mmsbatch.errors import InputError
-from mmsbatch.forgotten import KEY_BYTES
+from mmsbatch.forgotten import KEY_BYTES, seal
 
 KEY_NAME: Final = ".forget-key"
 LIST_NAME: Final = ".forgotten"
+_MARK_DIGITS: Final = 8
 
 
 def read_key(path: Path, *, create: bool = False) -> bytes:
@@ -51,19 +53,62 @@ def read_key(path: Path, *, create: bool = False) -> bytes:
     return key
 
 
-def forgotten(home: Path) -> set[int]:
-    """Give the tokens of everybody who was erased from the runs in a folder."""
+@dataclass(frozen=True)
+class Forgotten:
+    """Who was erased from the runs in a folder."""
+
+    path: Path
+    """The list's file."""
+    marks: dict[int, str]
+    """By token, the mark of the key it was made under; empty where none is on record."""
+
+    def under(self, key: bytes) -> list[int]:
+        """Give the tokens that a key can know again.
+
+        Raises
+        ------
+        InputError
+            Some were made under another key.
+        """
+        other = sum(mark not in {"", _mark(key)} for mark in self.marks.values())
+        if other:
+            raise InputError(
+                f"{self.path}: {other} of {len(self.marks)} people were erased under another key "
+                "than the one given, so they would not be known again. Restore that key from a "
+                "copy; where it is lost for good, nobody can know them, and their lines can go"
+            )
+        return [*self.marks]
+
+
+def forgotten(home: Path) -> Forgotten:
+    """Read who was erased from the runs in a folder: a token a line, and the mark of its key.
+
+    Raises
+    ------
+    InputError
+        The list cannot be read.
+    """
     path = home / LIST_NAME
-    if not path.exists():
-        return set()
-    return {int(line) for line in path.read_text(encoding="ascii").split()}
+    try:
+        lines = path.read_text(encoding="ascii").splitlines() if path.exists() else []
+        fields = (line.split() for line in lines if line.strip())
+        return Forgotten(path, {int(first): " ".join(rest) for first, *rest in fields})
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path}, the list of people who were erased, cannot be read ({error}): restore it "
+            "from a copy"
+        ) from None
 
 
-def remember(home: Path, token: int) -> None:
+def remember(home: Path, token: int, key: bytes) -> None:
     """Add a token to the list, durably."""
     known = forgotten(home)
-    if token not in known:
-        lines = "".join(f"+{one}\n" for one in sorted({*known, token}))
-        parquet.replace_file(
-            home / LIST_NAME, lambda path: path.write_text(lines, encoding="ascii")
-        )
+    if token not in known.marks:
+        marks = {**known.marks, token: _mark(key)}
+        lines = "".join(f"+{one} {mark}".rstrip() + "\n" for one, mark in sorted(marks.items()))
+        parquet.replace_file(known.path, lambda path: path.write_text(lines, encoding="ascii"))
+
+
+def _mark(key: bytes) -> str:
+    """Tell one key from another; it says nothing else about either."""
+    return seal("key", key)[:_MARK_DIGITS]

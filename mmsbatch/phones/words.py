@@ -62,6 +62,11 @@ PROBLEMS: Final[dict[str, Problem]] = {
         "06 39 98 is reserved for fiction and reaches nobody",
         "pass fictional=True to try things out on the sandbox gateway; else correct the number",
     ),
+    "suppressed": Problem(
+        "this person must not be written to: the number, or another of the row, is on a "
+        "suppression list",
+        "nothing; take the number off the list if the person asks for messages again",
+    ),
     "duplicate": Problem(
         "this number is in an earlier row, given in mms_duplicate_of",
         "nothing; the earlier row is sent",

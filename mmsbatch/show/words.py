@@ -20,7 +20,7 @@ OUTCOMES: Mapping[Outcome, str] = {
     Outcome.PENDING: "not sent yet",
     Outcome.INVALID: "not sendable, see mms_problem",
     Outcome.DUPLICATE: "same number and message as an earlier row",
-    Outcome.SUPPRESSED: "on a suppression list",
+    Outcome.SUPPRESSED: "on a suppression list, or erased before it left",
 }
 
 PROBLEM_MEANINGS: Mapping[str, str] = {
