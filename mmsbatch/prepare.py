@@ -129,7 +129,7 @@ def _prepare(
     phones, chosen = _first_sendable(read)
     numbers, given = phones.numbers, phones.problems
     if suppress is not None:
-        suppressed = _covered(read, suppress) & (given == SENDABLE)
+        suppressed = _covered(read, suppress)  # only what can be sent to has a number
         given = np.where(suppressed, np.int8(PROBLEM_CODE["suppressed"]), given)
         numbers = np.where(suppressed, NO_NUMBER, numbers)  # a row that is not sent has no repeats
     earlier = find(numbers)

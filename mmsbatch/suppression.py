@@ -43,11 +43,10 @@ class SuppressionList:
         numbers : array of shape (rows,), int64
             National significant numbers; -1, none, is never on the list.
         """
-        given = numbers > 0
-        found = np.isin(numbers, self.numbers) & given
+        found = np.isin(numbers, self.numbers)
+        e164 = np.where(numbers > 0, _FRANCE + numbers, 0)
         for people in self.erased:
-            e164 = np.where(given, _FRANCE + numbers, 0)
-            found |= np.isin(tokens(e164, people.key), people.tokens) & given
+            found |= np.isin(tokens(e164, people.key), people.tokens)
         return found
 
     def __len__(self) -> int:

@@ -238,6 +238,18 @@ def test_the_commands_leave_them_out(stops: Path, tmp_path: Path) -> None:
     assert 3 == check(str(crm), fictional=True).summary.rows - sent["outcomes"]["suppressed"]
 
 
+def test_the_commands_leave_out_who_was_erased(tmp_path: Path) -> None:
+    """Known again by a key that lies elsewhere; without it, nothing goes on."""
+    crm = written(tmp_path / "crm.csv", "mobile", *fictional(6))
+    runs, key = tmp_path / "runs", tmp_path / "key"
+    key.write_bytes(bytes(range(32)))
+    call("send", crm, "--campaign", sample("noel.toml"), "--run", runs / "a")
+    assert 0 == call("forget", "0639980002", runs, "--key-file", key).exit_code
+    found = call("check", crm, "--suppress", runs, "--key-file", key, "--json")
+    assert {"suppressed": 1} == json.loads(found.stdout)["problems"]
+    assert 2 == call("check", crm, "--suppress", runs).exit_code
+
+
 def test_the_commands_refuse_a_list_they_cannot_read(tmp_path: Path) -> None:
     """Exit code 2, and nothing was sent."""
     crm = written(tmp_path / "crm.csv", "mobile", *fictional(6))

@@ -103,10 +103,9 @@ def forgotten(home: Path) -> Forgotten:
 def remember(home: Path, token: int, key: bytes) -> None:
     """Add a token to the list, durably."""
     known = forgotten(home)
-    if token not in known.marks:
-        marks = {**known.marks, token: _mark(key)}
-        lines = "".join(f"+{one} {mark}".rstrip() + "\n" for one, mark in sorted(marks.items()))
-        parquet.replace_file(known.path, lambda path: path.write_text(lines, encoding="ascii"))
+    marks = {**known.marks, token: _mark(key)}
+    lines = "".join(f"+{one} {mark}".rstrip() + "\n" for one, mark in sorted(marks.items()))
+    parquet.replace_file(known.path, lambda path: path.write_text(lines, encoding="ascii"))
 
 
 def _mark(key: bytes) -> str:
