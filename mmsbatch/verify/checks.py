@@ -13,6 +13,7 @@ from mmsbatch import outcomes, parquet, wire
 from mmsbatch.attempts import attempts
 from mmsbatch.errors import MmsbatchError, UnreadableAnswer
 from mmsbatch.outcomes import Outcome
+from mmsbatch.show.words import plural
 from mmsbatch.states import ATTEMPT_KINDS, Kind, Request, step
 from mmsbatch.verify.evidence import evidence
 from mmsbatch.verify.journal import Broken
@@ -41,8 +42,8 @@ def chain(scene: Scene) -> str:
     for fact in facts:
         if fact.kind is Kind.FORGOTTEN:
             scene.notes.append(
-                f"on {fact.at:%Y-%m-%d %H:%M} UTC {fact.data.get('rows')} rows of a person were "
-                "erased, and the chain of facts was made anew"
+                f"on {fact.at:%Y-%m-%d %H:%M} UTC a person was erased "
+                f"(rows: {fact.data.get('rows')}), and the chain of facts was made anew"
             )
     return f"{len(facts):,} facts, the last with hash {scene.rows[-1]['hash'][:12]}…"
 
@@ -170,12 +171,7 @@ def attempts_file(scene: Scene) -> str:
         return table.set_column(place, "answer", table.column(place).cast(answers))
 
     check_equal(scene, path, len(frame), part, _ATTEMPTS_AT_ONCE)
-    return f"requests.parquet is what is rebuilt: {plural(len(frame))}"
-
-
-def plural(count: int) -> str:
-    """Write how many attempts there are."""
-    return f"{count:,} attempt" + ("" if count == 1 else "s")
+    return f"requests.parquet is what is rebuilt: {plural(len(frame), 'attempt')}"
 
 
 def conservation(scene: Scene) -> str:
