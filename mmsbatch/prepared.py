@@ -25,7 +25,7 @@ class Summary(ShowsItself):
     problems: dict[str, int]
     """Rows by problem, worst first; only problems that occur."""
     repairs: dict[str, int]
-    """Sendable and duplicate rows by repair, in the order of ``REPAIRS``."""
+    """Sendable, suppressed and duplicate rows by repair, in the order of ``REPAIRS``."""
 
     def document(self) -> Document:
         """Say how many rows can be sent, and why not the others."""

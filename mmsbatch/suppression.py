@@ -44,8 +44,8 @@ class SuppressionList:
             National significant numbers; -1, none, is never on the list.
         """
         found = np.isin(numbers, self.numbers)
-        e164 = np.where(numbers > 0, _FRANCE + numbers, 0)
         for people in self.erased:
+            e164 = np.where(numbers > 0, _FRANCE + numbers, 0)
             found |= np.isin(tokens(e164, people.key), people.tokens)
         return found
 

@@ -66,7 +66,7 @@ def read_suppression_list(
         if isinstance(source, pd.Series):
             numbers.append(_numbers(source, f"the column {source.name!r}"))
         elif _holds_runs(folder := Path(source)):
-            erased += _erased(folder, Path(key_file) if key_file else folder / KEY_NAME)
+            erased += _erased(folder, key_file)
         else:
             numbers.append(_read(os.fspath(source), phone))
     return SuppressionList(np.unique(np.concatenate(numbers)), tuple(erased))
@@ -82,10 +82,10 @@ def _holds_runs(folder: Path) -> bool:
     return any((folder / name).exists() for name in own) or any(folder.glob("*/journal.sqlite"))
 
 
-def _erased(folder: Path, key_file: Path) -> Iterator[Erased]:
+def _erased(folder: Path, key_file: str | Path | None) -> Iterator[Erased]:
     known = forgotten(folder)
     if known.marks:
-        key = read_key(key_file)
+        key = read_key(folder, key_file)
         yield Erased(np.array(known.under(key), dtype=np.int64), key)
 
 

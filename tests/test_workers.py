@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -69,9 +68,15 @@ def test_as_many_requests_are_under_way_as_there_are_workers(run: Path) -> None:
     assert kinds[:4] == [Kind.SENDING] * 4
 
 
-def let_go_after(state: State, sandbox: Sandbox) -> Callable[[Request], None]:
-    """Let requests that stall be answered once another is in a state, which ends the run."""
-    return lambda request: sandbox.release() if request.state is state else None
+def send_until(state: State, sandbox: Sandbox, run: Path) -> None:
+    """Send among three; those that stall are answered once another is in a state that ends it."""
+
+    def let_go(request: Request) -> None:
+        if request.state is state:
+            sandbox.release()
+
+    account = account_at(sandbox)
+    mms.send(small_requests(40), account, run=run, workers=3, on_request=let_go)
 
 
 def test_a_stop_lets_the_requests_under_way_finish(run: Path) -> None:
@@ -79,13 +84,7 @@ def test_a_stop_lets_the_requests_under_way_finish(run: Path) -> None:
     faults = {1: "stall", 2: "stall", 3: "status:200"}
     with Sandbox(faults=faults) as sandbox:
         with pytest.raises(RunStopped, match="200 Vous n'avez pas"):
-            mms.send(
-                small_requests(40),
-                account_at(sandbox),
-                run=run,
-                workers=3,
-                on_request=let_go_after(State.REFUSED, sandbox),
-            )
+            send_until(State.REFUSED, sandbox, run)
         assert len(sandbox.requests) == 3
         assert counts(run) == {"accepted": 20, "refused": 10, "pending": 370}
         assert len(mms.resume(run, account_at(sandbox), workers=3)) == 400
@@ -97,13 +96,7 @@ def test_a_doubt_lets_the_requests_under_way_finish(run: Path) -> None:
     faults = {1: "stall", 2: "stall", 3: "close:after"}
     with Sandbox(faults=faults) as sandbox:
         with pytest.raises(RunInDoubt, match="10 rows of run noel are in doubt"):
-            mms.send(
-                small_requests(40),
-                account_at(sandbox),
-                run=run,
-                workers=3,
-                on_request=let_go_after(State.IN_DOUBT, sandbox),
-            )
+            send_until(State.IN_DOUBT, sandbox, run)
         assert counts(run) == {"accepted": 20, "in_doubt": 10, "pending": 370}
 
 

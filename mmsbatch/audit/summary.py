@@ -26,7 +26,6 @@ from mmsbatch.policy import Stop
 from mmsbatch.show.words import plural
 from mmsbatch.states import State
 
-_UNREPORTED: Final = Outcome.UNREPORTED
 _TIMES: Final = ("opened_at", "first_sent_at", "last_sent_at")
 _COUNTS: Final = ("rows", "requests", *map(str, Outcome), "doubts")
 COLUMNS: Final = (
@@ -155,12 +154,15 @@ def _counts(collection: Collection) -> dict[int, _Counts]:
             collection.leave_out(run, why)
         else:
             counts[run.number] = _Counts(found)
-    unclear = [run for run in collection.runs if counts[run.number].outcomes.get(_UNREPORTED)]
+    unclear = [
+        run for run in collection.runs if counts[run.number].outcomes.get(Outcome.UNREPORTED)
+    ]
     for run, rows in collection.by_run(
         RESULTS,
         "SELECT mms_file, count(*)",
         # Without an answer, somebody or the credits vouch for the request.
-        f"WHERE mms_outcome = {literal(_UNREPORTED)} AND mms_status IS NOT NULL GROUP BY ALL",
+        f"WHERE mms_outcome = {literal(Outcome.UNREPORTED)} AND mms_status IS NOT NULL "
+        "GROUP BY ALL",
         unclear,
     ):
         counts[run.number].unproved = sum(count for (count,) in rows)

@@ -29,13 +29,15 @@ def planned(
     sheet: str | None,
     separator: str | None,
     encoding: str | None,
-    suppress: SuppressionList | None,
+    suppress: list[str] | None,
+    key_file: Path | None,
 ) -> Plan:
-    """Read the contacts and the campaign, and plan."""
+    """Read the campaign, the suppression lists and the contacts, and plan."""
     loaded = load_campaign(campaign)  # first: it is quick, and most often what is wrong
+    suppressed = suppression(suppress, key_file)
     frame = read_contacts(contacts, sheet=sheet, separator=separator, encoding=encoding)
     # Numbers reserved for fiction may go to the sandbox and nowhere else.
-    prepared = prepare(frame, phone=columns(phone), fictional=not live, suppress=suppress)
+    prepared = prepare(frame, phone=columns(phone), fictional=not live, suppress=suppressed)
     return make_plan(prepared, loaded)
 
 

@@ -59,13 +59,13 @@ def check(
 ) -> None:
     """Check the phone column: what can be sent, what cannot, and why."""
     with errors(as_json):
-        suppressed = suppression(suppress, key_file)
+        listed = suppression(suppress, key_file)
         with bar(rows_hint(contacts), "row") as shown:
             checked = check_file(
                 contacts,
                 columns(phone),
                 fictional=not live,
-                suppress=suppressed,
+                suppress=listed,
                 out=out,
                 on_rows=shown.update,
                 sheet=sheet,
@@ -90,7 +90,8 @@ def plan(
 ) -> None:
     """Show what would be sent: rows by problem, requests, and the fingerprint to confirm."""
     with errors(as_json):
-        suppressed = suppression(suppress, key_file)
-        made = planned(contacts, phone, campaign, live, sheet, separator, encoding, suppressed)
+        made = planned(
+            contacts, phone, campaign, live, sheet, separator, encoding, suppress, key_file
+        )
         made.campaign.check_schedule(datetime.now(UTC))
         print_result(as_json, made.to_json(), f"{show.summary(made.summary)}\n{show.plan(made)}")

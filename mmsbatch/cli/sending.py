@@ -9,13 +9,7 @@ import typer
 
 from mmsbatch import export, runs, show
 from mmsbatch.cli.app import app
-from mmsbatch.cli.inputs import (
-    account_from,
-    doubt_policy,
-    planned,
-    refuse_without,
-    suppression,
-)
+from mmsbatch.cli.inputs import account_from, doubt_policy, planned, refuse_without
 from mmsbatch.cli.options import (
     CampaignOption,
     ContactsArgument,
@@ -99,8 +93,9 @@ def send(
         doubt = doubt_policy(on_doubt)
         run = run_path(run, date)
         account = account_from(live)
-        suppressed = suppression(suppress, key_file)
-        made = planned(contacts, phone, campaign, live, sheet, separator, encoding, suppressed)
+        made = planned(
+            contacts, phone, campaign, live, sheet, separator, encoding, suppress, key_file
+        )
         done = runs.execute(
             made,
             account,

@@ -42,7 +42,7 @@ from mmsbatch.errors import InputError, RunError
 from mmsbatch.folder import RunFolder, digests
 from mmsbatch.forget import stage
 from mmsbatch.forget.journal import rewritten, write
-from mmsbatch.forget.key import KEY_NAME, read_key, remember
+from mmsbatch.forget.key import read_key, remember
 from mmsbatch.forget.notation import Notation
 from mmsbatch.forget.plan import erase
 from mmsbatch.forgotten import seal
@@ -119,7 +119,7 @@ def forget(number: str, runs_dir: Given, *, key_file: str | Path | None = None) 
     own = _number(number)
     folders, others = every_run(runs_dir)
     home = _home(folders)
-    key = read_key(Path(key_file) if key_file else home / KEY_NAME, create=key_file is None)
+    key = read_key(home, key_file, create=True)
     erasure = _Erasure(own, make_token(own, key), key)
     with ExitStack() as locks:
         for folder in folders:

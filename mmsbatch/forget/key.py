@@ -17,16 +17,27 @@ LIST_NAME: Final = ".forgotten"
 _MARK_DIGITS: Final = 8
 
 
-def read_key(path: Path, *, create: bool = False) -> bytes:
-    """Read the key, or make one; its file is readable by its owner only.
+def read_key(home: Path, key_file: str | Path | None = None, *, create: bool = False) -> bytes:
+    """Read the key of the runs in a folder.
+
+    Parameters
+    ----------
+    home
+        The folder of the runs.
+    key_file
+        Where the key is; without it, in that folder.
+    create
+        Make one there where there is none; its file is readable by its owner only. A file that was
+        named must exist.
 
     Raises
     ------
     InputError
         The file cannot be read or written, or holds no key.
     """
+    path = Path(key_file) if key_file else home / KEY_NAME
     try:
-        if create and not path.exists():
+        if create and not key_file and not path.exists():
             # Linked into place: another process has made one meanwhile, or this one is whole.
             beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
             handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

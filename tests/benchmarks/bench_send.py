@@ -18,11 +18,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -102,20 +103,16 @@ class Cost:
     """Share of the cores that a hypervisor gave to others."""
 
 
-@contextmanager
-def cost(count: int, sandbox: int) -> Iterator[list[Cost]]:
-    """Measure what so many requests cost; the list holds it afterwards."""
-    measured: list[Cost] = []
+def cost_of(send: Callable[[], object], count: int, sandbox: int) -> Cost:
+    """Send so many requests, and measure what they cost."""
     start_s, start_cpu_s = time.perf_counter(), time.process_time()
     start_sandbox_s, start_stolen_s = processor_s(sandbox), stolen_s()
-    yield measured
+    send()
     cores_s = (time.perf_counter() - start_s) * (os.cpu_count() or 1)
-    measured.append(
-        Cost(
-            (time.process_time() - start_cpu_s) / count * 1000,
-            (processor_s(sandbox) - start_sandbox_s) / count * 1000,
-            (stolen_s() - start_stolen_s) / cores_s,
-        )
+    return Cost(
+        (time.process_time() - start_cpu_s) / count * 1000,
+        (processor_s(sandbox) - start_sandbox_s) / count * 1000,
+        (stolen_s() - start_stolen_s) / cores_s,
     )
 
 
@@ -152,13 +149,13 @@ def _rated(who: str, workers: int, starts: list[float], ends: list[float], spent
 
 def _sent_by_send(plan: mms.Plan, workers: int) -> tuple[list[float], list[float], Cost]:
     with gateway(100) as (url, sandbox), run_folder() as run:
-        with cost(plan.requests, sandbox) as spent:
-            mms.send(plan, at(url), run=run, workers=workers)
+        send = partial(mms.send, plan, at(url), run=run, workers=workers)
+        spent = cost_of(send, plan.requests, sandbox)
         with Journal(run / "journal.sqlite") as journal:
             facts = journal.facts()
     starts = [fact.at.timestamp() for fact in facts if fact.kind is Kind.SENDING]
     ends = [fact.at.timestamp() for fact in facts if fact.kind is Kind.ANSWER]
-    return starts, ends, spent[0]
+    return starts, ends, spent
 
 
 def _sent_by_threads(plan: mms.Plan, workers: int) -> tuple[list[float], list[float], Cost]:
@@ -172,9 +169,9 @@ def _sent_by_threads(plan: mms.Plan, workers: int) -> tuple[list[float], list[fl
             post_bare(url, body)
             ends.append(time.perf_counter())
 
-        with cost(len(bodies), sandbox) as spent, ThreadPoolExecutor(workers) as threads:
-            list(threads.map(post, bodies))
-    return starts, ends, spent[0]
+        with ThreadPoolExecutor(workers) as threads:
+            spent = cost_of(lambda: list(threads.map(post, bodies)), len(bodies), sandbox)
+    return starts, ends, spent
 
 
 def post_bare(url: str, body: bytes) -> None:
