@@ -30,7 +30,7 @@ PROBLEMS: Final[dict[str, Problem]] = {
         "put each number in a column of its own and pass phone=[...] with their names",
     ),
     "digits_lost": Problem(
-        "a spreadsheet rounded the number (6,12346E+08) or hid it (####)",
+        "a spreadsheet rounded the number (6,3998E+08) or hid it (####)",
         "export again from the source with the column formatted as text",
     ),
     "foreign": Problem(
@@ -79,12 +79,12 @@ SENDABLE: Final = -1
 PROBLEM_CODE: Final = {word: code for code, word in enumerate(PROBLEMS)}
 
 REPAIRS: Final[dict[str, str]] = {
-    "leading_zero_restored": "nine digits, as a spreadsheet leaves them: 612345678",
-    "float_suffix_removed": "a whole number written as a decimal one: 612345678.0",
-    "exponent_expanded": "scientific notation that kept every digit: 6.12345678E+08",
-    "letter_o_read_as_zero": "the letter O typed for the digit: O6 12 34 56 78",
-    "other_digits_read": "digits of another script or width: ０６１２３４５６７８",
-    "label_removed": "a word that says what the number is: tél. 06 12 34 56 78",
+    "leading_zero_restored": "nine digits, as a spreadsheet leaves them: 639980012",
+    "float_suffix_removed": "a whole number written as a decimal one: 639980012.0",
+    "exponent_expanded": "scientific notation that kept every digit: 6.39980012E+08",
+    "letter_o_read_as_zero": "the letter O typed for the digit: O6 39 98 00 12",
+    "other_digits_read": "digits of another script or width: ０６３９９８００１２",
+    "label_removed": "a word that says what the number is: tél. 06 39 98 00 12",
 }
 """Every repair, in the order in which ``mms_repair`` names them."""
 
