@@ -41,7 +41,7 @@ def test_every_word_of_the_results_is_in_the_readme() -> None:
 
 
 def test_problems_and_repairs_mean_the_same_in_the_readme() -> None:
-    """The command line and the README say it in the same words, with the same fictional numbers."""
+    """The command line and the README say it in the same words."""
     rows = [f"| `{word}` | {meaning} | {to_do} |" for word, (meaning, to_do) in PROBLEMS.items()]
     rows += [f"| `{word}` | {meaning} |" for word, meaning in REPAIRS.items()]
     assert [row for row in rows if row not in README] == []

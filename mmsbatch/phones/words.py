@@ -79,14 +79,18 @@ SENDABLE: Final = -1
 PROBLEM_CODE: Final = {word: code for code, word in enumerate(PROBLEMS)}
 
 REPAIRS: Final[dict[str, str]] = {
-    "leading_zero_restored": "nine digits, as a spreadsheet leaves them: 639980012",
-    "float_suffix_removed": "a whole number written as a decimal one: 639980012.0",
-    "exponent_expanded": "scientific notation that kept every digit: 6.39980012E+08",
-    "letter_o_read_as_zero": "the letter O typed for the digit: O6 39 98 00 12",
-    "other_digits_read": "digits of another script or width: ０６３９９８００１２",
-    "label_removed": "a word that says what the number is: tél. 06 39 98 00 12",
+    "leading_zero_restored": "nine digits, as a spreadsheet leaves them: 63998••••",
+    "float_suffix_removed": "a whole number written as a decimal one: 63998••••.0",
+    "exponent_expanded": "scientific notation that kept every digit: 6.3998••••E+08",
+    "letter_o_read_as_zero": "the letter O typed for the digit: O6 39 98 •• ••",
+    "other_digits_read": "digits of another script or width: ０６３９９８••••",
+    "label_removed": "a word that says what the number is: tél. 06 39 98 •• ••",
 }
-"""Every repair, in the order in which ``mms_repair`` names them."""
+"""Every repair, in the order in which ``mms_repair`` names them.
+
+The numbers are masked: notebooks and logs show these words, and whoever searches those for a phone
+number should find none.
+"""
 
 REPAIR_BIT: Final = {word: 1 << place for place, word in enumerate(REPAIRS)}
 
