@@ -13,7 +13,7 @@ import os
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing, suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
@@ -26,7 +26,7 @@ from sqlalchemy.exc import DBAPIError
 
 from mmsbatch.errors import RunError
 from mmsbatch.group_commit import GroupCommit
-from mmsbatch.states import Fact, Kind
+from mmsbatch.states import Fact, Kind, stamp
 
 SCHEMA_VERSION: Final = 1
 
@@ -89,7 +89,7 @@ class Journal:
         self._writing = Lock()
         self._writer: sa.PoolProxiedConnection | None = None
         self._last: tuple[int, str] | None = None
-        self._group = GroupCommit[Fact](self._write, own_fault=sqlite3.IntegrityError)
+        self._group = GroupCommit[tuple[Fact, ...]](self._write, own_fault=sqlite3.IntegrityError)
         self.recorded: list[Fact] = []
         """The facts that this object appended, in the order of recording."""
         self._closed = False
@@ -130,24 +130,24 @@ class Journal:
         RunError
             The fact could not be written: full disk, read-only folder, I/O error.
         """
-        fact = Fact(
-            kind,
-            at.astimezone(UTC).replace(microsecond=at.microsecond // 1000 * 1000),
-            request,
-            attempt,
-            dict(data or {}),
-            body,
-        )
+        fact = Fact(kind, stamp(at), request, attempt, dict(data or {}), body)
+        self.record(fact)
+        return fact
+
+    def record(self, *facts: Fact) -> None:
+        """Record facts behind each other, all of them or none; raises as `append` does."""
         try:
-            self._group.put(fact)
+            self._group.put(facts)
         except sqlite3.IntegrityError:
+            which = " or ".join(
+                f"request {fact.request}, attempt {fact.attempt}: {fact.kind.value!r}"
+                for fact in facts
+            )
             raise AlreadyClaimed(
-                f"request {request}, attempt {attempt}: {kind.value!r} is recorded already; "
-                "another process sends this run"
+                f"{which} is recorded already; another process sends this run"
             ) from None
         except (OSError, sqlite3.Error, DBAPIError) as error:
             raise _unusable(self.path, error) from None
-        return fact
 
     def facts(self, first: int | None = None) -> list[Fact]:
         """Give every fact, or the first so many, in the order of recording."""
@@ -183,8 +183,9 @@ class Journal:
             self._drop_writer()
             self._engine.dispose()
 
-    def _write(self, facts: list[Fact]) -> None:
+    def _write(self, together: list[tuple[Fact, ...]]) -> None:
         """Write facts, all of them or none."""
+        facts = [fact for each in together for fact in each]
         with self._writing:
             if self._closed:
                 raise RunError(f"{self.path} is closed: nothing can be recorded any more")

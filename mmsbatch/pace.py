@@ -45,6 +45,11 @@ class Pace:
         self._free_at_s = -math.inf
         self._lock = Lock()
 
+    @property
+    def limited(self) -> bool:
+        """Whether a request may have to wait for its slot."""
+        return self._interval_s > 0
+
     def take(self) -> float:
         """Take the next slot; give the seconds to wait for it."""
         if not self._interval_s:

@@ -1,36 +1,35 @@
 """The loop: claim, post, record, decide; nothing else.
 
 For each request: a fact "sending", durable before the first byte leaves; the POST; a fact of what
-came back, durable before it is read. Whatever ends the process in between leaves the request in
-doubt, by definition. Workers each do this for one request at a time; which request is next, and
-whether there is a next one, is for the one thread that runs the sender to say.
+came back, durable before anything else leaves. Whatever ends the process in between leaves the
+request in doubt, by definition. Workers each do this for one request at a time; which request is
+next, and whether there is a next one, is for the one thread that runs the sender to say.
 """
 
 from __future__ import annotations
 
-import hashlib
 import random
 import threading
-import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from typing import Final
 
-from mmsbatch import deadline, wire
+from mmsbatch import deadline
 from mmsbatch.deadline import Deadline
-from mmsbatch.errors import CampaignError, NotSent, RunError, RunInDoubt, RunStopped
+from mmsbatch.errors import CampaignError, RunError, RunInDoubt, RunStopped
+from mmsbatch.exchange import Claim, claim, exchange
 from mmsbatch.forgotten import FIRST as FIRST_TOKEN
-from mmsbatch.gateway import Gateway, Interrupted, Reply
+from mmsbatch.gateway import Gateway
 from mmsbatch.journal import Journal
 from mmsbatch.limits import Budget
 from mmsbatch.pace import Pace
 from mmsbatch.plan import Plan
 from mmsbatch.policy import (
     Decision,
+    GoOn,
     HoldBack,
     OnDoubt,
     Stop,
@@ -39,14 +38,24 @@ from mmsbatch.policy import (
     held_back_by,
     may_go,
 )
-from mmsbatch.states import Fact, Kind, Request, State, step
-from mmsbatch.workers import Workers
+from mmsbatch.states import Fact, Request, State, step
+from mmsbatch.workers import Take, Workers
 
 INTERRUPTED: Final = Stop("interrupted after the current request", "resume when you are ready")
 
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+@dataclass
+class _Turn:
+    """A request in a worker's hands."""
+
+    number: int
+    claimed: Claim | None = None
+    """The attempt at it that is on record, and is to be made."""
+    tries: int = 0
 
 
 @dataclass
@@ -106,7 +115,7 @@ class Sender:
             )
         )
         self._refused_before: int | None = None
-        self._workers: Workers[tuple[int, Decision | None]] | None = None
+        self._workers: Workers[int, tuple[int, Decision | None]] | None = None
 
     def waiting(self) -> list[int]:
         """Give the requests that may be sent, in order."""
@@ -147,7 +156,7 @@ class Sender:
 
     def run(self) -> Stop | None:
         """Send; give why it ended early, or nothing."""
-        with Workers[tuple[int, Decision | None]](self.workers, ahead=self.workers // 2) as workers:
+        with Workers(self._send, self.workers, ahead=self.workers // 2) as workers:
             self._workers = workers
             try:
                 stop = self._give_out(workers)
@@ -160,7 +169,7 @@ class Sender:
         first = next(iter(self._held.values()), None)
         return stop or (Stop(first.reason, first.what_to_do) if first else None)
 
-    def _give_out(self, workers: Workers[tuple[int, Decision | None]]) -> Stop | None:
+    def _give_out(self, workers: Workers[int, tuple[int, Decision | None]]) -> Stop | None:
         """Give requests to workers, and act on what is decided after each."""
         waiting = deque(self.waiting())
         stop: Stop | None = None
@@ -173,7 +182,7 @@ class Sender:
                 stop = INTERRUPTED if self.halt.is_set() else self.budget.stop(recipients)
                 if stop is None:
                     self.budget.commit(recipients)
-                    workers.do(partial(self._send, number))
+                    workers.do(number)
             if not workers.under_way:
                 return stop
             number, decision = workers.next_result()
@@ -186,7 +195,7 @@ class Sender:
                 stop = decision
             self.on_request(self.requests[number])
 
-    def _has_room(self, workers: Workers[tuple[int, Decision | None]]) -> bool:
+    def _has_room(self, workers: Workers[int, tuple[int, Decision | None]]) -> bool:
         # What has no known price is bought one at a time.
         return not workers.under_way if self.budget.unknown else not workers.full
 
@@ -209,112 +218,120 @@ class Sender:
 
     # ----- in a worker ---------------------------------------------------------------------------
 
-    def _send(self, number: int) -> tuple[int, Decision | None]:
-        """Make attempts at one request until something else is to be done.
+    def _send(self, number: int, take: Take[int]) -> Iterator[tuple[int, Decision | None]]:
+        """Send a request and whatever is taken after it; yield what is decided after each.
 
-        None at all where its message was refused since the request was given out.
+        None is decided where its message was refused since the request was given out.
         """
-        if self.plan.message_of(number) in self._held:
-            return number, None
-        try:
-            decision = self._attempts(number)
-        except RunError as error:  # a fact could not be recorded
-            # Not claimed: it has not left. Its answer not on record: it is in doubt.
-            decision = Stop(str(error), "run the same command again")
-        # At once, not when the decision is taken in: another call may be waiting for this worker.
-        if isinstance(decision, Stop):
-            self.halt.set()
-        elif isinstance(decision, HoldBack):
-            self._held[self.plan.message_of(number)] = decision
-        return number, decision
+        turn: _Turn | None = _Turn(number)
+        while turn is not None:
+            decision, following = self._attempts(turn, take)
+            # At once, not when the decision is taken in: another may be waiting for this worker.
+            if isinstance(decision, Stop):
+                self.halt.set()
+            elif isinstance(decision, HoldBack):
+                self._held[self.plan.message_of(turn.number)] = decision
+            yield turn.number, decision
+            turn = following
 
-    def _attempts(self, number: int) -> Decision:
-        tries = 0
+    def _attempts(self, turn: _Turn, take: Take[int]) -> tuple[Decision | None, _Turn | None]:
+        """Make attempts at a request until something else is to be done; give what follows."""
+        if turn.claimed is None and self.plan.message_of(turn.number) in self._held:
+            return None, None
         while True:
-            tries += 1
-            if self.halt.wait(self.pace.take()):
-                return INTERRUPTED
-            try:
-                self.plan.campaign.check_schedule(self.clock())
-            except CampaignError as error:
-                return Stop(str(error), "send what is left in a new run with a later send_at")
-            if late := self.too_late():
-                return late
-            retry_after_s = self._attempt(number)
-            decision = decide(
-                self.requests[number],
-                tries=tries,
-                refused_before=self._refused_before,
-                retry_after_s=retry_after_s,
-                on_doubt=self.on_doubt,
-            )
+            if turn.claimed is None and (stop := self._claim(turn)):
+                return stop, None
+            decision, following = self._attempt(turn, take)
             if not isinstance(decision, TryAgain):
-                return decision
+                return decision, following
             # Jitter, so that clients that failed together do not come back together.
             pause_s = decision.after_s * random.uniform(1.0, 1.25)  # noqa: S311
             if self.halt.wait(pause_s):
-                return INTERRUPTED
+                return INTERRUPTED, None
 
-    def _attempt(self, number: int) -> float | None:
-        """Make one attempt; give the seconds the server asks to wait, if it asks."""
-        planned = self.plan.request(number)
-        xml = wire.encode_request(
-            self.plan.campaign,
-            planned.message,
-            planned.numbers,
-            self.gateway.account.clientcode,
-        )
-        attempt = self.requests[number].attempts + 1
-        self._record(
-            Kind.SENDING,
-            number,
-            attempt,
-            data={
-                "recipients": len(planned.numbers),
-                "sha256": hashlib.sha256(xml).hexdigest(),
-            },
-        )
-        started_s = time.perf_counter()
+    def _claim(self, turn: _Turn) -> Stop | None:
+        """Put on record that a request is about to leave, or give why it may not."""
+        if self.halt.wait(self.pace.take()):
+            return INTERRUPTED
+        if stop := self._out_of_time():
+            return stop
+        claimed = self._new_claim(turn.number)
         try:
-            reply = self.gateway.send(xml)
-        except NotSent as error:
-            self._record(Kind.NOT_SENT, number, attempt, data={"reason": str(error)})
-            return None
-        except Interrupted as error:
-            data: dict[str, object] = {"reason": str(error), "http_status": error.http_status}
-            self._record(Kind.BROKEN_OFF, number, attempt, data=data, body=error.body)
-            return None
-        self._record(
-            Kind.ANSWER, number, attempt, data=_reply_data(reply, started_s), body=reply.body
-        )
-        return reply.retry_after_s
+            self._record(claimed.fact)
+        except RunError as error:  # not claimed: it has not left
+            return _not_recorded(error)
+        turn.claimed = claimed
+        return None
 
-    def _record(
-        self,
-        kind: Kind,
-        number: int,
-        attempt: int,
-        *,
-        data: dict[str, object],
-        body: bytes | None = None,
-    ) -> None:
-        fact: Fact = self.journal.append(
-            kind, at=self.clock(), request=number, attempt=attempt, data=data, body=body
-        )
-        self.requests[number] = step(self.requests[number], fact)
+    def _attempt(self, turn: _Turn, take: Take[int]) -> tuple[Decision, _Turn | None]:
+        """Make the attempt that is claimed, and put on record how it ended.
+
+        Where others wait to be sent, the claim of the next goes on record together with that: the
+        disk is waited for once.
+        """
+        assert turn.claimed is not None  # noqa: S101  (what is sent is on record)
+        ended = exchange(self.gateway, turn.claimed, self.clock)
+        turn.claimed, turn.tries = None, turn.tries + 1
+        try:
+            decision = decide(
+                step(self.requests[turn.number], ended.fact),
+                tries=turn.tries,
+                refused_before=self._refused_before,
+                retry_after_s=ended.retry_after_s,
+                on_doubt=self.on_doubt,
+            )
+            following = self._following(take) if isinstance(decision, GoOn) else None
+        except BaseException:
+            self._record(ended.fact)  # what came back is kept, whatever is wrong with it
+            raise
+        if following and following.claimed:
+            try:
+                self._record(ended.fact, following.claimed.fact)
+            except RunError:
+                following.claimed = None  # each by itself, so that neither suffers from the other
+            else:
+                return decision, following
+        try:
+            self._record(ended.fact)
+        except RunError as error:  # its answer is not on record: it is in doubt
+            return _not_recorded(error), following
+        return decision, following
+
+    def _following(self, take: Take[int]) -> _Turn | None:
+        """Take the next request that waits for a worker; claimed, if it may leave at once."""
+        if self.halt.is_set() or self.pace.limited:
+            return None
+        number = take()
+        if number is None:
+            return None
+        held = self.plan.message_of(number) in self._held
+        claimed = None if held or self._out_of_time() else self._new_claim(number)
+        return _Turn(number, claimed)
+
+    def _new_claim(self, number: int) -> Claim:
+        attempt = self.requests[number].attempts + 1
+        return claim(self.plan, number, attempt, self.gateway.account.clientcode, self.clock)
+
+    def _out_of_time(self) -> Stop | None:
+        try:
+            self.plan.campaign.check_schedule(self.clock())
+        except CampaignError as error:
+            return Stop(str(error), "send what is left in a new run with a later send_at")
+        return self.too_late()
+
+    def _record(self, *facts: Fact) -> None:
+        """Record facts, all of them or none, and note where they leave their requests."""
+        self.journal.record(*facts)
+        for fact in facts:
+            assert fact.request is not None  # noqa: S101  (these are facts of attempts)
+            self.requests[fact.request] = step(self.requests[fact.request], fact)
+
+
+def _not_recorded(error: RunError) -> Stop:
+    return Stop(str(error), "run the same command again")
 
 
 def _listed(numbers: list[int], most: int = 10) -> str:
     shown = ", ".join(map(str, numbers[:most]))
     more = f" and {len(numbers) - most} more" if len(numbers) > most else ""
     return f"request{'s' if len(numbers) > 1 else ''} {shown}{more}"
-
-
-def _reply_data(reply: Reply, started_s: float) -> dict[str, object]:
-    data: dict[str, object] = {
-        "http_status": reply.http_status,
-        "elapsed_ms": round((time.perf_counter() - started_s) * 1000),
-    }
-    if reply.retry_after_s is not None:
-        data["retry_after_s"] = reply.retry_after_s
-    return data

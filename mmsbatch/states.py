@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Final
@@ -62,6 +62,11 @@ class Verdict(StrEnum):
     """It was sent as a whole: never again."""
     RESEND = "resend"
     """It may be sent again."""
+
+
+def stamp(at: datetime) -> datetime:
+    """Give a time as facts carry it: UTC, to the millisecond."""
+    return at.astimezone(UTC).replace(microsecond=at.microsecond // 1000 * 1000)
 
 
 @dataclass(frozen=True)

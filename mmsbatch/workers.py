@@ -1,10 +1,11 @@
-"""A few workers for calls that wait on a network; one worker is the caller itself."""
+"""A few workers for what waits on a network; one worker is the caller itself."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from queue import SimpleQueue
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from threading import Thread
 from types import TracebackType
 from typing import Final, Generic, Self, TypeVar
@@ -14,7 +15,11 @@ from mmsbatch.errors import InputError
 MAX_WORKERS: Final = 256
 """More is a slip of the keyboard: each may leave a request in doubt."""
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+Take = Callable[[], Item | None]
+"""Takes an item that waits for a worker, where one does, instead of being given it."""
 
 
 def check_count(count: int) -> int:
@@ -24,19 +29,23 @@ def check_count(count: int) -> int:
     return count
 
 
-class Workers(Generic[Result]):
-    """Does calls side by side and gives their results as they come; use it as a context manager.
+class Workers(Generic[Item, Result]):
+    """Handles items side by side and gives the results as they come; use it as a context manager.
 
-    With one worker a call is done by the thread that asks for its result, so that a
-    KeyboardInterrupt breaks off the call itself. More are daemon threads: a second Ctrl-C is not
-    made to wait for calls under way, which `concurrent.futures` would.
+    With one worker an item is handled by the thread that asks for its result, so that a
+    KeyboardInterrupt breaks off the handling itself. More are daemon threads: a second Ctrl-C is
+    not made to wait for what is under way, which `concurrent.futures` would.
 
     Parameters
     ----------
+    handle
+        Handles an item and yields its result. It may take items that wait for a worker and go on
+        with them, yielding a result for each: whoever has just finished one item can so prepare
+        the next together with what it keeps of the last.
     count
-        How many calls may be under way at once, 1 to `MAX_WORKERS`.
+        How many items may be under way at once, 1 to `MAX_WORKERS`.
     ahead
-        How many more may be given, to wait for a worker: who is done with one call need not wait
+        How many more may be given, to wait for a worker: who is done with one item need not wait
         for the next to be given. None with one worker, who is the one that gives.
 
     Raises
@@ -45,59 +54,82 @@ class Workers(Generic[Result]):
         The count is out of range.
     """
 
-    def __init__(self, count: int = 1, *, ahead: int = 0) -> None:
+    def __init__(
+        self,
+        handle: Callable[[Item, Take[Item]], Iterator[Result]],
+        count: int = 1,
+        *,
+        ahead: int = 0,
+    ) -> None:
+        self._handle = handle
         self._count = check_count(count)
         self._most = count + (ahead if count > 1 else 0)
         self._under_way = 0
-        self._own: deque[Callable[[], Result]] = deque()
-        self._calls: SimpleQueue[Callable[[], Result] | None] = SimpleQueue()
+        self._own: deque[Item] = deque()
+        self._items: SimpleQueue[Item | None] = SimpleQueue()
         self._done: SimpleQueue[tuple[Result | None, BaseException | None]] = SimpleQueue()
         self._threads: list[Thread] = []
 
     @property
     def under_way(self) -> int:
-        """How many calls were given and have not been taken back."""
+        """How many items were given and have not been taken back."""
         return self._under_way
 
     @property
     def threads(self) -> list[Thread]:
-        """The threads that may still be doing a call."""
+        """The threads that may still be handling an item."""
         return [thread for thread in self._threads if thread.is_alive()]
 
     @property
     def full(self) -> bool:
-        """Whether as many calls are under way or waiting as may be."""
+        """Whether as many items are under way or waiting as may be."""
         return self._under_way >= self._most
 
-    def do(self, call: Callable[[], Result]) -> None:
-        """Give a call to a worker."""
+    def do(self, item: Item) -> None:
+        """Give an item to a worker."""
         self._under_way += 1
         if self._count == 1:
-            self._own.append(call)
+            self._own.append(item)
             return
         if len(self._threads) < min(self._under_way, self._count):
             thread = Thread(target=self._work, name="mmsbatch-worker", daemon=True)
             self._threads.append(thread)
             thread.start()
-        self._calls.put(call)
+        self._items.put(item)
 
     def next_result(self) -> Result:
-        """Wait for a call to be done; give its result, or raise what it raised."""
+        """Wait for an item to be handled; give its result, or raise what handling it raised."""
         if self._count == 1:
             self._under_way -= 1
-            return self._own.popleft()()
-        result, error = self._done.get()
+            (result,) = self._handle(self._own.popleft(), lambda: None)
+            return result
+        done, error = self._done.get()
         self._under_way -= 1
         if error is not None:
             raise error
-        return result  # type: ignore[return-value]  # an error or a result
+        return done  # type: ignore[return-value]  # an error or a result
 
     def _work(self) -> None:
-        while (call := self._calls.get()) is not None:
+        owed = 0
+
+        def take() -> Item | None:
+            nonlocal owed
+            with suppress(Empty):
+                if (item := self._items.get_nowait()) is not None:
+                    owed += 1
+                    return item
+                self._items.put(None)  # the end: for whoever waits for an item
+            return None
+
+        while (item := self._items.get()) is not None:
+            owed = 1
             try:
-                self._done.put((call(), None))
+                for result in self._handle(item, take):
+                    owed -= 1
+                    self._done.put((result, None))
             except BaseException as error:  # noqa: BLE001  (it is raised by next_result)
-                self._done.put((None, error))
+                for _ in range(owed):
+                    self._done.put((None, error))
 
     def __enter__(self) -> Self:
         return self
@@ -109,7 +141,7 @@ class Workers(Generic[Result]):
         trace: TracebackType | None,
     ) -> None:
         for _ in self._threads:
-            self._calls.put(None)
+            self._items.put(None)
         if kind is None:
             for thread in self._threads:
                 thread.join()

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from mmsbatch.journal import Journal
+from mmsbatch.states import Fact, Kind
 
 # The 1,000-row plan has an answer of 11 kB: read in pieces of 2 kB it has a middle.
 _PIECE_BYTES = 2048
@@ -41,15 +42,17 @@ class Points:
     def __init__(self, name: str = "", nth: int = 1) -> None:
         self._death = (name, nth)
         self._passed: Counter[str] = Counter()
+        self._counting = threading.RLock()
         self.trace: list[str] = []
         self._exchange = threading.local()
 
     def at(self, name: str) -> None:
         """Pass a moment, or do not survive it."""
-        self._passed[name] += 1
-        self.trace.append(name)
-        if (name, self._passed[name]) == self._death:
-            os.kill(os.getpid(), signal.SIGKILL)
+        with self._counting:
+            self._passed[name] += 1
+            self.trace.append(name)
+            if (name, self._passed[name]) == self._death:
+                os.kill(os.getpid(), signal.SIGKILL)
 
     @contextmanager
     def around(self, name: str) -> Iterator[None]:
@@ -71,28 +74,27 @@ class Points:
         self._files()
 
     def _facts(self) -> None:
-        append = Journal.append
-        kinds = threading.local()
+        record = Journal.record
+        names = threading.local()
 
-        def appended(journal: Journal, kind: Any, **fact: Any) -> Any:
-            kinds.now = kind
-            with self.around(f"fact {kind}"):
-                made = append(journal, kind, **fact)
+        def recorded(journal: Journal, *facts: Fact) -> None:
+            names.now = "fact " + " and ".join(fact.kind for fact in facts)
+            with self.around(names.now):
+                record(journal, *facts)
             # What goes over the wire between these facts is the request itself.
-            self._exchange.of_a_request = kind == "sending"
+            self._exchange.of_a_request = facts[-1].kind is Kind.SENDING
             self._exchange.received = 0
-            return made
 
         def about_to_run(statement: str) -> None:
-            kind = getattr(kinds, "now", "")
-            if kind and statement.startswith("INSERT"):
-                kinds.now = ""
-                self.at(f"within fact {kind}")
+            name = getattr(names, "now", "")
+            if name and statement.startswith("INSERT"):
+                names.now = ""
+                self.at(f"within {name}")
 
         def connected(connection: sqlite3.Connection, _record: object) -> None:
             connection.set_trace_callback(about_to_run)
 
-        setattr(Journal, "append", appended)  # noqa: B010  (mypy knows better than to assign)
+        setattr(Journal, "record", recorded)  # noqa: B010  (mypy knows better than to assign)
         sa.event.listen(sa.pool.Pool, "connect", connected)
 
     def _wire(self) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -180,11 +181,11 @@ def test_every_moment_has_a_name_here(tmp_path: Path) -> None:
     assert OF_A_RUN | dict.fromkeys(OF_A_REQUEST, REQUESTS) == counts
 
 
-def whole_send_s(run: Path) -> float:
+def whole_send_s(run: Path, rows: int, workers: int) -> float:
     """Measure how long a send takes here and now when nobody kills it."""
     with Sandbox() as sandbox:
         began_s = time.perf_counter()
-        driver().do(Task("send", str(run), sandbox.url))
+        driver().do(Task("send", str(run), sandbox.url, rows=rows, workers=workers))
         return time.perf_counter() - began_s
 
 
@@ -194,8 +195,9 @@ def random_kills(
     """Kill senders at random times, each run a few times over, until there were enough."""
     chance = random.Random(seed)  # noqa: S311  (reproducible, not secret)
     tally = Tally()
-    plan = plan_of(ROWS)
-    sent_s = min(whole_send_s(tmp_path / f"unharmed-{trial}") for trial in range(2))
+    rows = ROWS * workers  # so that each worker has several, one after the other
+    plan = plan_of(rows)
+    sent_s = min(whole_send_s(tmp_path / f"unharmed-{trial}", rows, workers) for trial in range(2))
     while tally.kills < kills:
         options = SandboxOptions(latency_ms=chance.choice([0, 10, 40]))
         run = tmp_path / f"run-{chance.getrandbits(64):x}"
@@ -204,8 +206,8 @@ def random_kills(
             in_doubt = 0
             for _ in range(min(chance.randint(1, most_per_run), kills - tally.kills)):
                 after_s = chance.uniform(0.005, whole_s)
-                task = Task("send", str(run), sandbox.url, workers=workers, kill_after_s=after_s)
-                (end,) = driver().do(task)
+                task = Task("send", str(run), sandbox.url, rows=rows, workers=workers)
+                (end,) = driver().do(replace(task, kill_after_s=after_s))
                 assert end.killed or end.error in {"", "RunInDoubt"}, end
                 if end.killed:
                     in_doubt = tally.count_kill(run, in_doubt)
@@ -225,6 +227,22 @@ def test_kills_of_several_workers(tmp_path: Path) -> None:
     tally = random_kills(6, tmp_path, seed=20261225, workers=3)
     print(f"random times, 3 workers: {tally}")  # noqa: T201  (the sweep's result)
     tally.check(workers=3)
+
+
+@pytest.mark.parametrize("nth", [1, 3])
+@pytest.mark.parametrize("moment", ["before", "within", "after"])
+def test_a_kill_around_an_answer_and_the_next_claim(moment: str, nth: int, tmp_path: Path) -> None:
+    """With several workers they go on record together, or not at all."""
+    rows = 2 * ROWS
+    run, tally, plan = tmp_path / "noel", Tally(), plan_of(rows)
+    with Sandbox(options=SandboxOptions(latency_ms=20)) as sandbox:
+        point = f"{moment} fact answer and sending"
+        task = Task("send", str(run), sandbox.url, rows=rows, workers=2, point=point, nth=nth)
+        (end,) = driver().do(task)
+        assert end.killed, end
+        tally.count_kill(run)
+        tally.recover(run, sandbox, plan, point)
+    tally.check(workers=2)
 
 
 # ----- the whole sweep ---------------------------------------------------------------------------

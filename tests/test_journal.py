@@ -52,6 +52,18 @@ def test_an_attempt_is_claimed_once(path: Path) -> None:
         assert len(first.facts()) == 2
 
 
+def test_facts_recorded_together_are_all_there_or_none(path: Path) -> None:
+    """One that cannot be there takes the others with it; by themselves they can be written."""
+    answer, claim = Fact(Kind.ANSWER, AT, 1, 1), Fact(Kind.SENDING, AT, 2, 1)
+    with Journal(path, create=True) as journal:
+        journal.record(Fact(Kind.SENDING, AT, 1, 1), claim)
+        with pytest.raises(AlreadyClaimed, match=r"request 1, .* or request 2, .*sending"):
+            journal.record(answer, claim)
+        assert [fact.kind for fact in journal.facts()] == [Kind.SENDING] * 2
+        journal.record(answer)
+        assert journal.facts()[2:] == [answer]
+
+
 def test_each_fact_is_chained_to_the_one_before(path: Path) -> None:
     """Equal facts get different hashes: what came before is in them."""
     with Journal(path, create=True) as journal:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,13 +13,13 @@ import pytest
 
 import mmsbatch as mms
 from conftest import account_at, fictional, planned
-from mmsbatch import policy, runs
+from mmsbatch import policy, runs, sender
 from mmsbatch.errors import InputError, RunError, RunInDoubt, RunStopped
 from mmsbatch.journal import AlreadyClaimed, Journal
 from mmsbatch.pace import Pace
 from mmsbatch.sandbox import Sandbox, SandboxOptions
-from mmsbatch.states import Kind, Request, State
-from mmsbatch.workers import Workers
+from mmsbatch.states import Fact, Kind, Request, State
+from mmsbatch.workers import Take, Workers
 
 
 @pytest.fixture(autouse=True)
@@ -192,6 +193,44 @@ def test_a_run_that_was_broken_off_is_held_until_its_last_answer(run: Path) -> N
         assert len({sent.number for sent in sandbox.ledger}) == len(sandbox.ledger) == 600
 
 
+def test_a_claim_of_somebody_else_costs_no_answer(run: Path) -> None:
+    """An answer goes on record with the next claim; where that is taken, it does so without."""
+    begun = Fact(Kind.SENDING, datetime(2026, 12, 1, tzinfo=UTC), request=3, attempt=1)
+
+    def claim_the_third() -> None:
+        assert sandbox.wait_for(2)
+        with Journal(run / "journal.sqlite") as journal:
+            journal.record(begun)
+        sandbox.release()
+
+    with Sandbox(faults={1: "stall", 2: "stall"}) as sandbox:
+        other = threading.Thread(target=claim_the_third)
+        other.start()
+        with pytest.raises(RunStopped, match="request 3, attempt 1: 'sending' is recorded already"):
+            mms.send(small_requests(9), account_at(sandbox), run=run, workers=2)
+        other.join()
+        assert counts(run)["accepted"] == ledger(sandbox).total() >= 20
+        assert counts(run)["in_doubt"] == 10
+
+
+def test_an_answer_is_kept_whatever_is_wrong_with_reading_it(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even where it is the package that is wrong: nothing that was sent is lost."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    with Sandbox() as sandbox:
+        with monkeypatch.context() as patched:
+            patched.setattr(sender, "decide", broken)
+            with pytest.raises(ZeroDivisionError):
+                mms.send(small_requests(9), account_at(sandbox), run=run, workers=2)
+        assert counts(run)["accepted"] == ledger(sandbox).total()
+        assert mms.resume(run, account_at(sandbox))["mms_outcome"].eq("accepted").all()
+        assert ledger(sandbox).total() == len(ledger(sandbox)) == 90
+
+
 @pytest.mark.parametrize("workers", [0, -1, 257])
 def test_a_count_out_of_range_is_refused(workers: int, sandbox: Sandbox, run: Path) -> None:
     """Before anything is made."""
@@ -241,20 +280,44 @@ def test_nothing_is_appended_to_a_closed_journal(tmp_path: Path) -> None:
 
 
 def test_one_worker_is_the_caller() -> None:
-    """So that Ctrl-C breaks off the call itself."""
-    with Workers[threading.Thread](1) as workers:
-        workers.do(threading.current_thread)
+    """So that Ctrl-C breaks off the handling itself."""
+    with Workers[int, threading.Thread](lambda *_: iter([threading.current_thread()])) as workers:
+        workers.do(0)
         assert workers.next_result() is threading.current_thread()
 
 
 def test_an_error_comes_out_where_the_result_would() -> None:
     """And the other results after it."""
-    with Workers[int](2) as workers:
-        workers.do(lambda: 1 // 0)
+    with Workers[int, float](lambda item, _take: iter([1 / item]), 2) as workers:
+        workers.do(0)
         with pytest.raises(ZeroDivisionError):
             workers.next_result()
-        workers.do(lambda: 5)
-        assert (workers.next_result(), workers.under_way) == (5, 0)
+        workers.do(5)
+        assert (workers.next_result(), workers.under_way) == (0.2, 0)
+
+
+def test_who_takes_what_waits_owes_a_result_for_it() -> None:
+    """Or an error: nobody waits for ever for an item that was dropped."""
+    all_given, first_failed = threading.Event(), threading.Event()
+
+    def handle(item: str, take: Take[str]) -> Iterator[str]:
+        if item == "busy":
+            assert first_failed.wait(30)
+        yield item
+        if item == "first":
+            assert all_given.wait(30)
+            assert (take(), take()) == ("waiting", None)
+            raise ZeroDivisionError
+
+    with Workers(handle, 2, ahead=1) as workers:
+        for item in ("busy", "first", "waiting"):
+            workers.do(item)
+        all_given.set()
+        assert workers.next_result() == "first"
+        with pytest.raises(ZeroDivisionError):
+            workers.next_result()
+        first_failed.set()
+        assert (workers.next_result(), workers.under_way) == ("busy", 0)
 
 
 # ----- pace --------------------------------------------------------------------------------------
