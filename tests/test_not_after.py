@@ -160,6 +160,30 @@ def test_a_run_that_becomes_late_stops_between_two_requests(
     assert 1000 == results["mms_outcome"].eq("accepted").sum()
 
 
+def test_no_worker_takes_what_waits_when_it_is_late(
+    run: Path, clock: time_machine.Traveller
+) -> None:
+    """What is under way is finished; what was given out before the time passed does not leave."""
+
+    def later(_request: Request) -> None:
+        sandbox.wait_for(5)
+        clock.move_to(NOON + timedelta(days=2))
+        sandbox.release()
+
+    with Sandbox(faults=dict.fromkeys(range(2, 6), "stall")) as sandbox:
+        with pytest.raises(mms.RunStopped, match="not_after"):
+            mms.send(
+                planned(2000),
+                account_at(sandbox),
+                run=run,
+                workers=4,
+                not_after="2026-11-26",
+                on_request=later,
+            )
+        assert len(sandbox.requests) == 5
+        assert dict(mms.status(run).outcomes) == {"accepted": 1000, "pending": 1000}
+
+
 def test_a_run_that_is_done_may_be_asked_for_again_at_any_time(
     sandbox: Sandbox, run: Path, clock: time_machine.Traveller
 ) -> None:

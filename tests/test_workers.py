@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -174,14 +175,14 @@ def test_a_run_that_was_broken_off_is_held_until_its_last_answer(run: Path) -> N
     """In a notebook the process goes on: a request under way is not for another to settle."""
 
     def broken_off(_request: Request) -> None:
-        sandbox.wait_for(2)
+        sandbox.wait_for(3)
         raise KeyboardInterrupt
 
-    with Sandbox(faults={2: "stall"}) as sandbox:
+    with Sandbox(faults={2: "stall", 3: "stall"}) as sandbox:
         account = account_at(sandbox)
         with pytest.raises(KeyboardInterrupt, match="in doubt"):
             mms.send(small_requests(60), account, run=run, workers=2, on_request=broken_off)
-        (doubt,) = mms.status(run).doubts
+        doubt, _ = mms.status(run).doubts
         with pytest.raises(RunError, match="is being sent by"):
             mms.settle(run, doubt.number, "resend", "it cannot have left")
         sandbox.release()
@@ -191,6 +192,24 @@ def test_a_run_that_was_broken_off_is_held_until_its_last_answer(run: Path) -> N
         results = mms.resume(run, account)
         assert results["mms_outcome"].eq("accepted").all()
         assert len({sent.number for sent in sandbox.ledger}) == len(sandbox.ledger) == 600
+
+
+def test_after_an_interrupt_no_worker_takes_what_waits(run: Path) -> None:
+    """Each ends what it has under way, though the next was given out before the interrupt."""
+    all_but_one_stall = dict.fromkeys(range(2, 6), "stall")
+
+    def interrupt(request: Request) -> None:
+        if request.number == 1:
+            sandbox.wait_for(5)
+            signal.raise_signal(signal.SIGINT)
+            sandbox.release()
+
+    with Sandbox(faults=all_but_one_stall) as sandbox:
+        account = account_at(sandbox)
+        with pytest.raises(RunStopped, match="interrupted after the current request"):
+            mms.send(small_requests(40), account, run=run, workers=4, on_request=interrupt)
+        assert len(sandbox.requests) == 5
+        assert counts(run) == {"accepted": 50, "pending": 350}
 
 
 def test_a_claim_of_somebody_else_costs_no_answer(run: Path) -> None:
