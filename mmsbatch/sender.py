@@ -264,11 +264,7 @@ class Sender:
         return None
 
     def _attempt(self, turn: _Turn, take: Take[int]) -> tuple[Decision, _Turn | None]:
-        """Make the attempt that is claimed, and put on record how it ended.
-
-        Where others wait to be sent, the claim of the next goes on record together with that: the
-        disk is waited for once.
-        """
+        """Make the attempt that is claimed, and put on record how it ended."""
         assert turn.claimed is not None  # noqa: S101  (what is sent is on record)
         ended = exchange(self.gateway, turn.claimed, self.clock)
         turn.claimed, turn.tries = None, turn.tries + 1
@@ -284,18 +280,23 @@ class Sender:
         except BaseException:
             self._record(ended.fact)  # what came back is kept, whatever is wrong with it
             raise
+        return self._record_end(ended.fact, following) or decision, following
+
+    def _record_end(self, ended: Fact, following: _Turn | None) -> Stop | None:
+        """Record how an attempt ended and the claim of what follows, under one wait for the disk.
+
+        Where that fails, each is recorded by itself, so that neither suffers from the other.
+        """
         if following and following.claimed:
-            try:
-                self._record(ended.fact, following.claimed.fact)
-            except RunError:
-                following.claimed = None  # each by itself, so that neither suffers from the other
-            else:
-                return decision, following
+            with suppress(RunError):
+                self._record(ended, following.claimed.fact)
+                return None
+            following.claimed = None
         try:
-            self._record(ended.fact)
+            self._record(ended)
         except RunError as error:  # its answer is not on record: it is in doubt
-            return _not_recorded(error), following
-        return decision, following
+            return _not_recorded(error)
+        return None
 
     def _following(self, take: Take[int]) -> _Turn | None:
         """Take the next request that waits for a worker; claimed, if it may leave at once."""
