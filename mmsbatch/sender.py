@@ -122,9 +122,7 @@ class Sender:
         return [
             number
             for number, request in self.requests.items()
-            if may_go(request)
-            and self._has_people(number)
-            and self.plan.message_of(number) not in self._held
+            if may_go(request) and self._has_people(number) and not self._is_held(number)
         ]
 
     def recipients_left(self) -> int:
@@ -176,7 +174,7 @@ class Sender:
         while True:
             while stop is None and waiting and self._has_room(workers):
                 number = waiting.popleft()
-                if self.plan.message_of(number) in self._held:
+                if self._is_held(number):
                     continue
                 recipients = self._recipients(number)
                 stop = INTERRUPTED if self.halt.is_set() else self.budget.stop(recipients)
@@ -209,6 +207,10 @@ class Sender:
         if isinstance(decision, HoldBack):
             self._refused_before = request.answer.status if request.answer else None
 
+    def _is_held(self, number: int) -> bool:
+        """Say whether a request's message was refused for itself."""
+        return self.plan.message_of(number) in self._held
+
     def _has_people(self, number: int) -> bool:
         """Say whether a request is for anybody who has not been erased."""
         return bool((self.plan.numbers[self.plan.positions(number)] < FIRST_TOKEN).any())
@@ -236,11 +238,12 @@ class Sender:
 
     def _attempts(self, turn: _Turn, take: Take[int]) -> tuple[Decision | None, _Turn | None]:
         """Make attempts at a request until something else is to be done; give what follows."""
-        if turn.claimed is None and self.plan.message_of(turn.number) in self._held:
-            return None, None
         while True:
-            if turn.claimed is None and (stop := self._claim(turn)):
-                return stop, None
+            if turn.claimed is None:
+                if self._is_held(turn.number):
+                    return None, None
+                if stop := self._claim(turn):
+                    return stop, None
             decision, following = self._attempt(turn, take)
             if not isinstance(decision, TryAgain):
                 return decision, following
@@ -305,9 +308,8 @@ class Sender:
         number = take()
         if number is None:
             return None
-        held = self.plan.message_of(number) in self._held
-        claimed = None if held or self._out_of_time() else self._new_claim(number)
-        return _Turn(number, claimed)
+        barred = self._is_held(number) or self._out_of_time()
+        return _Turn(number, None if barred else self._new_claim(number))
 
     def _new_claim(self, number: int) -> Claim:
         attempt = self.requests[number].attempts + 1
