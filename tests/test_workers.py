@@ -6,6 +6,7 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -337,6 +338,28 @@ def test_who_takes_what_waits_owes_a_result_for_it() -> None:
             workers.next_result()
         first_failed.set()
         assert (workers.next_result(), workers.under_way) == ("busy", 0)
+
+
+def test_who_looks_for_more_at_the_end_leaves_the_end_to_the_others() -> None:
+    """After an error nobody is waited for, and every thread ends with what it has under way."""
+    broken_off = threading.Event()
+
+    def handle(item: int, take: Take[int]) -> Iterator[int]:
+        assert broken_off.wait(30)
+        assert take() is None
+        yield item
+
+    workers = Workers(handle, 2)
+    with suppress(ZeroDivisionError), workers:
+        workers.do(1)
+        workers.do(2)
+        raise ZeroDivisionError
+    threads = workers.threads
+    assert len(threads) == 2
+    broken_off.set()
+    for thread in threads:
+        thread.join(10)
+    assert workers.threads == []
 
 
 # ----- pace --------------------------------------------------------------------------------------
