@@ -1,17 +1,22 @@
 """The balances heard during a run, and what each attempt between them can have cost. Pure (§2, §3).
 
 A balance is known where an answer or the account tool said it. One that was said with no request
-under way or in doubt can be counted from: an `anchor`.
+under way or in doubt can be counted from: an `anchor`. Answers to requests that overlapped come in
+any order, and each speaks of the moment when its own request was taken: where they are over, the
+account has what the least of them said.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import math
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from itertools import pairwise
+from functools import cached_property
+from itertools import accumulate, pairwise
 from typing import Any
 
 from mmsbatch import spec
@@ -52,6 +57,8 @@ class Attempt:
     """When its exchange was over, whatever came of it."""
     charged: int | None = None
     """Recipients; none where that is not known."""
+    left: Decimal | None = None
+    """Credits that the account had afterwards, where its answer said so."""
 
     @property
     def last_at(self) -> datetime:
@@ -85,7 +92,22 @@ class History:
             if answer is not None and answer.credits is not None:
                 tool = fact.request is None
                 history.balances.append(Balance(position, fact.at, answer.credits, tool))
+                if fact.request is not None:
+                    current[fact.request].left = answer.credits
+        history.balances = list(history._least_where_they_overlapped())
         return history
+
+    def _least_where_they_overlapped(self) -> Iterator[Balance]:
+        """Give the balances; at the end of requests that overlapped, the least that they said."""
+        least = {
+            max(one.ended or 0 for one in group): min(
+                (one.left for one in group if one.left is not None), default=None
+            )
+            for group in _overlapping(self.attempts)
+        }
+        for balance in self.balances:
+            credits_left = least.get(balance.position)
+            yield balance if credits_left is None else replace(balance, credits=credits_left)
 
     @property
     def doubts(self) -> list[Attempt]:
@@ -105,21 +127,40 @@ class History:
         return next((one for one in reversed(self.balances) if self._is_anchor(one)), None)
 
     def costs(self) -> list[Fraction]:
-        """Give what a recipient cost, latest first, where one request lies between two balances."""
+        """Give what a recipient cost, latest first, in requests between two anchors."""
         found: list[Fraction] = []
-        for after, before in pairwise(reversed(self.balances)):
-            if len(found) == _COSTS_READ:
+        anchors = (one for one in reversed(self.balances) if self._is_anchor(one))
+        for after, before in pairwise(anchors):
+            if len(found) >= _COSTS_READ:
                 break
-            if not (self._is_anchor(before) and self._is_anchor(after)):
-                continue
-            between = [
-                one.charged
-                for one in self.attempts
-                if before.position < one.began < after.position and one.charged != 0
-            ]
-            fell = Fraction(before.credits - after.credits)
-            if len(between) == 1 and between[0] is not None and fell >= 0:
-                found.append(fell / between[0])
+            found += self._costs_between(before, after)
+        return found
+
+    def _costs_between(self, before: Balance, after: Balance) -> list[Fraction]:
+        """Give the cost in each request: the balance fell by its price when it was taken.
+
+        So where several overlapped, falling balances are the order in which they were taken.
+        Nothing is learned where one does not say all of it, or the balance has risen.
+        """
+        between = [
+            one
+            for one in self.attempts
+            if before.position < one.began < after.position and one.charged != 0
+        ]
+        if len(between) == 1:
+            steps = [(after.credits, between[0].charged)]
+        else:
+            known = [(one.left, one.charged) for one in between if one.left is not None]
+            steps = sorted(known, key=lambda step: step[0], reverse=True)
+            if len(known) < len(between) or not steps or steps[-1][0] != after.credits:
+                return []
+        found: list[Fraction] = []
+        credits_left = before.credits
+        for left, charged in steps:
+            if charged is None or left > credits_left:
+                return []
+            found.append(Fraction(credits_left - left) / charged)
+            credits_left = left
         return found
 
     def spent_since(self, anchor: Balance) -> int | None:
@@ -158,12 +199,20 @@ class History:
         return told
 
     def _is_anchor(self, balance: Balance) -> bool:
-        quiet = all(
-            one.ended is not None and one.ended <= balance.position
-            for one in self.attempts
-            if one.began < balance.position
-        )
-        return quiet and (self._is_reliable(balance) or self._confirms_an_answer(balance))
+        if self._is_busy(balance.position):
+            return False
+        return self._is_reliable(balance) or self._confirms_an_answer(balance)
+
+    def _is_busy(self, position: int) -> bool:
+        """Whether any attempt is under way, or is in doubt."""
+        begun = bisect_left(self.attempts, position, key=lambda one: one.began)
+        return begun > 0 and self._busy_until[begun - 1] > position
+
+    @cached_property
+    def _busy_until(self) -> list[float]:
+        """Where, for each attempt, it and all those before it are over."""
+        ends = (math.inf if one.ended is None else one.ended for one in self.attempts)
+        return list(accumulate(ends, max))
 
     def _is_reliable(self, balance: Balance) -> bool:
         return not balance.tool or all(
@@ -182,6 +231,25 @@ class History:
                 answers[-1].position < one.began < balance.position for one in self.attempts
             )
         )
+
+
+def _overlapping(attempts: Sequence[Attempt]) -> Iterator[list[Attempt]]:
+    """Group attempts that were under way at the same time; none is in two groups.
+
+    Those in doubt are left out: nobody knows until when they were.
+    """
+    group: list[Attempt] = []
+    until = 0
+    for one in attempts:
+        if one.ended is None:
+            continue
+        if group and one.began > until:
+            yield group
+            group = []
+        group.append(one)
+        until = max(until, one.ended)
+    if group:
+        yield group
 
 
 def _end(attempt: Attempt, position: int, fact: Fact) -> Answer | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from mmsbatch.journal import Journal
 from mmsbatch.outcomes import Outcome
 from mmsbatch.reconcile import Patience, Reconciliation, reconcile, settle
 from mmsbatch.sandbox import Sandbox, SandboxOptions
-from mmsbatch.states import Fact, Kind
+from mmsbatch.states import Fact, Kind, Request, State
 
 COST = 3
 ALL, PART = 200, 70
@@ -274,6 +275,28 @@ def test_a_tool_that_lags_behind_its_own_run_is_not_counted_from(
     )
 
 
+@pytest.mark.parametrize("truth", TRUTHS)
+def test_an_answer_that_was_overtaken_is_not_counted_from(
+    stage: Stage, later: Callable[[float], None], truth: str
+) -> None:
+    """It comes last and speaks of an earlier moment: the account has what the others said."""
+    scene = stage({2: "http:404", 3: "stall", 5: "http:404", 6: lost(truth)})
+    plan = planned(800)
+    scene.send(plan)
+
+    def let_the_first_answer_come(request: Request) -> None:
+        if request.state is State.PENDING:
+            scene.sandbox.release()
+
+    scene.send(plan, workers=2, on_request=let_the_first_answer_come)
+    said = [fact.reading.answer for fact in of_kind(scene, Kind.ANSWER)]
+    left = [answer.credits for answer in said if answer]
+    assert [99_400, 98_200, 98_800] == left
+    scene.send(plan)
+    later(700)
+    assert EXPECTED[truth] is shown(done := scene.look(patience=Patience(600, 0))), done
+
+
 # ----- impure cases: nothing is settled ----------------------------------------------------------
 
 
@@ -426,6 +449,41 @@ def test_the_cost_may_come_from_an_earlier_run_of_the_same_kind(stage: Stage, tr
     done = scene.look()
     assert EXPECTED[truth] is shown(done)
     assert "3 credits a recipient, as run avant shows" in repr(done)
+
+
+def send_overtaken(scene: Scene) -> None:
+    """Send an earlier run of six requests among three workers; one that stalls is answered last."""
+
+    def let_go() -> None:
+        assert scene.sandbox.wait_for(6)
+        scene.sandbox.release()
+
+    when_all_came = threading.Thread(target=let_go)
+    when_all_came.start()
+    scene.send(planned(1_150), scene.run.parent / "avant", workers=3)
+    when_all_came.join()
+
+
+@pytest.mark.parametrize("truth", TRUTHS)
+def test_the_cost_may_come_from_requests_that_overlapped(stage: Stage, truth: str) -> None:
+    """The balances that they said, in falling order, are the order in which they were taken."""
+    scene = stage({1: "stall", 7: lost(truth)})
+    send_overtaken(scene)
+    scene.send()
+    done = scene.look()
+    assert EXPECTED[truth] is shown(done), done
+    assert "3 credits a recipient, as run avant shows" in repr(done)
+
+
+@pytest.mark.parametrize("credits_", [90_000, 99_950, 200_000])
+def test_a_cost_that_differs_among_requests_that_overlapped_decides_nothing(
+    stage: Stage, credits_: int
+) -> None:
+    """Somebody was spending, or topped the account up, while they were under way."""
+    scene = stage({1: "stall", 3: f"credits:{credits_}", 7: lost("none")})
+    send_overtaken(scene)
+    scene.send()
+    assert ["cost_seen"] == failed(scene.look(release=True))
 
 
 def test_another_kind_of_message_may_cost_otherwise(stage: Stage) -> None:
