@@ -486,6 +486,26 @@ def test_a_cost_that_differs_among_requests_that_overlapped_decides_nothing(
     assert ["cost_seen"] == failed(scene.look(release=True))
 
 
+@pytest.mark.parametrize("fault", ["without:Credits", "credits:200000"])
+def test_a_cost_is_not_guessed_where_the_balance_is_not_known(stage: Stage, fault: str) -> None:
+    """The first of two requests does not say what is left, or somebody topped the account up."""
+    recipients = {"without:Credits": 400, "credits:200000": 200}[fault]
+    scene = stage({1: fault, 1 + recipients // 200: lost("none")})
+    scene.send(planned(recipients), scene.run.parent / "avant")
+    scene.send()
+    done = scene.look(release=True)
+    assert ["cost_seen"] == failed(done)
+    assert "no answered request shows what a recipient costs" in repr(done)
+
+
+@pytest.mark.parametrize("truth", TRUTHS)
+def test_a_top_up_before_the_doubt_is_no_obstacle(stage: Stage, truth: str) -> None:
+    """What the account had is what the last answer said, however little there was before."""
+    scene = stage({2: "credits:200000", 3: lost(truth)})
+    scene.send(planned(600))
+    assert EXPECTED[truth] is shown(scene.look())
+
+
 def test_another_kind_of_message_may_cost_otherwise(stage: Stage) -> None:
     """A text's cost says nothing of an image's."""
     scene = stage({2: lost("none")})
