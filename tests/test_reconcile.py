@@ -499,6 +499,15 @@ def test_a_cost_is_not_guessed_where_the_balance_is_not_known(stage: Stage, faul
 
 
 @pytest.mark.parametrize("truth", TRUTHS)
+def test_the_account_tool_may_say_what_an_answer_does_not(stage: Stage, truth: str) -> None:
+    """It was asked before a request and after it, with no other between."""
+    scene = stage({1: "without:Credits", 2: "http:404", 3: lost(truth)})
+    scene.send()
+    scene.send()
+    assert EXPECTED[truth] is shown(scene.look())
+
+
+@pytest.mark.parametrize("truth", TRUTHS)
 def test_a_top_up_before_the_doubt_is_no_obstacle(stage: Stage, truth: str) -> None:
     """What the account had is what the last answer said, however little there was before."""
     scene = stage({2: "credits:200000", 3: lost(truth)})
