@@ -98,16 +98,20 @@ class History:
         return history
 
     def _least_where_they_overlapped(self) -> Iterator[Balance]:
-        """Give the balances; at the end of requests that overlapped, the least that they said."""
-        least = {
-            max(one.ended or 0 for one in group): min(
-                (one.left for one in group if one.left is not None), default=None
-            )
-            for group in _overlapping(self.attempts)
+        """Give the balances; at the end of requests that overlapped, the least that they said.
+
+        None at that end where one that may have taken credits said nothing.
+        """
+        groups = {
+            max(one.ended or 0 for one in group): group for group in _overlapping(self.attempts)
         }
         for balance in self.balances:
-            credits_left = least.get(balance.position)
-            yield balance if credits_left is None else replace(balance, credits=credits_left)
+            group = groups.get(balance.position, [])
+            said = [one.left for one in group if one.left is not None]
+            if not said:
+                yield balance
+            elif all(one.left is not None or one.charged == 0 for one in group):
+                yield replace(balance, credits=min(said))
 
     @property
     def doubts(self) -> list[Attempt]:
