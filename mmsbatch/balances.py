@@ -226,11 +226,12 @@ class History:
         )
 
     def _confirms_an_answer(self, balance: Balance) -> bool:
-        """Whether the account tool says what the last answer said, with no attempt between."""
+        """Whether the account tool says what the last answer said, with no attempt after that."""
         answers = [one for one in self.balances if not one.tool and one.position < balance.position]
         return (
             bool(answers)
             and answers[-1].credits == balance.credits
+            and not self._is_busy(answers[-1].position)
             and not any(
                 answers[-1].position < one.began < balance.position for one in self.attempts
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -275,6 +276,16 @@ def test_a_tool_that_lags_behind_its_own_run_is_not_counted_from(
     )
 
 
+def lets_go(scene: Scene) -> Callable[[Request], None]:
+    """Let the answer that stalls come when another request has turned out not to be sent."""
+
+    def let_go(request: Request) -> None:
+        if request.state is State.PENDING:
+            scene.sandbox.release()
+
+    return let_go
+
+
 @pytest.mark.parametrize("other", ["no-final-newline", "without:Credits"])
 @pytest.mark.parametrize("truth", TRUTHS)
 def test_an_answer_that_was_overtaken_is_not_counted_from(
@@ -288,15 +299,38 @@ def test_an_answer_that_was_overtaken_is_not_counted_from(
     plan = planned(800)
     scene.send(plan)
 
-    def let_the_first_answer_come(request: Request) -> None:
-        if request.state is State.PENDING:
-            scene.sandbox.release()
-
-    scene.send(plan, workers=2, on_request=let_the_first_answer_come)
+    scene.send(plan, workers=2, on_request=lets_go(scene))
     said = [fact.reading.answer for fact in of_kind(scene, Kind.ANSWER)]
     left = [answer.credits for answer in said if answer]
     assert [99_400, None if other == "without:Credits" else 98_200, 98_800] == left
     scene.send(plan)
+    later(700)
+    assert EXPECTED[truth] is shown(done := scene.look(patience=Patience(600, 0))), done
+
+
+@pytest.mark.parametrize("truth", TRUTHS)
+def test_a_tool_that_lags_confirms_no_answer_that_others_overlapped(
+    stage: Stage, tool: Callable[..., None], later: Callable[[float], None], truth: str
+) -> None:
+    """It says what the last answer said; what was taken after that one is in neither."""
+    scene = stage({2: "http:404", 3: "delay:200", 5: "without:Credits,stall", 6: lost(truth)})
+    plan = planned(1_000)
+    scene.send(plan)
+    told: list[int] = []
+
+    def in_turn(request: Request) -> None:
+        told.append(request.number)
+        if len(told) == 1:  # the fourth: the fifth is claimed with it, and none after that
+            signal.raise_signal(signal.SIGINT)
+        if len(told) == 2:  # the third: the fifth was taken after it
+            scene.sandbox.release()
+
+    scene.send(plan, workers=2, on_request=in_turn)
+    said = [fact.reading.answer for fact in of_kind(scene, Kind.ANSWER)]
+    assert [99_400, 98_200, 98_800, None] == [answer.credits for answer in said if answer]
+    tool(lambda _, true: true + 400 * COST)
+    scene.send(plan)
+    tool(lambda _, true: true)
     later(700)
     assert EXPECTED[truth] is shown(done := scene.look(patience=Patience(600, 0))), done
 
