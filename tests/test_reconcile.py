@@ -6,12 +6,13 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pandas as pd
 import pytest
@@ -276,14 +277,22 @@ def test_a_tool_that_lags_behind_its_own_run_is_not_counted_from(
     )
 
 
-def lets_go(scene: Scene) -> Callable[[Request], None]:
-    """Let the answer that stalls come when another request has turned out not to be sent."""
+@contextmanager
+def answers_held(scene: Scene, *arrivals: int) -> Iterator[dict[int, threading.Event]]:
+    """Let requests arrive one after the other; the answers to some come once their event is set."""
+    held = {arrival: threading.Event() for arrival in arrivals}
+    arriving, post = threading.Lock(), Gateway.send
 
-    def let_go(request: Request) -> None:
-        if request.state is State.PENDING:
-            scene.sandbox.release()
+    def send(gateway: Gateway, xml: bytes) -> Reply:
+        with arriving:
+            reply = post(gateway, xml)
+            arrival = len(scene.sandbox.requests)
+        if arrival in held:
+            assert held[arrival].wait(30)
+        return reply
 
-    return let_go
+    with mock.patch.object(Gateway, "send", send):
+        yield held
 
 
 @pytest.mark.parametrize("other", ["no-final-newline", "without:Credits"])
@@ -295,11 +304,17 @@ def test_an_answer_that_was_overtaken_is_not_counted_from(
 
     Where that said nothing, what both took is counted from the balance before them.
     """
-    scene = stage({2: "http:404", 3: "stall", 4: other, 5: "http:404", 6: lost(truth)})
+    scene = stage({2: "http:404", 4: other, 5: "http:404", 6: lost(truth)})
     plan = planned(800)
     scene.send(plan)
 
-    scene.send(plan, workers=2, on_request=lets_go(scene))
+    with answers_held(scene, 3) as held:
+
+        def let_it_come(request: Request) -> None:
+            if request.state is State.PENDING:
+                held[3].set()
+
+        scene.send(plan, workers=2, on_request=let_it_come)
     said = [fact.reading.answer for fact in of_kind(scene, Kind.ANSWER)]
     left = [answer.credits for answer in said if answer]
     assert [99_400, None if other == "without:Credits" else 98_200, 98_800] == left
@@ -313,19 +328,19 @@ def test_a_tool_that_lags_confirms_no_answer_that_others_overlapped(
     stage: Stage, tool: Callable[..., None], later: Callable[[float], None], truth: str
 ) -> None:
     """It says what the last answer said; what was taken after that one is in neither."""
-    scene = stage({2: "http:404", 3: "delay:200", 5: "without:Credits,stall", 6: lost(truth)})
+    scene = stage({2: "http:404", 5: "without:Credits", 6: lost(truth)})
     plan = planned(1_000)
     scene.send(plan)
-    told: list[int] = []
+    with answers_held(scene, 3, 5) as held:
 
-    def in_turn(request: Request) -> None:
-        told.append(request.number)
-        if len(told) == 1:  # the fourth: the fifth is claimed with it, and none after that
-            signal.raise_signal(signal.SIGINT)
-        if len(told) == 2:  # the third: the fifth was taken after it
-            scene.sandbox.release()
+        def in_turn(_request: Request) -> None:
+            if held[3].is_set():
+                held[5].set()
+            else:  # the fourth: the fifth is claimed with its answer, and none after that
+                signal.raise_signal(signal.SIGINT)
+                held[3].set()
 
-    scene.send(plan, workers=2, on_request=in_turn)
+        scene.send(plan, workers=2, on_request=in_turn)
     said = [fact.reading.answer for fact in of_kind(scene, Kind.ANSWER)]
     assert [99_400, 98_200, 98_800, None] == [answer.credits for answer in said if answer]
     tool(lambda _, true: true + 400 * COST)
