@@ -39,9 +39,9 @@ from mmsbatch.estimate import estimate
 from mmsbatch.forget import Forgetting, forget
 from mmsbatch.limits import Limits
 from mmsbatch.outcomes import Outcome
-from mmsbatch.plan import Plan, plan
-from mmsbatch.prepare import prepare
-from mmsbatch.preview import preview
+from mmsbatch.planning.plan import Plan, plan
+from mmsbatch.planning.prepare import prepare
+from mmsbatch.planning.preview import preview
 from mmsbatch.reconcile import reconcile, settle
 from mmsbatch.retention import retention
 from mmsbatch.run_names import run_name

@@ -11,7 +11,7 @@ import pandas as pd
 
 from mmsbatch import export
 from mmsbatch.contacts import contact_batches
-from mmsbatch.prepare import Summary, prepare_batches
+from mmsbatch.planning.prepare import Summary, prepare_batches
 from mmsbatch.suppression import SuppressionList
 
 

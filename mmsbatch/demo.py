@@ -12,9 +12,9 @@ from mmsbatch.account import SANDBOX_LOGIN, SANDBOX_PASSCODE, Account, Target
 from mmsbatch.campaign_file import load_campaign
 from mmsbatch.contacts import read_contacts
 from mmsbatch.outcomes import Outcome
-from mmsbatch.plan import Plan
-from mmsbatch.plan import plan as make_plan
-from mmsbatch.prepare import prepare
+from mmsbatch.planning.plan import Plan
+from mmsbatch.planning.plan import plan as make_plan
+from mmsbatch.planning.prepare import prepare
 from mmsbatch.report import RunReport
 from mmsbatch.samples import sample
 from mmsbatch.sandbox import Sandbox, SandboxOptions

@@ -18,7 +18,7 @@ from mmsbatch.campaign_file import load_campaign
 from mmsbatch.errors import MmsbatchError, RunError
 from mmsbatch.folder import RunFolder
 from mmsbatch.journal import Journal
-from mmsbatch.plan import Plan
+from mmsbatch.planning.plan import Plan
 from mmsbatch.states import Kind
 
 _MARKS: Final = ("journal.sqlite", "plan.parquet")

@@ -17,7 +17,7 @@ from mmsbatch.folder import RunFolder
 from mmsbatch.gateway import Gateway
 from mmsbatch.journal import Journal
 from mmsbatch.limits import Earlier, Limits
-from mmsbatch.plan import Plan
+from mmsbatch.planning.plan import Plan
 from mmsbatch.policy import may_go
 from mmsbatch.report import plain
 from mmsbatch.show import amount, plural

@@ -15,7 +15,7 @@ from typing import Any
 from mmsbatch import wire
 from mmsbatch.errors import NotSent
 from mmsbatch.gateway import Gateway, Interrupted
-from mmsbatch.plan import Plan
+from mmsbatch.planning.plan import Plan
 from mmsbatch.states import Fact, Kind, stamp
 
 Clock = Callable[[], datetime]

@@ -34,7 +34,7 @@ from mmsbatch.limits import (
 )
 from mmsbatch.pace import Pace
 from mmsbatch.permission import check_target
-from mmsbatch.plan import Plan
+from mmsbatch.planning.plan import Plan
 from mmsbatch.policy import OnDoubt, Stop
 from mmsbatch.progress import sending
 from mmsbatch.report import RunReport

@@ -24,7 +24,7 @@ from mmsbatch.campaign import Campaign
 from mmsbatch.campaign_file import dump_campaign, load_campaign
 from mmsbatch.errors import InputError, MmsbatchError, RunError
 from mmsbatch.journal import Journal
-from mmsbatch.plan import Plan
+from mmsbatch.planning.plan import Plan
 from mmsbatch.states import Fact, Kind
 
 SCHEMA_VERSION: Final = "1"

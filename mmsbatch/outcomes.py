@@ -18,7 +18,7 @@ import pandas as pd
 
 from mmsbatch import spec
 from mmsbatch.categories import categorical
-from mmsbatch.plan import Plan
+from mmsbatch.planning.plan import Plan
 from mmsbatch.states import Request, State
 from mmsbatch.wire import Answer, canonical_echo
 

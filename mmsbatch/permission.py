@@ -16,7 +16,7 @@ from mmsbatch.limits import (
     Limits,
     check,
 )
-from mmsbatch.plan import Plan
+from mmsbatch.planning.plan import Plan
 from mmsbatch.standing import target_of
 from mmsbatch.states import Fact
 

@@ -14,7 +14,7 @@ import pandas as pd
 from mmsbatch import spec
 from mmsbatch.errors import InputError, nearest
 from mmsbatch.outcomes import Outcome, count
-from mmsbatch.plan import Plan
+from mmsbatch.planning.plan import Plan
 from mmsbatch.prepared import summarize
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
-from mmsbatch.plan import Plan
+from mmsbatch.planning.plan import Plan
 from mmsbatch.states import Request
 
 BAR_AFTER_S: Final = 1.0

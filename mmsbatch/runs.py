@@ -25,7 +25,7 @@ from mmsbatch.limits import (
 )
 from mmsbatch.pace import Pace
 from mmsbatch.permission import check_belongs, check_may_send, with_max_recipients
-from mmsbatch.plan import Plan
+from mmsbatch.planning.plan import Plan
 from mmsbatch.policy import OnDoubt, Stop
 from mmsbatch.report import RunReport
 from mmsbatch.standing import facts_of, report_of, write_files

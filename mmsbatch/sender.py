@@ -26,7 +26,7 @@ from mmsbatch.gateway import Gateway
 from mmsbatch.journal import Journal
 from mmsbatch.limits import Budget
 from mmsbatch.pace import Pace
-from mmsbatch.plan import Plan
+from mmsbatch.planning.plan import Plan
 from mmsbatch.policy import (
     Decision,
     GoOn,

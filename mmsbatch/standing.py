@@ -11,7 +11,7 @@ from mmsbatch.errors import (
 )
 from mmsbatch.folder import RunFolder
 from mmsbatch.journal import Journal
-from mmsbatch.plan import Plan
+from mmsbatch.planning.plan import Plan
 from mmsbatch.policy import Stop
 from mmsbatch.report import RunReport
 from mmsbatch.states import Fact, Kind, fold

@@ -18,7 +18,7 @@ import pytest
 
 from conftest import fictional, planned
 from mmsbatch.outcomes import results
-from mmsbatch.plan import Plan
+from mmsbatch.planning.plan import Plan
 from mmsbatch.states import Fact, Kind, Request, fold
 
 ROWS: Final = 200

@@ -8,7 +8,7 @@ import pytest
 from mmsbatch.phones import PROBLEMS, REPAIRS
 from mmsbatch.phones.masking import mask
 from mmsbatch.phones.numbering import numbering, sequences
-from mmsbatch.prepare import prepare
+from mmsbatch.planning.prepare import prepare
 
 MOBILE = "+33612345678"
 

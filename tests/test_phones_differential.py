@@ -13,7 +13,7 @@ from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumberType
 
 from mmsbatch.phones.differences import DIFFERENCES, Difference
 from mmsbatch.phones.numbering import numbering
-from mmsbatch.prepare import prepare
+from mmsbatch.planning.prepare import prepare
 
 
 def theirs(text: str) -> str:

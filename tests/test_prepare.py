@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from mmsbatch.errors import ContactsError
 from mmsbatch.phones import PROBLEMS
-from mmsbatch.prepare import Prepared, prepare, prepare_batches, summarize
+from mmsbatch.planning.prepare import Prepared, prepare, prepare_batches, summarize
 
 ADDED = ["mms_e164", "mms_problem", "mms_repair", "mms_detail", "mms_duplicate_of"]
 

@@ -17,7 +17,7 @@ import mmsbatch as mms
 from conftest import account_at, fictional
 from mmsbatch.check import check
 from mmsbatch.cli import app
-from mmsbatch.prepare import prepare_batches
+from mmsbatch.planning.prepare import prepare_batches
 from mmsbatch.samples import sample
 from mmsbatch.sandbox import Sandbox
 

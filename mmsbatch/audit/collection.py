@@ -31,7 +31,7 @@ from mmsbatch.audit.journals import Digest, digest, facts
 from mmsbatch.audit.places import DERIVED, Given, LeftOut, Place, RunLeftOut, find
 from mmsbatch.errors import RunError
 from mmsbatch.folder import SCHEMA_VERSION, RunFolder
-from mmsbatch.prepare import PREFIX
+from mmsbatch.planning.prepare import PREFIX
 from mmsbatch.schedule import instant, wall_time
 from mmsbatch.states import fold
 

@@ -18,7 +18,7 @@ from mmsbatch.audit.collection import (
 from mmsbatch.audit.places import Given
 from mmsbatch.errors import InputError
 from mmsbatch.phones import PROBLEMS
-from mmsbatch.prepare import prepare
+from mmsbatch.planning.prepare import prepare
 
 _OF_ROW: Final = {
     "outcome": "mms_outcome",

@@ -8,10 +8,10 @@ from mmsbatch.account import Account, Target
 from mmsbatch.campaign_file import load_campaign
 from mmsbatch.contacts import read_contacts
 from mmsbatch.errors import InputError
-from mmsbatch.plan import Plan
-from mmsbatch.plan import plan as make_plan
+from mmsbatch.planning.plan import Plan
+from mmsbatch.planning.plan import plan as make_plan
+from mmsbatch.planning.prepare import prepare
 from mmsbatch.policy import OnDoubt
-from mmsbatch.prepare import prepare
 from mmsbatch.suppression import SuppressionList
 from mmsbatch.suppression_sources import read_suppression_list
 

@@ -49,7 +49,7 @@ from mmsbatch.forgotten import seal
 from mmsbatch.forgotten import token as make_token
 from mmsbatch.journal import Journal
 from mmsbatch.phones import read_phones
-from mmsbatch.plan import Plan
+from mmsbatch.planning.plan import Plan
 from mmsbatch.policy import may_go
 from mmsbatch.run_folders import Given, every_run
 from mmsbatch.states import Kind, State, fold

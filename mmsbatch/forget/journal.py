@@ -22,7 +22,7 @@ from mmsbatch.errors import RunError
 from mmsbatch.forget.notation import Notation
 from mmsbatch.forgotten import seal
 from mmsbatch.journal import Journal, chained_hash
-from mmsbatch.plan import Plan
+from mmsbatch.planning.plan import Plan
 from mmsbatch.states import Kind
 from mmsbatch.verify.journal import Row
 

@@ -8,8 +8,8 @@ from mmsbatch.check import Checked
 from mmsbatch.document import labelled
 from mmsbatch.outcomes import Outcome
 from mmsbatch.phones.words import PROBLEMS
-from mmsbatch.plan import Plan
-from mmsbatch.prepare import Summary
+from mmsbatch.planning.plan import Plan
+from mmsbatch.planning.prepare import Summary
 from mmsbatch.reconcile import Reconciliation
 from mmsbatch.report import RunReport
 from mmsbatch.show import views

@@ -13,7 +13,7 @@ from mmsbatch.show.words import OUTCOMES, PROBLEM_MEANINGS, amount, counts, plur
 from mmsbatch.states import Verdict
 
 if TYPE_CHECKING:
-    from mmsbatch.plan import Plan
+    from mmsbatch.planning.plan import Plan
     from mmsbatch.prepared import Summary
     from mmsbatch.reconcile import Reconciliation
     from mmsbatch.report import RunReport

@@ -16,7 +16,7 @@ from mmsbatch.campaign_file import load_campaign
 from mmsbatch.errors import InputError, MmsbatchError
 from mmsbatch.folder import RunFolder, digests
 from mmsbatch.outcomes import Named, named_by
-from mmsbatch.plan import Plan
+from mmsbatch.planning.plan import Plan
 from mmsbatch.states import Fact, Kind, Request
 from mmsbatch.verify.answers import read_list
 from mmsbatch.verify.journal import Broken, Row, check_chain, read_rows

@@ -22,7 +22,7 @@ import pyarrow as pa
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
 
 import mmsbatch as mms
-from mmsbatch.prepare import prepare, summarize
+from mmsbatch.planning.prepare import prepare, summarize
 
 NOTATIONS: list[tuple[float, Callable[[str], str | None]]] = [
     (33.0, lambda n: pairs(n, " ")),

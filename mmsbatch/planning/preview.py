@@ -17,7 +17,7 @@ from mmsbatch.content import Content
 from mmsbatch.document import Block, Box, Document, ShowsItself
 from mmsbatch.message import ARTICLES
 from mmsbatch.phones.masking import mask_e164, mask_phones, spaced_e164
-from mmsbatch.plan import Plan
+from mmsbatch.planning.plan import Plan
 from mmsbatch.text import length
 
 _MEDIA: Final = ("image", "video", "sound")

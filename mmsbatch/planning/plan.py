@@ -25,7 +25,7 @@ from mmsbatch.document import Document, ShowsItself
 from mmsbatch.e164 import as_integers
 from mmsbatch.errors import PlanError
 from mmsbatch.grouping import Problems, cut, first_alike, in_order
-from mmsbatch.prepare import Summary, summarize
+from mmsbatch.planning.prepare import Summary, summarize
 
 RULE_VERSION: Final = 1
 """Part of every fingerprint; raised when the same input would be cut into other requests."""
