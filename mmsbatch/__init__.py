@@ -35,7 +35,6 @@ from mmsbatch.errors import (
     RunStopped,
     UnreadableAnswer,
 )
-from mmsbatch.estimate import estimate
 from mmsbatch.forget import Forgetting, forget
 from mmsbatch.limits import Limits
 from mmsbatch.outcomes import Outcome
@@ -46,6 +45,7 @@ from mmsbatch.reconcile import reconcile, settle
 from mmsbatch.retention import retention
 from mmsbatch.run_names import run_name
 from mmsbatch.runs import results, resume, send, status
+from mmsbatch.sending.estimate import estimate
 from mmsbatch.summary import summary
 from mmsbatch.suppression import SuppressionList
 from mmsbatch.suppression_sources import read_suppression_list
