@@ -41,7 +41,7 @@ from mmsbatch.outcomes import Outcome
 from mmsbatch.planning.plan import Plan, plan
 from mmsbatch.planning.prepare import prepare
 from mmsbatch.planning.preview import preview
-from mmsbatch.reconcile import reconcile, settle
+from mmsbatch.reconciliation.reconcile import reconcile, settle
 from mmsbatch.retention import retention
 from mmsbatch.run_names import run_name
 from mmsbatch.runs import results, resume, send, status

@@ -6,9 +6,9 @@ people use the same account and the clock jumps, against a sandbox whose ledger 
 
 from __future__ import annotations
 
+import importlib
 import shutil
 import signal
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -32,9 +32,9 @@ from mmsbatch.folder import RunFolder
 from mmsbatch.gateway import Gateway
 from mmsbatch.journal import Journal
 from mmsbatch.outcomes import Outcome
-from mmsbatch.reconcile import reconcile, settle
+from mmsbatch.reconciliation.reconcile import reconcile, settle
 from mmsbatch.sandbox import Fault, Sandbox, SandboxOptions
-from mmsbatch.states import Fact, Verdict
+from mmsbatch.states import Fact, Verdict, fold
 
 COST = 3
 PER_REQUEST = 5
@@ -95,7 +95,7 @@ def crashing(point: str, nth: int) -> Iterator[None]:
                 raise Killed
 
     append, send = Journal.append, Gateway.send
-    replaced = sys.modules["mmsbatch.parquet"].replace_file
+    replaced = parquet.replace_file
 
     def _append(self: Journal, kind: Any, **fact: Any) -> Fact:
         sending = kind == "sending"
@@ -156,8 +156,8 @@ class Conservation(RuleBasedStateMachine):
         self.sandbox = self.stack.enter_context(Sandbox(options=options))
         self.account = account_at(self.sandbox)
         Jumping.offset = timedelta()
-        for module in ("sender", "runs", "reconcile", "folder"):
-            place = sys.modules[f"mmsbatch.{module}"]
+        for module in ("sender", "runs", "reconciliation.reconcile", "folder"):
+            place = importlib.import_module(f"mmsbatch.{module}")
             self.stack.enter_context(mock.patch.object(place, "datetime", Jumping))
         self.stack.enter_context(mock.patch.object(policy, "FIRST_PAUSE_S", 0.0))
         self.facts: list[Fact] = []
@@ -358,7 +358,7 @@ class Conservation(RuleBasedStateMachine):
 
     def _requests(self, state: str) -> set[int]:
         with Journal(RunFolder(self.run).journal_path) as journal:
-            states = sys.modules["mmsbatch.states"].fold(journal.facts(), REQUESTS)
+            states = fold(journal.facts(), REQUESTS)
         return {number for number, request in states.items() if request.state == state}
 
     def _ledger(self) -> Counter[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -26,7 +25,7 @@ from mmsbatch.folder import RunFolder
 from mmsbatch.gateway import Gateway, Reply
 from mmsbatch.journal import Journal
 from mmsbatch.outcomes import Outcome
-from mmsbatch.reconcile import Patience, Reconciliation, reconcile, settle
+from mmsbatch.reconciliation.reconcile import PATIENCE, Patience, Reconciliation, reconcile, settle
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 from mmsbatch.states import Fact, Kind, Request, State
 
@@ -183,9 +182,10 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Let reconciliation happen so many seconds from now."""
 
     def wait(seconds: float) -> None:
-        module = sys.modules["mmsbatch.reconcile"]  # the package's own name is the function
         offset = timedelta(seconds=seconds)
-        monkeypatch.setattr(module, "_utc_now", lambda: datetime.now(UTC) + offset)
+        monkeypatch.setattr(
+            "mmsbatch.reconciliation.reconcile._utc_now", lambda: datetime.now(UTC) + offset
+        )
 
     return wait
 
@@ -239,8 +239,8 @@ def test_a_live_account_is_given_ten_minutes(stage: Stage) -> None:
     done = reconcile(scene.run, live, release=True, patience=Patience(600, 0))
     assert (["settled"], None) == (failed(done), done.verdict)
     assert (600, 5) == (
-        sys.modules["mmsbatch.reconcile"].PATIENCE[live.target].settle_s,
-        sys.modules["mmsbatch.reconcile"].PATIENCE[live.target].readings,
+        PATIENCE[live.target].settle_s,
+        PATIENCE[live.target].readings,
     )
 
 

@@ -31,8 +31,8 @@ from mmsbatch.cli.options import (
 from mmsbatch.cli.output import errors, print_result, print_run
 from mmsbatch.errors import InputError
 from mmsbatch.limits import Limits
-from mmsbatch.reconcile import reconcile as look
-from mmsbatch.reconcile import settle
+from mmsbatch.reconciliation.reconcile import reconcile as look
+from mmsbatch.reconciliation.reconcile import settle
 from mmsbatch.run_names import run_path
 
 DateOption = Annotated[

@@ -10,7 +10,7 @@ from mmsbatch.outcomes import Outcome
 from mmsbatch.phones.words import PROBLEMS
 from mmsbatch.planning.plan import Plan
 from mmsbatch.planning.prepare import Summary
-from mmsbatch.reconcile import Reconciliation
+from mmsbatch.reconciliation.reconcile import Reconciliation
 from mmsbatch.report import RunReport
 from mmsbatch.show import views
 from mmsbatch.show.words import OUTCOMES, PROBLEM_MEANINGS, amount, plural

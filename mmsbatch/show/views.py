@@ -15,7 +15,7 @@ from mmsbatch.states import Verdict
 if TYPE_CHECKING:
     from mmsbatch.planning.plan import Plan
     from mmsbatch.prepared import Summary
-    from mmsbatch.reconcile import Reconciliation
+    from mmsbatch.reconciliation.reconcile import Reconciliation
     from mmsbatch.report import RunReport
     from mmsbatch.summary import ResultsSummary
 

@@ -22,7 +22,7 @@ import pandas as pd
 
 import mmsbatch as mms
 from mmsbatch import policy
-from mmsbatch.reconcile import settle
+from mmsbatch.reconciliation.reconcile import settle
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 
 HERE: Final = Path(__file__).parent
