@@ -21,6 +21,8 @@ from mmsbatch.campaign import Campaign
 from mmsbatch.campaign_file import load_campaign
 from mmsbatch.contacts import read_contacts
 from mmsbatch.content import Image, Sound, SoundImage, Text, Video
+from mmsbatch.erasure.erasing import Forgetting, forget
+from mmsbatch.erasure.retention import retention
 from mmsbatch.errors import (
     AccountError,
     CampaignError,
@@ -35,14 +37,12 @@ from mmsbatch.errors import (
     RunStopped,
     UnreadableAnswer,
 )
-from mmsbatch.forget import Forgetting, forget
 from mmsbatch.limits import Limits
 from mmsbatch.outcomes import Outcome
 from mmsbatch.planning.plan import Plan, plan
 from mmsbatch.planning.prepare import prepare
 from mmsbatch.planning.preview import preview
 from mmsbatch.reconciliation.reconcile import reconcile, settle
-from mmsbatch.retention import retention
 from mmsbatch.run_names import run_name
 from mmsbatch.runs import results, resume, send, status
 from mmsbatch.sending.estimate import estimate

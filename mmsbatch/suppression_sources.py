@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from mmsbatch.contacts import read_contacts
+from mmsbatch.erasure.key import KEY_NAME, LIST_NAME, forgotten, read_key
 from mmsbatch.errors import ContactsError, InputError
-from mmsbatch.forget.key import KEY_NAME, LIST_NAME, forgotten, read_key
 from mmsbatch.phones import PROBLEMS, Phones, read_phones
 from mmsbatch.phones.guess import guess_column
 from mmsbatch.phones.masking import mask

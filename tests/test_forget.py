@@ -24,8 +24,8 @@ from typer.testing import CliRunner
 import mmsbatch as mms
 from conftest import account_at, fictional
 from mmsbatch.cli import app
+from mmsbatch.erasure.notation import Notation
 from mmsbatch.folder import RunFolder
-from mmsbatch.forget.notation import Notation
 from mmsbatch.forgotten import FIRST, seal, token
 from mmsbatch.journal import Journal
 from mmsbatch.outcomes import RESULT_COLUMNS

@@ -12,10 +12,10 @@ from mmsbatch import report
 from mmsbatch.cli.app import app
 from mmsbatch.cli.options import JsonOption, KeyFileOption, RunArgument
 from mmsbatch.cli.output import answer, errors, print_result
+from mmsbatch.erasure.erasing import forget as erase
+from mmsbatch.erasure.retention import YEARS
+from mmsbatch.erasure.retention import retention as find_old
 from mmsbatch.errors import InputError
-from mmsbatch.forget import forget as erase
-from mmsbatch.retention import YEARS
-from mmsbatch.retention import retention as find_old
 from mmsbatch.verify import verify as make_verification
 
 BROKEN: Final = 1

@@ -9,7 +9,7 @@ it becomes ``suppressed``.
 
 The order of things, over all runs given: lock each; finish what an interrupted erasure left; check
 each, and make its new files beside the old ones; only then put them into place, run by run
-(`mmsbatch.forget.stage`). A failure or a kill before that leaves all runs as they were; after it,
+(`mmsbatch.erasure.stage`). A failure or a kill before that leaves all runs as they were; after it,
 running the same command again does the rest.
 
 What cannot be erased from here: blocks of a disk that the old files were on, copies and backups,
@@ -38,13 +38,13 @@ from mmsbatch import outcomes, parquet
 from mmsbatch._version import __version__
 from mmsbatch.attempts import attempts
 from mmsbatch.document import labelled
+from mmsbatch.erasure import stage
+from mmsbatch.erasure.journal import rewritten, write
+from mmsbatch.erasure.key import read_key, remember
+from mmsbatch.erasure.notation import Notation
+from mmsbatch.erasure.plan import erase
 from mmsbatch.errors import InputError, RunError
 from mmsbatch.folder import RunFolder, digests
-from mmsbatch.forget import stage
-from mmsbatch.forget.journal import rewritten, write
-from mmsbatch.forget.key import read_key, remember
-from mmsbatch.forget.notation import Notation
-from mmsbatch.forget.plan import erase
 from mmsbatch.forgotten import seal
 from mmsbatch.forgotten import token as make_token
 from mmsbatch.journal import Journal

@@ -23,8 +23,8 @@ from pathlib import Path
 from shutil import rmtree
 
 from mmsbatch import parquet
+from mmsbatch.erasure.journal import install
 from mmsbatch.folder import RunFolder
-from mmsbatch.forget.journal import install
 
 
 def begin(folder: RunFolder) -> Path:

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from mmsbatch import wire
+from mmsbatch.erasure.notation import Notation
 from mmsbatch.errors import RunError
-from mmsbatch.forget.notation import Notation
 from mmsbatch.forgotten import seal
 from mmsbatch.journal import Journal, chained_hash
 from mmsbatch.planning.plan import Plan
