@@ -16,7 +16,10 @@
 from mmsbatch import plots
 from mmsbatch._version import __version__
 from mmsbatch.account import Account
-from mmsbatch.audit import Diff, audit, connect, diff, history
+from mmsbatch.auditing.changes import Diff, diff
+from mmsbatch.auditing.history import history
+from mmsbatch.auditing.sql import connect
+from mmsbatch.auditing.summary import audit
 from mmsbatch.campaign import Campaign
 from mmsbatch.campaign_file import load_campaign
 from mmsbatch.contacts import read_contacts

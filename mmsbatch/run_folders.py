@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from mmsbatch.audit.places import LeftOut, find
+from mmsbatch.auditing.places import LeftOut, find
 from mmsbatch.errors import RunError
 from mmsbatch.folder import RunFolder
 

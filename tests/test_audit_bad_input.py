@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 import mmsbatch as mms
 from audit_runs import contacts, made
 from conftest import account_at, fictional
-from mmsbatch.audit import RunLeftOut
+from mmsbatch.auditing.places import RunLeftOut
 from mmsbatch.cli import app
 from mmsbatch.journal import Journal
 from mmsbatch.sandbox import Sandbox

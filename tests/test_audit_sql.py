@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import mmsbatch as mms
 from audit_runs import contacts, made
 from conftest import fictional
-from mmsbatch.audit.sql import query
+from mmsbatch.auditing.sql import query
 from mmsbatch.cli import app
 
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 import mmsbatch as mms
 from conftest import account_at, fictional, planned
-from mmsbatch.audit import RunLeftOut
+from mmsbatch.auditing.places import RunLeftOut
 from mmsbatch.cli import app
 from mmsbatch.sandbox import Sandbox
 

@@ -10,12 +10,11 @@ import pandas as pd
 import typer
 
 from mmsbatch import export, show
-from mmsbatch.audit import audit as make_audit
-from mmsbatch.audit import connect
-from mmsbatch.audit import diff as make_diff
-from mmsbatch.audit import history as find_history
-from mmsbatch.audit.history import read_number
-from mmsbatch.audit.sql import query
+from mmsbatch.auditing.changes import diff as make_diff
+from mmsbatch.auditing.history import history as find_history
+from mmsbatch.auditing.history import read_number
+from mmsbatch.auditing.sql import connect, query
+from mmsbatch.auditing.summary import audit as make_audit
 from mmsbatch.cli.app import app
 from mmsbatch.cli.options import JsonOption
 from mmsbatch.cli.output import answer, print_result

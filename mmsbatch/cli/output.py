@@ -13,7 +13,7 @@ from typing import Any
 import typer
 
 from mmsbatch import report, show
-from mmsbatch.audit.places import RunLeftOut
+from mmsbatch.auditing.places import RunLeftOut
 from mmsbatch.errors import InDoubt, InputError, MmsbatchError
 from mmsbatch.progress import Progress, counting
 

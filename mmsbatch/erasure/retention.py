@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mmsbatch import outcomes
-from mmsbatch.audit.places import RunLeftOut
+from mmsbatch.auditing.places import RunLeftOut
 from mmsbatch.errors import InputError
 from mmsbatch.folder import RunFolder
 from mmsbatch.forgotten import FIRST

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from mmsbatch import spec
 from mmsbatch.account import Target
-from mmsbatch.audit.journals import Digest
+from mmsbatch.auditing.journals import Digest
 from mmsbatch.errors import InputError, nearest
 from mmsbatch.outcomes import Outcome
 

@@ -29,11 +29,11 @@ import pyarrow.parquet as pq
 
 from mmsbatch import parquet
 from mmsbatch.attempts import attempts
-from mmsbatch.audit.collection import REQUESTS, RESULTS, Collection, listed, open_runs
-from mmsbatch.audit.files import in_memory
-from mmsbatch.audit.filters import Filters, When
-from mmsbatch.audit.places import Given
-from mmsbatch.audit.summary import summarize
+from mmsbatch.auditing.collection import REQUESTS, RESULTS, Collection, listed, open_runs
+from mmsbatch.auditing.files import in_memory
+from mmsbatch.auditing.filters import Filters, When
+from mmsbatch.auditing.places import Given
+from mmsbatch.auditing.summary import summarize
 from mmsbatch.errors import InputError
 
 VIEWS: Final = ("results", "requests", "runs")
@@ -65,7 +65,7 @@ def connect(
     Returns
     -------
     duckdb.DuckDBPyConnection
-        With the views ``results``, ``requests`` and ``runs``: see `mmsbatch.audit.sql`. It reads
+        With the views ``results``, ``requests`` and ``runs``: see `mmsbatch.auditing.sql`. It reads
         the runs as they were when it was opened. No statement can write to them, read another
         file, or change that.
 

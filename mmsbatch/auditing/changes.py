@@ -10,7 +10,7 @@ from typing import Any, Final
 import duckdb
 import pandas as pd
 
-from mmsbatch.audit.collection import (
+from mmsbatch.auditing.collection import (
     Collection,
     OpenedRun,
     campaign_of,

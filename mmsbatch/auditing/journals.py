@@ -18,7 +18,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from mmsbatch.audit.places import Place
+from mmsbatch.auditing.places import Place
 from mmsbatch.errors import RunError
 from mmsbatch.journal import SCHEMA_VERSION
 from mmsbatch.policy import Stop

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from mmsbatch.audit.collection import (
+from mmsbatch.auditing.collection import (
     RESULTS,
     Collection,
     campaign_of,
@@ -15,7 +15,7 @@ from mmsbatch.audit.collection import (
     open_runs,
     scheduled_for,
 )
-from mmsbatch.audit.places import Given
+from mmsbatch.auditing.places import Given
 from mmsbatch.errors import InputError
 from mmsbatch.phones import PROBLEMS
 from mmsbatch.planning.prepare import prepare

@@ -9,7 +9,7 @@ from typing import Final
 import pandas as pd
 
 from mmsbatch import policy
-from mmsbatch.audit.collection import (
+from mmsbatch.auditing.collection import (
     REQUESTS,
     RESULTS,
     Collection,
@@ -18,8 +18,8 @@ from mmsbatch.audit.collection import (
     literal,
     open_runs,
 )
-from mmsbatch.audit.filters import EVERYTHING, Filters, When
-from mmsbatch.audit.places import Given
+from mmsbatch.auditing.filters import EVERYTHING, Filters, When
+from mmsbatch.auditing.places import Given
 from mmsbatch.folder import RunFolder
 from mmsbatch.outcomes import Outcome
 from mmsbatch.policy import Stop

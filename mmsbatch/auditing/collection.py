@@ -25,10 +25,10 @@ import pyarrow.parquet as pq
 
 from mmsbatch import outcomes, parquet
 from mmsbatch.attempts import attempts
-from mmsbatch.audit.files import RunFiles, Source, in_memory
-from mmsbatch.audit.filters import EVERYTHING, Filters
-from mmsbatch.audit.journals import Digest, digest, facts
-from mmsbatch.audit.places import DERIVED, Given, LeftOut, Place, RunLeftOut, find
+from mmsbatch.auditing.files import RunFiles, Source, in_memory
+from mmsbatch.auditing.filters import EVERYTHING, Filters
+from mmsbatch.auditing.journals import Digest, digest, facts
+from mmsbatch.auditing.places import DERIVED, Given, LeftOut, Place, RunLeftOut, find
 from mmsbatch.errors import RunError
 from mmsbatch.folder import SCHEMA_VERSION, RunFolder
 from mmsbatch.planning.prepare import PREFIX
