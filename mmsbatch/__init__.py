@@ -52,7 +52,7 @@ from mmsbatch.sending.estimate import estimate
 from mmsbatch.summary import summary
 from mmsbatch.suppression import SuppressionList
 from mmsbatch.suppression_sources import read_suppression_list
-from mmsbatch.verify import Verification, verify
+from mmsbatch.verification.verification import Verification, verify
 
 __all__ = [
     "Account",

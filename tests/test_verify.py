@@ -25,7 +25,7 @@ from mmsbatch.folder import RunFolder
 from mmsbatch.journal import Journal
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 from mmsbatch.states import Kind
-from mmsbatch.verify.journal import SCHEMA
+from mmsbatch.verification.journal import SCHEMA
 
 FILES = ("plan.parquet", "campaign.toml", "journal.sqlite", "results.parquet", "requests.parquet")
 PARTS = 8

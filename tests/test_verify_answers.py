@@ -17,8 +17,8 @@ from mmsbatch import outcomes
 from mmsbatch.errors import UnreadableAnswer
 from mmsbatch.outcomes import Named, named_by
 from mmsbatch.sandbox import Sandbox, SandboxOptions
-from mmsbatch.verify import scene
-from mmsbatch.verify.answers import read_list
+from mmsbatch.verification import scene
+from mmsbatch.verification.answers import read_list
 from mmsbatch.wire import Answer, decode_answer
 
 NUMBERS = [33_639_980_000, 33_712_345_678, 33_639_980_999]

@@ -53,9 +53,9 @@ from mmsbatch.planning.plan import Plan
 from mmsbatch.policy import may_go
 from mmsbatch.run_folders import Given, every_run
 from mmsbatch.states import Kind, State, fold
-from mmsbatch.verify.checks import CHECKS
-from mmsbatch.verify.journal import Broken, Row, check_chain, check_version
-from mmsbatch.verify.scene import Scene
+from mmsbatch.verification.checks import CHECKS
+from mmsbatch.verification.journal import Broken, Row, check_chain, check_version
+from mmsbatch.verification.scene import Scene
 
 ERASED: Final = "erased"
 ALREADY: Final = "already erased"

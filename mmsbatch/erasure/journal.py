@@ -24,7 +24,7 @@ from mmsbatch.forgotten import seal
 from mmsbatch.journal import Journal, chained_hash
 from mmsbatch.planning.plan import Plan
 from mmsbatch.states import Kind
-from mmsbatch.verify.journal import Row
+from mmsbatch.verification.journal import Row
 
 _KEPT: Final = ("login", "url")
 """Of the account; a login that is a number is the sender's own."""

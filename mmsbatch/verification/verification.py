@@ -44,9 +44,9 @@ from typing import Any, Final
 from mmsbatch.document import labelled
 from mmsbatch.errors import RunError
 from mmsbatch.folder import RunFolder
-from mmsbatch.verify.checks import CHECKS
-from mmsbatch.verify.journal import Broken, check_version
-from mmsbatch.verify.scene import Scene
+from mmsbatch.verification.checks import CHECKS
+from mmsbatch.verification.journal import Broken, check_version
+from mmsbatch.verification.scene import Scene
 
 
 @dataclass(frozen=True)

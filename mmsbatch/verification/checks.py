@@ -15,10 +15,16 @@ from mmsbatch.errors import MmsbatchError, UnreadableAnswer
 from mmsbatch.outcomes import Outcome
 from mmsbatch.show.words import plural
 from mmsbatch.states import ATTEMPT_KINDS, Kind, Request, step
-from mmsbatch.verify.evidence import evidence
-from mmsbatch.verify.journal import Broken
-from mmsbatch.verify.scene import Scene, digests_of
-from mmsbatch.verify.tables import NO_DIGESTS, cells, check_equal, check_metadata, check_written
+from mmsbatch.verification.evidence import evidence
+from mmsbatch.verification.journal import Broken
+from mmsbatch.verification.scene import Scene, digests_of
+from mmsbatch.verification.tables import (
+    NO_DIGESTS,
+    cells,
+    check_equal,
+    check_metadata,
+    check_written,
+)
 
 _ATTEMPTS_AT_ONCE: Final = 1 << 10
 _BETWEEN: Final = "</MOBILEPHONE><MOBILEPHONE>"

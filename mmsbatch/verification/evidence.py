@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmsbatch.outcomes import Outcome
-from mmsbatch.verify.journal import Broken
-from mmsbatch.verify.scene import Reply, Scene
-from mmsbatch.verify.tables import cells
+from mmsbatch.verification.journal import Broken
+from mmsbatch.verification.scene import Reply, Scene
+from mmsbatch.verification.tables import cells
 
 
 def evidence(scene: Scene) -> str:

@@ -18,8 +18,8 @@ from mmsbatch.folder import RunFolder, digests
 from mmsbatch.outcomes import Named, named_by
 from mmsbatch.planning.plan import Plan
 from mmsbatch.states import Fact, Kind, Request
-from mmsbatch.verify.answers import read_list
-from mmsbatch.verify.journal import Broken, Row, check_chain, read_rows
+from mmsbatch.verification.answers import read_list
+from mmsbatch.verification.journal import Broken, Row, check_chain, read_rows
 from mmsbatch.wire import Answer
 
 
