@@ -46,10 +46,10 @@ from mmsbatch.planning.plan import Plan, plan
 from mmsbatch.planning.prepare import prepare
 from mmsbatch.planning.preview import preview
 from mmsbatch.reconciliation.reconcile import reconcile, settle
+from mmsbatch.results_summary import summary
 from mmsbatch.run_names import run_name
 from mmsbatch.runs import results, resume, send, status
 from mmsbatch.sending.estimate import estimate
-from mmsbatch.summary import summary
 from mmsbatch.suppression import SuppressionList
 from mmsbatch.suppression_sources import read_suppression_list
 from mmsbatch.verification.verification import Verification, verify

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mmsbatch.prepared import Summary
     from mmsbatch.reconciliation.reconcile import Reconciliation
     from mmsbatch.report import RunReport
-    from mmsbatch.summary import ResultsSummary
+    from mmsbatch.results_summary import ResultsSummary
 
 _OUTCOME_MEANINGS = {str(word): text for word, text in OUTCOMES.items()}
 _SETTLED = {Verdict.SENT: "settled as sent", Verdict.RESEND: "may be sent again"}
