@@ -42,7 +42,7 @@ from mmsbatch.sender import Sender
 from mmsbatch.standing import report_of, write_files
 from mmsbatch.states import Kind, Request, fold, read_account
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("mmsbatch")
 
 
 OnRequest = Callable[[Request], None]

@@ -23,7 +23,7 @@ from mmsbatch.states import Request
 BAR_AFTER_S: Final = 1.0
 LINE_EVERY_S: Final = 30.0
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("mmsbatch")
 
 
 class Progress(Protocol):

@@ -103,9 +103,9 @@ def test_a_resumed_run_counts_what_is_left_only(
     with Sandbox(faults={2: "close:after"}) as sandbox:
         with pytest.raises(mms.RunInDoubt):
             mms.send(planned(450), account_at(sandbox), run=run, progress=False)
-        with caplog.at_level(logging.INFO, "mmsbatch.progress"), pytest.raises(mms.RunInDoubt):
+        with caplog.at_level(logging.INFO, "mmsbatch"), pytest.raises(mms.RunInDoubt):
             mms.resume(run, account_at(sandbox))
-    lines = [record.message for record in caplog.records if record.name == "mmsbatch.progress"]
+    lines = [record.message for record in caplog.records if record.name == "mmsbatch"]
     assert ["1 of 1 requests, 50 of 50 rows, 99,550 credits left"] == lines
 
 
