@@ -13,46 +13,54 @@
     results = mms.send(plan, mms.Account.from_env("sandbox"), run="data/runs/noel-2026")
 """
 
-from mmsbatch import plots
-from mmsbatch._version import __version__
-from mmsbatch.account import Account
-from mmsbatch.auditing.changes import Diff, diff
-from mmsbatch.auditing.history import history
-from mmsbatch.auditing.sql import connect
-from mmsbatch.auditing.summary import audit
-from mmsbatch.campaign import Campaign
-from mmsbatch.campaign_file import load_campaign
-from mmsbatch.contacts import read_contacts
-from mmsbatch.content import Image, Sound, SoundImage, Text, Video
-from mmsbatch.erasure.erasing import Forgetting, forget
-from mmsbatch.erasure.retention import retention
-from mmsbatch.errors import (
-    AccountError,
-    CampaignError,
-    ContactsError,
-    InDoubt,
-    InputError,
-    MmsbatchError,
-    NotSent,
-    PlanError,
-    RunError,
-    RunInDoubt,
-    RunStopped,
-    UnreadableAnswer,
-)
-from mmsbatch.limits import Limits
-from mmsbatch.outcomes import Outcome
-from mmsbatch.planning.plan import Plan, plan
-from mmsbatch.planning.prepare import prepare
-from mmsbatch.planning.preview import preview
-from mmsbatch.reconciliation.reconcile import reconcile, settle
-from mmsbatch.results_summary import summary
-from mmsbatch.run_names import run_name
-from mmsbatch.runs import results, resume, send, status
-from mmsbatch.sending.estimate import estimate
-from mmsbatch.suppression import SuppressionList
-from mmsbatch.suppression_sources import read_suppression_list
-from mmsbatch.verification.verification import Verification, verify
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    # Type checkers and editors do not run __getattr__: they read the names here.
+    from mmsbatch import plots
+    from mmsbatch._version import __version__
+    from mmsbatch.account import Account
+    from mmsbatch.auditing.changes import Diff, diff
+    from mmsbatch.auditing.history import history
+    from mmsbatch.auditing.sql import connect
+    from mmsbatch.auditing.summary import audit
+    from mmsbatch.campaign import Campaign
+    from mmsbatch.campaign_file import load_campaign
+    from mmsbatch.contacts import read_contacts
+    from mmsbatch.content import Image, Sound, SoundImage, Text, Video
+    from mmsbatch.erasure.erasing import Forgetting, forget
+    from mmsbatch.erasure.retention import retention
+    from mmsbatch.errors import (
+        AccountError,
+        CampaignError,
+        ContactsError,
+        InDoubt,
+        InputError,
+        MmsbatchError,
+        NotSent,
+        PlanError,
+        RunError,
+        RunInDoubt,
+        RunStopped,
+        UnreadableAnswer,
+    )
+    from mmsbatch.limits import Limits
+    from mmsbatch.outcomes import Outcome
+    from mmsbatch.planning.plan import Plan, plan
+    from mmsbatch.planning.prepare import prepare
+    from mmsbatch.planning.preview import preview
+    from mmsbatch.reconciliation.reconcile import reconcile, settle
+    from mmsbatch.results_summary import summary
+    from mmsbatch.run_names import run_name
+    from mmsbatch.runs import resume, send
+    from mmsbatch.sending.estimate import estimate
+    from mmsbatch.standing import results, status
+    from mmsbatch.suppression import SuppressionList
+    from mmsbatch.suppression_sources import read_suppression_list
+    from mmsbatch.verification.verification import Verification, verify
 
 __all__ = [
     "Account",
@@ -106,3 +114,91 @@ __all__ = [
     "summary",
     "verify",
 ]
+
+_NAMES: Final[dict[str, tuple[str, ...]]] = {
+    "_version": ("__version__",),
+    "account": ("Account",),
+    "auditing.changes": (
+        "Diff",
+        "diff",
+    ),
+    "auditing.history": ("history",),
+    "auditing.sql": ("connect",),
+    "auditing.summary": ("audit",),
+    "campaign": ("Campaign",),
+    "campaign_file": ("load_campaign",),
+    "contacts": ("read_contacts",),
+    "content": (
+        "Image",
+        "Sound",
+        "SoundImage",
+        "Text",
+        "Video",
+    ),
+    "erasure.erasing": (
+        "Forgetting",
+        "forget",
+    ),
+    "erasure.retention": ("retention",),
+    "errors": (
+        "AccountError",
+        "CampaignError",
+        "ContactsError",
+        "InDoubt",
+        "InputError",
+        "MmsbatchError",
+        "NotSent",
+        "PlanError",
+        "RunError",
+        "RunInDoubt",
+        "RunStopped",
+        "UnreadableAnswer",
+    ),
+    "limits": ("Limits",),
+    "outcomes": ("Outcome",),
+    "planning.plan": (
+        "Plan",
+        "plan",
+    ),
+    "planning.prepare": ("prepare",),
+    "planning.preview": ("preview",),
+    "reconciliation.reconcile": (
+        "reconcile",
+        "settle",
+    ),
+    "results_summary": ("summary",),
+    "run_names": ("run_name",),
+    "runs": (
+        "results",
+        "resume",
+        "send",
+        "status",
+    ),
+    "sending.estimate": ("estimate",),
+    "standing": ("results", "status"),
+    "suppression": ("SuppressionList",),
+    "suppression_sources": ("read_suppression_list",),
+    "verification.verification": (
+        "Verification",
+        "verify",
+    ),
+}
+"""Each module below this package, and the public names that are taken from it."""
+
+_HOMES: Final = {name: module for module, names in _NAMES.items() for name in names}
+
+if not TYPE_CHECKING:  # with a __getattr__ in sight, a type checker would accept any name
+
+    def __getattr__(name: str) -> object:
+        """Import a public name when it is first used: most programs need few of them."""
+        if name == "plots":
+            return import_module("mmsbatch.plots")
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f"mmsbatch.{_HOMES[name]}"), name)
+        globals()[name] = value  # the next use does not come here
+        return value
+
+    def __dir__() -> list[str]:
+        """Return the public names, whether they are imported yet or not."""
+        return __all__

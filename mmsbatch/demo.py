@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from mmsbatch import runs, show
+from mmsbatch import runs, show, standing
 from mmsbatch.account import SANDBOX_LOGIN, SANDBOX_PASSCODE, Account, Target
 from mmsbatch.campaign_file import load_campaign
 from mmsbatch.contacts import read_contacts
@@ -49,7 +49,7 @@ def tell(run: Path) -> Story:
         account = Account(SANDBOX_LOGIN, SANDBOX_PASSCODE, sandbox.url, target=Target.SANDBOX)
         report = runs.execute(plan, account, run=run)
         delivered = [f"+{delivery.number}" for delivery in sandbox.ledger]
-    results = runs.results(run)
+    results = standing.results(run)
     claimed = results.loc[results["mms_outcome"] == Outcome.ACCEPTED, "mms_e164"].tolist()
     blocks = [
         "The whole job on fictional people; no connection leaves this machine.",

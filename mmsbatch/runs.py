@@ -26,10 +26,8 @@ from mmsbatch.limits import (
 from mmsbatch.pace import Pace
 from mmsbatch.permission import check_belongs, check_may_send, with_max_recipients
 from mmsbatch.planning.plan import Plan
-from mmsbatch.policy import OnDoubt, Stop
+from mmsbatch.policy import OnDoubt
 from mmsbatch.report import RunReport
-from mmsbatch.standing import facts_of, report_of, write_files
-from mmsbatch.states import fold
 from mmsbatch.workers import check_count
 
 
@@ -215,64 +213,6 @@ def execute_rest(
     gateway = Gateway(account)
     gateway.check_sandbox()
     return send_rest(folder, plan, gateway, options)
-
-
-def results(run: str | Path) -> pd.DataFrame:
-    """Rebuild the results of a run from its plan and its facts.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As `send` gives them, as of now.
-
-    Raises
-    ------
-    RunError
-        The folder holds no run, or a damaged one.
-    """
-    folder = RunFolder(Path(run))
-    plan = folder.load_plan()
-    facts = facts_of(folder)
-    folder.check_opened_for(plan, facts)
-    return outcomes.results(plan, fold(facts, plan.requests))
-
-
-def status(run: str | Path) -> RunReport:
-    """Say where a run stands, from its facts alone; nothing is sent or written.
-
-    Raises
-    ------
-    RunError
-        The folder holds no run, or a damaged one.
-    """
-    folder = RunFolder(Path(run))
-    plan = folder.load_plan()
-    facts = facts_of(folder)
-    folder.check_opened_for(plan, facts)
-    made = report_of(folder, plan, facts)
-    if made.stopped or not made.outcomes.get("pending") or folder.being_written():
-        return made
-    return report_of(
-        folder,
-        plan,
-        facts,
-        Stop("no process sends this run", f"mmsbatch resume {folder.path}"),
-    )
-
-
-def write_results(run: str | Path) -> None:
-    """Rebuild ``results.parquet`` and ``requests.parquet`` in a run's folder.
-
-    Raises
-    ------
-    RunError
-        The folder holds no run, or a damaged one, or somebody sends it, settles a doubt in it or
-        erases a person from it now: files of a moment before would undo that.
-    """
-    folder = RunFolder(Path(run))
-    folder.check_exists()
-    with folder.writer():
-        write_files(folder, folder.load_plan(), facts_of(folder))
 
 
 def _doubts(done: RunReport, run: Path) -> str:

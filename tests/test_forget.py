@@ -30,6 +30,7 @@ from mmsbatch.forgotten import FIRST, seal, token
 from mmsbatch.journal import Journal
 from mmsbatch.outcomes import RESULT_COLUMNS
 from mmsbatch.sandbox import Sandbox, SandboxOptions
+from mmsbatch.standing import write_results
 from mmsbatch.states import Kind
 from year_of_runs import REGULAR, Year
 
@@ -361,7 +362,7 @@ def test_somebody_in_every_run_of_a_year(year: Year, tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     year.copy(runs)
     for path in folders(runs):
-        mms.runs.write_results(path)
+        write_results(path)
         for request in mms.status(path).doubts:
             mms.settle(path, request.number, "sent", "the back office shows it")
     before = {path.name: dict(mms.status(path).outcomes) for path in folders(runs)}

@@ -23,6 +23,7 @@ from conftest import account_at, planned
 from mmsbatch.errors import MmsbatchError, RunError, RunInDoubt, RunStopped
 from mmsbatch.gateway import Gateway, Reply
 from mmsbatch.sandbox import Sandbox, SandboxOptions
+from mmsbatch.standing import write_results
 
 _NO_LIMIT = resource.RLIM_INFINITY
 
@@ -183,7 +184,7 @@ def test_results_are_the_old_ones_or_the_new_ones(run: Path) -> None:
             mms.send(planned(400), account_at(sandbox), run=run)
         before = pd.read_parquet(run / "results.parquet")
         with files_up_to(5000), pytest.raises(RunError):
-            mms.runs.write_results(run)
+            write_results(run)
         pd.testing.assert_frame_equal(pd.read_parquet(run / "results.parquet"), before)
 
 

@@ -20,12 +20,15 @@ from typer.testing import CliRunner
 import mmsbatch as mms
 from changed_runs import broken, copy, forge, mms_rows, record, replaced, rewrite
 from conftest import account_at, fictional, planned
+from mmsbatch import parquet
 from mmsbatch.cli import app
 from mmsbatch.folder import RunFolder
 from mmsbatch.journal import Journal
 from mmsbatch.sandbox import Sandbox, SandboxOptions
+from mmsbatch.standing import write_results
 from mmsbatch.states import Kind
 from mmsbatch.verification.journal import SCHEMA
+from mmsbatch.wire import Answer, decode_answer
 
 FILES = ("plan.parquet", "campaign.toml", "journal.sqlite", "results.parquet", "requests.parquet")
 PARTS = 8
@@ -104,7 +107,7 @@ def test_results_may_be_deleted_and_rebuilt(run: Path) -> None:
     """They are derived: made anew, they are as good as before."""
     (run / "results.parquet").unlink()
     assert "results: results.parquet is not there" in broken(run)
-    mms.runs.write_results(run)
+    write_results(run)
     assert "" == broken(run)
 
 
@@ -123,7 +126,7 @@ def test_runs_of_earlier_versions_hold_as_far_as_they_say(tmp_path: Path) -> Non
     for name in ("done", "settled", "released", "retried", "killed"):
         run = copy(journals / name, tmp_path / name)
         (run / "journal.sqlite-shm").unlink(missing_ok=True)
-        mms.runs.write_results(run)
+        write_results(run)
         found = mms.verify(run)
         assert (True, None) == (found.holds, found.broken), name
         assert any("recorded no digests" in note for note in found.notes), name
@@ -145,7 +148,7 @@ def test_results_that_are_out_of_date_do_not_hold(run: Path) -> None:
         f"results: results.parquet is out of date: it was written before fact {place} "
         in broken(run)
     )
-    mms.runs.write_results(run)
+    write_results(run)
     assert "" == broken(run)
 
 
@@ -252,7 +255,7 @@ def test_another_plan_under_the_same_journal_is_found(run: Path, made: Path) -> 
     """A plan and its metadata that agree with each other, not with what was opened."""
     other = planned(404)
     folder = RunFolder(run)
-    mms.parquet.write(other.rows, folder.plan_path, folder.metadata(other))
+    parquet.write(other.rows, folder.plan_path, folder.metadata(other))
 
     def change(row: dict[str, Any]) -> None:
         if row["kind"] == "opened":
@@ -270,12 +273,12 @@ def test_an_accepted_row_needs_its_number_in_the_answer(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Were the code that reads answers wrong, this check would still say so."""
-    real = mms.wire.decode_answer
+    real = decode_answer
 
-    def generous(body: bytes) -> mms.wire.Answer:
+    def generous(body: bytes) -> Answer:
         return replace(real(body), refused=())
 
-    monkeypatch.setattr(mms.states, "decode_answer", generous)
+    monkeypatch.setattr("mmsbatch.states.decode_answer", generous)
     number = f"<MOBILEPHONE>{fictional(1, start=3)[0]}</MOBILEPHONE>".encode()
 
     def name_it(row: dict[str, Any]) -> None:
@@ -284,7 +287,7 @@ def test_an_accepted_row_needs_its_number_in_the_answer(
             row["body"] = row["body"].replace(b"<RECOVERIDS>", customer)
 
     forge(run, name_it)
-    mms.runs.write_results(run)
+    write_results(run)
     found = mms.verify(run)
     assert "evidence" == (found.broken.name if found.broken else "")
     assert "row 3 is claimed as taken" in (found.broken.found if found.broken else "")

@@ -17,6 +17,7 @@ from mmsbatch import outcomes
 from mmsbatch.errors import UnreadableAnswer
 from mmsbatch.outcomes import Named, named_by
 from mmsbatch.sandbox import Sandbox, SandboxOptions
+from mmsbatch.standing import write_results
 from mmsbatch.verification import scene
 from mmsbatch.verification.answers import read_list
 from mmsbatch.wire import Answer, decode_answer
@@ -177,7 +178,7 @@ def test_a_reader_that_names_too_many_is_found_out(
 
     monkeypatch.setattr(outcomes, "named_by", generous)
     monkeypatch.setattr(scene, "named_by", generous)
-    mms.runs.write_results(run)
+    write_results(run)
     assert "results: results.parquet: row 398, column mms_outcome is not what is rebuilt" == broken(
         run
     )
@@ -207,7 +208,7 @@ def test_a_wrong_conclusion_is_found_by_the_evidence(
         return found
 
     monkeypatch.setattr(outcomes, "_outcomes", wrong)
-    mms.runs.write_results(run)
+    write_results(run)
     assert f"evidence: results.parquet: row {min(rows)} is claimed as taken" in broken(run)
 
 
@@ -219,7 +220,7 @@ def test_an_answer_that_refuses_is_no_evidence(
     with Sandbox(faults={1: "status:111"}) as sandbox, pytest.raises(mms.RunStopped):
         mms.send(planned(3), account_at(sandbox), run=run)
     monkeypatch.setattr(outcomes, "_whole", lambda _, size: np.zeros(size, dtype=np.int8))
-    mms.runs.write_results(run)
+    write_results(run)
     assert (
         "evidence: results.parquet: row 0 is claimed as taken, and fact 5 (the answer to request "
         "1) has no status 100 or 101"

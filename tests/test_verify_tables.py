@@ -21,6 +21,7 @@ from changed_runs import broken, copy, record, replaced, rewrite
 from conftest import account_at, fictional
 from mmsbatch.journal import Journal
 from mmsbatch.sandbox import Sandbox
+from mmsbatch.standing import write_results
 from mmsbatch.states import Kind
 
 ROWS = 70_000
@@ -217,7 +218,7 @@ def often(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         journal.append(
             Kind.ANSWER, at=at, request=1, attempt=1100, data=answer.data, body=answer.body
         )
-    mms.runs.write_results(run)
+    write_results(run)
     return run
 
 

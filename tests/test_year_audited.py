@@ -9,7 +9,7 @@ import pandas as pd
 
 import mmsbatch as mms
 from mmsbatch.outcomes import Outcome
-from mmsbatch.runs import write_results
+from mmsbatch.standing import write_results
 from year_of_runs import REGULAR, Year
 
 

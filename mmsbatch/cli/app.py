@@ -1,20 +1,120 @@
-"""The Typer application that each module here adds its commands to."""
+"""The application: a table of its commands. A command's module is imported when it is called."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any, Final, NamedTuple
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
 
-from mmsbatch._version import __version__
+
+class Command(NamedTuple):
+    """Where a command is, and what the list of commands says of it."""
+
+    module: str
+    """Below `mmsbatch.cli`; the function has the command's name."""
+    line: str
+    """The first line of the function's docstring."""
+
+
+COMMANDS: Final = {
+    "demo": Command(
+        "preparing", "Do the whole job on the sample export, on a sandbox inside this process."
+    ),
+    "check": Command(
+        "preparing", "Check the phone column: what can be sent, what cannot, and why."
+    ),
+    "plan": Command(
+        "preparing",
+        "Show what would be sent: rows by problem, requests, and the fingerprint to confirm.",
+    ),
+    "send": Command(
+        "sending",
+        "Send a campaign. The same command again goes on where it stands, and repeats nothing.",
+    ),
+    "resume": Command(
+        "sending", "Go on with a run: what is pending is sent, what is in doubt is left alone."
+    ),
+    "reconcile": Command(
+        "sending", "Look for evidence of what became of requests in doubt; settle them where asked."
+    ),
+    "status": Command("runs", "Say where a run stands; nothing is sent or written."),
+    "results": Command(
+        "runs", "Rebuild results.parquet and requests.parquet from the plan and the facts."
+    ),
+    "notebook": Command(
+        "notebooks",
+        "Run a notebook with checked parameters; the executed copy is kept with its run.",
+    ),
+    "audit": Command("auditing", "Sum up what was sent across runs, and what needs a person."),
+    "history": Command(
+        "auditing", "List everything ever sent to one person, or not sent, and why."
+    ),
+    "diff": Command(
+        "auditing", "Compare two runs: new, gone, other outcomes and reasons, contacted twice."
+    ),
+    "verify": Command(
+        "proving",
+        "Recompute everything from plan and journal; exit code 1 where something does not hold.",
+    ),
+    "forget": Command(
+        "proving",
+        "Erase a person from all runs: a keyed hash takes the number's place, counts still hold.",
+    ),
+    "retention": Command("proving", "List the runs that hold people not contacted for years."),
+    "account": Command(
+        "gateway",
+        "Ask the gateway about the account: does it exist, is it active, what has it left.",
+    ),
+    "sandbox": Command(
+        "gateway",
+        "Run the sandbox gateway until Ctrl-C. It sends nothing; its inbox is at its address.",
+    ),
+}
+"""In the order of --help."""
+
+_SETTINGS: Final[dict[str, Any]] = {
+    "add_completion": False,
+    "pretty_exceptions_enable": False,  # a traceback with local variables could show a passcode
+    "rich_markup_mode": None,
+}
+
+
+class Commands(TyperGroup):
+    """A group that lists commands from the table, and imports the one that is called."""
+
+    def __init__(self, **settings: Any) -> None:
+        # What lists commands, or looks for a similar name, finds these; none of them can be called.
+        listed = [TyperCommand(name, help=command.line) for name, command in COMMANDS.items()]
+        self._listed = TyperGroup(commands=listed)
+        super().__init__(**{**settings, "commands": listed})
+
+    def get_command(self, _ctx: Any, cmd_name: str) -> Any:
+        """Import a command; None where there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"mmsbatch.cli.{COMMANDS[cmd_name].module}")
+        alone = typer.Typer(**_SETTINGS)
+        alone.command(cmd_name)(getattr(module, cmd_name))
+        return get_command(alone)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Complete the names of commands without importing them."""
+        return self._listed.shell_complete(typer.Context(self._listed, ctx.parent), incomplete)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the list of commands without importing them."""
+        self._listed.format_commands(ctx, formatter)
+
 
 app = typer.Typer(
     name="mmsbatch",
+    cls=Commands,
     help="Check French mobile numbers, send MMS in requests of 200, prove every row's outcome.",
     no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,  # a traceback with local variables could show a passcode
-    rich_markup_mode=None,
+    **_SETTINGS,
 )
 
 
@@ -23,5 +123,10 @@ def _root(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     if version:
-        print(__version__)
+        print(import_module("mmsbatch._version").__version__)
         raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

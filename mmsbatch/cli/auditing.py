@@ -15,9 +15,9 @@ from mmsbatch.auditing.history import history as find_history
 from mmsbatch.auditing.history import read_number
 from mmsbatch.auditing.sql import connect, query
 from mmsbatch.auditing.summary import audit as make_audit
-from mmsbatch.cli.app import app
+from mmsbatch.cli.answering import answer
 from mmsbatch.cli.options import JsonOption
-from mmsbatch.cli.output import answer, print_result
+from mmsbatch.cli.output import print_result
 from mmsbatch.document import Block, Document
 from mmsbatch.outcomes import Outcome
 from mmsbatch.show.words import plural
@@ -33,7 +33,6 @@ _SUMS = ["rows", "requests", *_OUTCOMES, "doubts"]
 _TIMES = ["opened_at", "first_sent_at", "last_sent_at"]
 
 
-@app.command()
 def audit(
     places: _PlacesArgument,
     since: Annotated[
@@ -80,7 +79,6 @@ def audit(
         print_result(as_json, document, text)
 
 
-@app.command()
 def history(
     number: Annotated[str, typer.Argument(help="A French mobile, in any notation.")],
     places: _PlacesArgument,
@@ -99,7 +97,6 @@ def history(
         print_result(as_json, document, _history_text(read_number(number), found))
 
 
-@app.command()
 def diff(
     run_a: Annotated[str, typer.Argument(metavar="RUN_A", help="The earlier run's folder.")],
     run_b: Annotated[str, typer.Argument(metavar="RUN_B", help="The later run's folder.")],

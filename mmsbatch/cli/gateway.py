@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from mmsbatch import report, show, spec
-from mmsbatch.cli.app import app
 from mmsbatch.cli.inputs import account_from
 from mmsbatch.cli.options import JsonOption, LiveOption
 from mmsbatch.cli.output import errors, print_result
@@ -21,7 +20,6 @@ from mmsbatch.sandbox import Sandbox, SandboxOptions
 from mmsbatch.states import read_account
 
 
-@app.command()
 def account(
     live: LiveOption = False,
     login: Annotated[
@@ -55,7 +53,6 @@ def account(
         raise typer.Exit(report.DONE if known.accepted else report.STOPPED)
 
 
-@app.command()
 def sandbox(
     port: Annotated[int, typer.Option(help="On 127.0.0.1; 0 takes a free one.")] = 8025,
     login: Annotated[str, typer.Option(help="Of its one account.")] = "demo",

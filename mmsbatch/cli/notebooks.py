@@ -10,12 +10,10 @@ import typer
 
 from mmsbatch import notebook as notebooks
 from mmsbatch import show
-from mmsbatch.cli.app import app
 from mmsbatch.cli.options import JsonOption
 from mmsbatch.cli.output import errors, print_result
 
 
-@app.command()
 def notebook(
     name: Annotated[
         str, typer.Argument(help="campaign, audit, compare, reconcile, tour, or a file .ipynb.")

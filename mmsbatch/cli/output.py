@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -13,7 +12,6 @@ from typing import Any
 import typer
 
 from mmsbatch import report, show
-from mmsbatch.auditing.places import RunLeftOut
 from mmsbatch.errors import InDoubt, InputError, MmsbatchError
 from mmsbatch.progress import Progress, counting
 
@@ -57,27 +55,3 @@ def _exit_code(error: MmsbatchError) -> int:
     if isinstance(error, InDoubt):
         return report.IN_DOUBT
     return report.BAD_INPUT if isinstance(error, InputError) else report.STOPPED
-
-
-@contextmanager
-def answer(as_json: bool) -> Iterator[list[str]]:
-    """Name on stderr what was left out, and end with exit code 2 where something was.
-
-    Yields
-    ------
-    list of str
-        Filled, by the time the answer is printed, with what was left out.
-    """
-    left_out: list[str] = []
-
-    def told(message: Warning | str, *_where: Any, **_more: Any) -> None:
-        if isinstance(message, RunLeftOut):
-            left_out.append(str(message))
-        print(f"mmsbatch: {message}", file=sys.stderr)
-
-    with errors(as_json), warnings.catch_warnings():
-        warnings.simplefilter("always", RunLeftOut)
-        warnings.showwarning = told
-        yield left_out
-    if left_out:
-        raise typer.Exit(report.BAD_INPUT)

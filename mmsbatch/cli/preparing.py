@@ -11,7 +11,6 @@ import typer
 from mmsbatch import demo as demonstration
 from mmsbatch import show
 from mmsbatch.check import check as check_file
-from mmsbatch.cli.app import app
 from mmsbatch.cli.inputs import columns, planned, suppression
 from mmsbatch.cli.options import (
     CampaignOption,
@@ -30,7 +29,6 @@ from mmsbatch.cli.output import bar, errors, print_result
 from mmsbatch.contacts import rows_hint
 
 
-@app.command()
 def demo(
     run: RunOption = Path("data/runs/demo"),
     as_json: JsonOption = False,
@@ -42,7 +40,6 @@ def demo(
         raise typer.Exit(story.report.exit_code)
 
 
-@app.command()
 def check(
     contacts: ContactsArgument,
     phone: PhoneOption = None,
@@ -75,7 +72,6 @@ def check(
         print_result(as_json, checked.summary.to_json(), show.check(checked))
 
 
-@app.command()
 def plan(
     contacts: ContactsArgument,
     campaign: CampaignOption,

@@ -9,9 +9,9 @@ from typing import Annotated, Final
 import typer
 
 from mmsbatch import report
-from mmsbatch.cli.app import app
+from mmsbatch.cli.answering import answer
 from mmsbatch.cli.options import JsonOption, KeyFileOption, RunArgument
-from mmsbatch.cli.output import answer, errors, print_result
+from mmsbatch.cli.output import errors, print_result
 from mmsbatch.erasure.erasing import forget as erase
 from mmsbatch.erasure.retention import YEARS
 from mmsbatch.erasure.retention import retention as find_old
@@ -23,7 +23,6 @@ BROKEN: Final = 1
 PlacesArgument = Annotated[list[Path], typer.Argument(help="Folders of runs, or runs.")]
 
 
-@app.command()
 def verify(run: RunArgument, as_json: JsonOption = False) -> None:
     """Recompute everything from plan and journal; exit code 1 where something does not hold."""
     with errors(as_json):
@@ -32,7 +31,6 @@ def verify(run: RunArgument, as_json: JsonOption = False) -> None:
     raise typer.Exit(report.DONE if found.holds else BROKEN)
 
 
-@app.command()
 def forget(
     number: Annotated[str, typer.Argument(help="A French mobile number, in any notation.")],
     places: PlacesArgument,
@@ -45,7 +43,6 @@ def forget(
         print_result(as_json, done.to_json(), repr(done))
 
 
-@app.command()
 def retention(
     places: PlacesArgument,
     years: Annotated[int, typer.Option(help="How long people are kept after the last contact.")] = (

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mmsbatch import export, runs, show
-from mmsbatch.cli.app import app
+from mmsbatch import runs, show
 from mmsbatch.cli.inputs import account_from, doubt_policy, planned, refuse_without
 from mmsbatch.cli.options import (
     CampaignOption,
@@ -50,7 +48,6 @@ NotAfterOption = Annotated[
 ]
 
 
-@app.command()
 def send(
     contacts: ContactsArgument,
     campaign: CampaignOption,
@@ -110,7 +107,6 @@ def send(
         print_run(as_json, done, run)
 
 
-@app.command()
 def resume(
     run: RunArgument,
     live: LiveOption = False,
@@ -136,7 +132,6 @@ def resume(
         print_run(as_json, done, run)
 
 
-@app.command()
 def reconcile(
     run: RunArgument,
     release: Annotated[
@@ -172,30 +167,3 @@ def reconcile(
             done = settle(run, request, verdict, note)
         print_result(as_json, done.to_json(), show.reconciliation(done))
         raise typer.Exit(done.report.exit_code)
-
-
-@app.command()
-def status(run: RunArgument, as_json: JsonOption = False) -> None:
-    """Say where a run stands; nothing is sent or written."""
-    with errors(as_json):
-        print_run(as_json, runs.status(run), run)
-
-
-@app.command()
-def results(
-    run: RunArgument,
-    out: Annotated[
-        Path | None, typer.Option(help="Also write them here (.parquet, .csv or .json).")
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Rebuild results.parquet and requests.parquet from the plan and the facts."""
-    with errors(as_json):
-        runs.write_results(run)
-        if out is not None:
-            export.write([runs.results(run)], out)
-        where = out or run / "results.parquet"
-        done = runs.status(run)
-        print_result(
-            as_json, done.to_json(), f"{show.run(done)}\n{show.labelled('results', str(where))}"
-        )

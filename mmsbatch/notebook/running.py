@@ -19,7 +19,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
-from mmsbatch import errors, runs
+from mmsbatch import errors, standing
 from mmsbatch.errors import InputError, MmsbatchError, RunInDoubt, RunStopped, nearest
 from mmsbatch.folder import RunFolder
 from mmsbatch.notebook import parameters
@@ -182,7 +182,7 @@ class _Place:
         """Say where the run stands that the notebook acted on."""
         if self.run is None or not self.acts or not self.run.exists():
             return None
-        return runs.status(self.run.path)
+        return standing.status(self.run.path)
 
     def name_for(self, *, failed: bool) -> Iterator[Path]:
         """Give the names the copy may have, in order."""

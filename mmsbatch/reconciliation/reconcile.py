@@ -16,7 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from mmsbatch import runs, schedule, spec
+from mmsbatch import schedule, spec, standing
 from mmsbatch.account import Account, Target
 from mmsbatch.balances import BY_CREDITS, BY_PERSON
 from mmsbatch.campaign_file import load_campaign
@@ -164,7 +164,7 @@ def reconcile(
                 _record(journal, doubt, verdict, data)
             write_files(folder, plan, journal.facts())
     return Reconciliation(
-        runs.status(folder.path),
+        standing.status(folder.path),
         finding,
         verdict,
         tuple(doubt.number for doubt in doubts) if verdict else (),
@@ -209,7 +209,7 @@ def settle(run: str | Path, request: int, verdict: Verdict | str, note: str) -> 
         write_files(folder, plan, journal.facts())
     what_to_do = f"mmsbatch resume {folder.path}" if verdict is Verdict.RESEND else ""
     return Reconciliation(
-        runs.status(folder.path), None, verdict, (request,), what_to_do=what_to_do
+        standing.status(folder.path), None, verdict, (request,), what_to_do=what_to_do
     )
 
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from typing import TYPE_CHECKING
 
-from mmsbatch.check import Checked
 from mmsbatch.document import labelled
 from mmsbatch.outcomes import Outcome
 from mmsbatch.phones.words import PROBLEMS
-from mmsbatch.planning.plan import Plan
-from mmsbatch.planning.prepare import Summary
-from mmsbatch.reconciliation.reconcile import Reconciliation
-from mmsbatch.report import RunReport
 from mmsbatch.show import views
 from mmsbatch.show.words import OUTCOMES, PROBLEM_MEANINGS, amount, plural
+
+if TYPE_CHECKING:  # to show a run, no reader of contacts and no gateway need be imported
+    import pandas as pd
+
+    from mmsbatch.check import Checked
+    from mmsbatch.planning.plan import Plan
+    from mmsbatch.planning.prepare import Summary
+    from mmsbatch.reconciliation.reconcile import Reconciliation
+    from mmsbatch.report import RunReport
 
 __all__ = [
     "OUTCOMES",

@@ -30,7 +30,7 @@ import numpy as np
 import pandas as pd
 
 import mmsbatch as mms
-from mmsbatch import runs, wire
+from mmsbatch import standing, wire
 from mmsbatch.account import Target
 from mmsbatch.folder import RunFolder
 from mmsbatch.journal import Journal
@@ -106,7 +106,7 @@ def make(path: Path, rows: int, seed: int) -> None:
             body, said = answer.to_bytes(), {"http_status": 200}
             journal.append(Kind.ANSWER, at=at, request=number, attempt=1, data=said, body=body)
         journal.append(Kind.STOPPED, at=at)
-    runs.write_results(path)
+    standing.write_results(path)
 
 
 def copy(made: Path, path: Path, number: int) -> None:

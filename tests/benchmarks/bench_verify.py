@@ -3,9 +3,9 @@
 Run ``python tests/benchmarks/bench_verify.py [--rows N] [--ids] [--refused K]``. The run is made
 by the writers that `send` uses, with answers in the sandbox's words; no gateway is asked.
 
-Building is `mmsbatch.runs.write_results`, once: the plan and the facts are read, the results and
-the attempts rebuilt, both files written and their digests taken. ``mmsbatch results`` does this and
-then draws its report, which reads and rebuilds once more; that is not counted.
+Building is `mmsbatch.standing.write_results`, once: the plan and the facts are read, the results
+and the attempts rebuilt, both files written and their digests taken. ``mmsbatch results`` does this
+and then draws its report, which reads and rebuilds once more; that is not counted.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 
 import mmsbatch as mms
-from mmsbatch import runs, wire
+from mmsbatch import standing, wire
 from mmsbatch.account import Target
 from mmsbatch.folder import RunFolder
 from mmsbatch.journal import Journal
@@ -92,11 +92,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         make(options.rows, run, ids=options.ids, refused=options.refused)
-        runs.write_results(run)
+        standing.write_results(run)
         assert mms.verify(run).holds
         ratios, clock_ratios = [], []
         for _ in range(options.repeats):
-            building_s, building_cpu_s = timed(lambda: runs.write_results(run))
+            building_s, building_cpu_s = timed(lambda: standing.write_results(run))
             verifying_s, verifying_cpu_s = timed(lambda: mms.verify(run))
             ratios.append(verifying_cpu_s / building_cpu_s)
             clock_ratios.append(verifying_s / building_s)

@@ -1,0 +1,37 @@
+"""Commands that say what became of one run: status, results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmsbatch import export, show, standing
+from mmsbatch.cli.options import JsonOption, RunArgument
+from mmsbatch.cli.output import errors, print_result, print_run
+
+
+def status(run: RunArgument, as_json: JsonOption = False) -> None:
+    """Say where a run stands; nothing is sent or written."""
+    with errors(as_json):
+        print_run(as_json, standing.status(run), run)
+
+
+def results(
+    run: RunArgument,
+    out: Annotated[
+        Path | None, typer.Option(help="Also write them here (.parquet, .csv or .json).")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Rebuild results.parquet and requests.parquet from the plan and the facts."""
+    with errors(as_json):
+        standing.write_results(run)
+        if out is not None:
+            export.write([standing.results(run)], out)
+        where = out or run / "results.parquet"
+        done = standing.status(run)
+        print_result(
+            as_json, done.to_json(), f"{show.run(done)}\n{show.labelled('results', str(where))}"
+        )
