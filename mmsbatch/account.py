@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from mmsbatch import spec
-from mmsbatch.document import Document, ShowsItself
+from mmsbatch.display import Document, ShowsItself
 from mmsbatch.errors import AccountError
 
 ENV_URL = "MMSBATCH_URL"

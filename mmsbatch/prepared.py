@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from mmsbatch.document import Document, ShowsItself, Table
+from mmsbatch.display import Document, ShowsItself, Table
 from mmsbatch.phones.masking import mask, mask_frame
 from mmsbatch.phones.words import PROBLEMS, REPAIRS
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
-from mmsbatch.document import Document, ShowsItself
+from mmsbatch.display import Document, ShowsItself
 from mmsbatch.outcomes import INDEFINITE, Outcome
 from mmsbatch.policy import Stop
 from mmsbatch.states import Fact, Kind, Request, State, read_account, read_reply

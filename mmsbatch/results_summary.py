@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from mmsbatch import outcomes
-from mmsbatch.document import Document, ShowsItself
+from mmsbatch.display import Document, ShowsItself
 from mmsbatch.errors import InputError, nearest
 from mmsbatch.report import plain
 

@@ -18,7 +18,7 @@ from mmsbatch.auditing.collection import (
     open_runs,
     scheduled_for,
 )
-from mmsbatch.document import Block, Document, ShowsItself
+from mmsbatch.display import Block, Document, ShowsItself
 from mmsbatch.errors import InputError, RunError
 from mmsbatch.outcomes import Outcome
 from mmsbatch.show.words import counts

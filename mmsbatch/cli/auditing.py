@@ -18,7 +18,7 @@ from mmsbatch.auditing.summary import audit as make_audit
 from mmsbatch.cli.answering import answer
 from mmsbatch.cli.options import JsonOption
 from mmsbatch.cli.output import print_result
-from mmsbatch.document import Block, Document
+from mmsbatch.display import Block, Document
 from mmsbatch.outcomes import Outcome
 from mmsbatch.show.words import plural
 

@@ -37,7 +37,7 @@ import pyarrow.parquet as pq
 from mmsbatch import outcomes, parquet
 from mmsbatch._version import __version__
 from mmsbatch.attempts import attempts
-from mmsbatch.document import labelled
+from mmsbatch.display import labelled
 from mmsbatch.erasure import stage
 from mmsbatch.erasure.journal import rewritten, write
 from mmsbatch.erasure.key import read_key, remember

@@ -21,7 +21,7 @@ from mmsbatch import message as messages
 from mmsbatch import spec
 from mmsbatch.campaign import Campaign
 from mmsbatch.categories import categorical
-from mmsbatch.document import Document, ShowsItself
+from mmsbatch.display import Document, ShowsItself
 from mmsbatch.e164 import as_integers
 from mmsbatch.errors import PlanError
 from mmsbatch.grouping import Problems, cut, first_alike, in_order

@@ -14,7 +14,7 @@ from typing import Final
 from mmsbatch import message as messages
 from mmsbatch import spec, template
 from mmsbatch.content import Content
-from mmsbatch.document import Block, Box, Document, ShowsItself
+from mmsbatch.display import Block, Box, Document, ShowsItself
 from mmsbatch.message import ARTICLES
 from mmsbatch.phones.masking import mask_e164, mask_phones, spaced_e164
 from mmsbatch.planning.plan import Plan

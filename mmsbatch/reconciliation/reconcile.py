@@ -21,7 +21,7 @@ from mmsbatch.account import Account, Target
 from mmsbatch.balances import BY_CREDITS, BY_PERSON
 from mmsbatch.campaign_file import load_campaign
 from mmsbatch.conditions import Readings
-from mmsbatch.document import Document, ShowsItself
+from mmsbatch.display import Document, ShowsItself
 from mmsbatch.elsewhere import OtherRun, Place
 from mmsbatch.errors import InDoubt, InputError, MmsbatchError, NotSent, nearest
 from mmsbatch.evidence import Finding, Shown, assess

@@ -10,7 +10,7 @@ from typing import Any
 
 from mmsbatch import limits as limiting
 from mmsbatch.account import Account
-from mmsbatch.document import Block, Document, ShowsItself
+from mmsbatch.display import Block, Document, ShowsItself
 from mmsbatch.earlier import earlier_runs
 from mmsbatch.errors import InDoubt, NotSent
 from mmsbatch.folder import RunFolder

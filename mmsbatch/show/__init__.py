@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mmsbatch.document import labelled
+from mmsbatch.display import labelled
 from mmsbatch.outcomes import Outcome
 from mmsbatch.phones.words import PROBLEMS
 from mmsbatch.show import views

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mmsbatch import spec
 from mmsbatch.account import Account, Target, is_loopback
-from mmsbatch.document import Block, Document
+from mmsbatch.display import Block, Document
 from mmsbatch.phones.words import REPAIRS
 from mmsbatch.show.words import OUTCOMES, PROBLEM_MEANINGS, amount, counts, plural
 from mmsbatch.states import Verdict

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
-from mmsbatch.document import Table
+from mmsbatch.display import Table
 from mmsbatch.message import MESSAGE_PROBLEMS
 from mmsbatch.outcomes import Outcome
 from mmsbatch.phones.words import PROBLEMS

@@ -41,7 +41,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from mmsbatch.document import labelled
+from mmsbatch.display import labelled
 from mmsbatch.errors import RunError
 from mmsbatch.folder import RunFolder
 from mmsbatch.verification.checks import CHECKS
