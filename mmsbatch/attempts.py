@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from mmsbatch.report import plain
+from mmsbatch.display import plain
 from mmsbatch.states import Fact, Kind, Request, step
 
 _DTYPES = {

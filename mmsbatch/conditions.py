@@ -13,6 +13,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 from mmsbatch.balances import Balance, History
+from mmsbatch.display import plain_fraction
 from mmsbatch.elsewhere import OtherRun, Place, is_surely_of, trouble
 from mmsbatch.states import Fact, Kind
 
@@ -219,13 +220,6 @@ def nobody_else(difference: Fraction, cost: Fraction, recipients: int) -> Check:
         found=f"{say(difference)} credits are gone where the requests in doubt can take at most "
         f"{say(cost * recipients)}: something else uses this account",
     )
-
-
-def plain_fraction(amount: Fraction | None) -> int | float | None:
-    """Give an exact amount as a plain number, whole where it is whole."""
-    if amount is None:
-        return None
-    return int(amount) if amount.denominator == 1 else float(amount)
 
 
 def say(amount: Fraction) -> str:

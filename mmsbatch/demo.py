@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from mmsbatch import runs, show, standing
+from mmsbatch import runs, standing
 from mmsbatch.account import SANDBOX_LOGIN, SANDBOX_PASSCODE, Account, Target
 from mmsbatch.campaign_file import load_campaign
 from mmsbatch.contacts import read_contacts
+from mmsbatch.display import labelled, plural
 from mmsbatch.outcomes import Outcome
 from mmsbatch.planning.plan import Plan
 from mmsbatch.planning.plan import plan as make_plan
@@ -54,12 +55,11 @@ def tell(run: Path) -> Story:
     blocks = [
         "The whole job on fictional people; no connection leaves this machine.",
         "",
-        show.labelled("contacts", f"{_short(contacts_path)}, column 'mobile'"),
-        show.summary(plan.summary),
-        show.plan(plan),
-        show.run(report),
-        show.labelled("sandbox", _compared(claimed, delivered)),
-        show.labelled(
+        labelled("contacts", f"{_short(contacts_path)}, column 'mobile'"),
+        repr(plan),
+        repr(report),
+        labelled("sandbox", _compared(claimed, delivered)),
+        labelled(
             "files",
             f"{_short(run / 'results.parquet')}   your contacts, one outcome per row",
             f"{_short(run / 'requests.parquet')}  one row per request: times, status, raw answer",
@@ -89,7 +89,7 @@ def _compared(claimed: list[str], delivered: list[str]) -> str:
         return "this run was sent before: nothing was sent again"
     same = sorted(claimed) == sorted(delivered)
     verdict = "exactly the rows called accepted" if same else "NOT the rows called accepted!"
-    return f"its ledger holds {show.plural(len(delivered), 'message')}, {verdict}"
+    return f"its ledger holds {plural(len(delivered), 'message')}, {verdict}"
 
 
 def _short(path: Path) -> str:

@@ -7,8 +7,10 @@ background, lines in the text's colour), so that a dark theme stays readable; no
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
 from typing import Final
 
 import pandas as pd
@@ -191,3 +193,38 @@ def _table_html(table: Table) -> str:
         for row in table.rows
     )
     return f"<table>{head}<tbody>{rows}</tbody></table>"
+
+
+def amount(value: Decimal | int | None) -> str:
+    """Write a number with thousands apart; a question mark where it is not known."""
+    return "?" if value is None else f"{value:,}"
+
+
+def plural(count: int, word: str) -> str:
+    """Write a count and its word: ``1 row``, ``1,500 rows``."""
+    return f"{count:,} {word}" + ("" if count == 1 else "s")
+
+
+def counts(rows_by_word: Mapping[str, int], meanings: Mapping[str, str]) -> Table:
+    """Lay rows by word out, most first."""
+    most_first = sorted(rows_by_word.items(), key=lambda item: -item[1])
+    return Table(tuple((f"{count:,}", word, meanings.get(word, "")) for word, count in most_first))
+
+
+def joined(documents: Iterable[Document]) -> Document:
+    """Put documents one under the other."""
+    return Document(tuple(part for document in documents for part in document.parts))
+
+
+def plain(amount: Decimal | None) -> int | float | None:
+    """Give an amount of credits as a plain number, whole where it is whole."""
+    if amount is None:
+        return None
+    return int(amount) if amount == amount.to_integral_value() else float(amount)
+
+
+def plain_fraction(amount: Fraction | None) -> int | float | None:
+    """Give an exact amount as a plain number, whole where it is whole."""
+    if amount is None:
+        return None
+    return int(amount) if amount.denominator == 1 else float(amount)

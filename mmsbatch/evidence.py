@@ -20,11 +20,11 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Any
 
-from mmsbatch import conditions
+from mmsbatch import conditions, display
 from mmsbatch.balances import Attempt, History
 from mmsbatch.conditions import Check, Readings
+from mmsbatch.display import plain
 from mmsbatch.elsewhere import OtherRun, Place
-from mmsbatch.report import plain
 from mmsbatch.states import Fact
 
 
@@ -68,12 +68,12 @@ class Finding:
             "reason": self.reason,
             "requests": list(self.requests),
             "recipients": self.recipients,
-            "cost_per_recipient": conditions.plain_fraction(self.cost),
+            "cost_per_recipient": display.plain_fraction(self.cost),
             "balance_before": plain(self.before),
             "balance_before_at": self.before_at.isoformat() if self.before_at else None,
-            "spent_since": conditions.plain_fraction(self.spent_since),
+            "spent_since": display.plain_fraction(self.spent_since),
             "balance_now": plain(self.now),
-            "difference": conditions.plain_fraction(self.difference),
+            "difference": display.plain_fraction(self.difference),
             "checks": [
                 {"name": one.name, "holds": one.holds, "found": one.found} for one in self.checks
             ],

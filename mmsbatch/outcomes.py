@@ -256,3 +256,17 @@ class _Words:
 
     def categorical(self) -> pd.Categorical:
         return categorical(self._codes, self._words)
+
+
+OUTCOMES: Mapping[str, str] = {
+    Outcome.ACCEPTED: "taken by the gateway",
+    Outcome.SCHEDULED: "taken by the gateway for later",
+    Outcome.REJECTED: "number refused by the gateway (not a mobile, or opted out)",
+    Outcome.UNREPORTED: "request taken, number not named in the answer",
+    Outcome.REFUSED: "request refused, not sent",
+    Outcome.IN_DOUBT: "perhaps sent: no answer came; never sent again by itself",
+    Outcome.PENDING: "not sent yet",
+    Outcome.INVALID: "not sendable, see mms_problem",
+    Outcome.DUPLICATE: "same number and message as an earlier row",
+    Outcome.SUPPRESSED: "on a suppression list, or erased before it left",
+}

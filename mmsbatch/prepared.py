@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import pandas as pd
 
-from mmsbatch.display import Document, ShowsItself, Table
+from mmsbatch.display import Block, Document, ShowsItself, Table, counts, plural
+from mmsbatch.message import MESSAGE_PROBLEMS
 from mmsbatch.phones.masking import mask, mask_frame
 from mmsbatch.phones.words import PROBLEMS, REPAIRS
+
+PROBLEM_MEANINGS: Mapping[str, str] = {
+    word: meaning for word, (meaning, _) in {**PROBLEMS, **MESSAGE_PROBLEMS}.items()
+}
 
 _EXAMPLES: Final = 2
 _ROWS_SHOWN: Final = 5
@@ -29,9 +34,14 @@ class Summary(ShowsItself):
 
     def document(self) -> Document:
         """Say how many rows can be sent, and why not the others."""
-        from mmsbatch.show import views  # noqa: PLC0415  (what shows a summary knows summaries)
-
-        return views.check(self)
+        headline = (
+            f"{plural(self.rows, 'row')}: {self.sendable:,} can be sent, "
+            f"{self.rows - self.sendable:,} cannot"
+        )
+        blocks = [Block("check", (headline, counts(self.problems, PROBLEM_MEANINGS)))]
+        if self.repairs:
+            blocks.append(Block("repaired", (counts(self.repairs, REPAIRS),)))
+        return Document(tuple(blocks))
 
     def to_json(self) -> dict[str, Any]:
         """Give the counts as JSON's types."""

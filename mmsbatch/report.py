@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
-from mmsbatch.display import Document, ShowsItself
-from mmsbatch.outcomes import INDEFINITE, Outcome
+from mmsbatch.display import Block, Document, ShowsItself, amount, counts, plain
+from mmsbatch.outcomes import INDEFINITE, OUTCOMES, Outcome
 from mmsbatch.policy import Stop
 from mmsbatch.states import Fact, Kind, Request, State, read_account, read_reply
 
@@ -45,9 +45,25 @@ class RunReport(ShowsItself):
 
     def document(self) -> Document:
         """Say where the run stands."""
-        from mmsbatch.show import views  # noqa: PLC0415  (what shows a report knows reports)
-
-        return views.run(self)
+        states = ", ".join(f"{n:,} {state.replace('_', ' ')}" for state, n in self.requests.items())
+        blocks = [
+            Block("run", (f"{self.run}, on the {self.target} gateway",)),
+            Block("outcomes", (counts(self.outcomes, OUTCOMES),)),
+            Block("requests", (states,)),
+        ]
+        if self.credits is not None:
+            before = (
+                f"{amount(self.credits_before)} before, " if self.credits_before is not None else ""
+            )
+            blocks.append(Block("credits", (f"{before}{amount(self.credits)} after",)))
+        blocks += [
+            Block("in doubt", (f"request {request.number}: {request.reason}",))
+            for request in self.doubts
+        ]
+        if self.stopped is not None:
+            blocks.append(Block("STOPPED", (self.stopped.reason,)))
+            blocks.append(Block("what to do", (self.stopped.what_to_do,)))
+        return Document(tuple(blocks))
 
     @property
     def exit_code(self) -> int:
@@ -98,13 +114,6 @@ def last_stop(facts: Sequence[Fact]) -> Stop | None:
         if fact.kind in {Kind.STOPPED, Kind.STARTED, Kind.VERDICT}:
             return None
     return None
-
-
-def plain(amount: Decimal | None) -> int | float | None:
-    """Give an amount of credits as a plain number, whole where it is whole."""
-    if amount is None:
-        return None
-    return int(amount) if amount == amount.to_integral_value() else float(amount)
 
 
 def _is_amount(amount: Decimal | None) -> bool:

@@ -11,9 +11,10 @@ from typing import Any
 import pandas as pd
 
 from mmsbatch import outcomes
-from mmsbatch.display import Document, ShowsItself
+from mmsbatch.display import Block, Document, ShowsItself, amount, counts, plain, plural
 from mmsbatch.errors import InputError, nearest
-from mmsbatch.report import plain
+from mmsbatch.outcomes import OUTCOMES
+from mmsbatch.prepared import PROBLEM_MEANINGS
 
 
 @dataclass(frozen=True, repr=False)
@@ -35,9 +36,21 @@ class ResultsSummary(ShowsItself):
 
     def document(self) -> Document:
         """Say what the results came to."""
-        from mmsbatch.show import views  # noqa: PLC0415  (what shows a summary knows summaries)
-
-        return views.results(self)
+        size = f"{plural(self.rows, 'row')} in {plural(self.requests, 'request')}"
+        blocks = [
+            Block("results", (size,)),
+            Block("outcomes", (counts(self.outcomes, OUTCOMES),)),
+        ]
+        if self.problems:
+            blocks.append(Block("problems", (counts(self.problems, PROBLEM_MEANINGS),)))
+        if self.first_sent_at is not None and self.last_sent_at is not None:
+            first, last = (
+                f"{time:%Y-%m-%d %H:%M:%S} UTC" for time in (self.first_sent_at, self.last_sent_at)
+            )
+            blocks.append(Block("sent", (f"from {first} to {last}" if first != last else first,)))
+        if self.credits is not None:
+            blocks.append(Block("credits", (f"{amount(self.credits)} left after the last answer",)))
+        return Document(tuple(blocks))
 
     def to_json(self) -> dict[str, Any]:
         """Give the figures as plain values."""

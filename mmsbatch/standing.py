@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mmsbatch import outcomes, parquet, policy, report
+from mmsbatch import outcomes, parquet, policy
 from mmsbatch.attempts import attempts
 from mmsbatch.errors import (
     RunError,
@@ -15,7 +15,7 @@ from mmsbatch.folder import RunFolder
 from mmsbatch.journal import Journal
 from mmsbatch.planning.plan import Plan
 from mmsbatch.policy import Stop
-from mmsbatch.report import RunReport
+from mmsbatch.report import RunReport, by_state, first_balance, last_credits, last_stop
 from mmsbatch.states import Fact, Kind, fold
 
 
@@ -117,11 +117,11 @@ def report_of(
         target=target_of(facts),
         rows=len(plan.rows),
         outcomes=outcomes.count(frame),
-        requests=report.by_state(requests),
-        credits=report.last_credits(facts),
+        requests=by_state(requests),
+        credits=last_credits(facts),
         fingerprint=plan.fingerprint,
-        stopped=stopped or _named(report.last_stop(facts), folder),
-        credits_before=report.first_balance(facts),
+        stopped=stopped or _named(last_stop(facts), folder),
+        credits_before=first_balance(facts),
         problems=plan.summary.problems,
         doubts=[request for request in requests.values() if request.state == "in_doubt"],
         settled=sum(

@@ -18,10 +18,9 @@ from mmsbatch.auditing.collection import (
     open_runs,
     scheduled_for,
 )
-from mmsbatch.display import Block, Document, ShowsItself
+from mmsbatch.display import Block, Document, ShowsItself, counts
 from mmsbatch.errors import InputError, RunError
 from mmsbatch.outcomes import Outcome
-from mmsbatch.show.words import counts
 
 CHANGES: Final[Mapping[str, str]] = {
     "new": "only in the second run",

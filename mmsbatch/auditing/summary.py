@@ -20,10 +20,10 @@ from mmsbatch.auditing.collection import (
 )
 from mmsbatch.auditing.filters import EVERYTHING, Filters, When
 from mmsbatch.auditing.places import Given
+from mmsbatch.display import plural
 from mmsbatch.folder import RunFolder
 from mmsbatch.outcomes import Outcome
 from mmsbatch.policy import Stop
-from mmsbatch.show.words import plural
 from mmsbatch.states import State
 
 _TIMES: Final = ("opened_at", "first_sent_at", "last_sent_at")

@@ -10,9 +10,9 @@ from typing import Any
 
 import typer
 
-from mmsbatch import report
 from mmsbatch.auditing.places import RunLeftOut
 from mmsbatch.cli.output import errors
+from mmsbatch.report import BAD_INPUT
 
 
 @contextmanager
@@ -36,4 +36,4 @@ def answer(as_json: bool) -> Iterator[list[str]]:
         warnings.showwarning = told
         yield left_out
     if left_out:
-        raise typer.Exit(report.BAD_INPUT)
+        raise typer.Exit(BAD_INPUT)

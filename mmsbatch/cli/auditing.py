@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import pandas as pd
 import typer
 
-from mmsbatch import export, show
+from mmsbatch import export
 from mmsbatch.auditing.changes import diff as make_diff
 from mmsbatch.auditing.history import history as find_history
 from mmsbatch.auditing.history import read_number
@@ -18,9 +18,8 @@ from mmsbatch.auditing.summary import audit as make_audit
 from mmsbatch.cli.answering import answer
 from mmsbatch.cli.options import JsonOption
 from mmsbatch.cli.output import print_result
-from mmsbatch.display import Block, Document
+from mmsbatch.display import Block, Document, plural
 from mmsbatch.outcomes import Outcome
-from mmsbatch.show.words import plural
 
 _PlacesArgument = Annotated[
     list[str], typer.Argument(metavar="DIR...", help="Folders of runs, or runs; paths or URLs.")
@@ -150,7 +149,7 @@ def _audit_text(found: pd.DataFrame) -> str:
         Block("NEEDS YOU", (run, *needs.split("; ")))
         for run, needs in zip(waiting["run"], waiting["needs_person"], strict=True)
     ]
-    return Document((show.audit(found), *blocks)).text()
+    return Document((_run_lines(found), *blocks)).text()
 
 
 def _history_text(number: str, found: pd.DataFrame) -> str:
@@ -174,3 +173,13 @@ def _lines(row: dict[str, Any]) -> Iterator[str]:
         )
     if row["message"]:
         yield f"{row['kind']}: {row['message']}" + (f" {row['media']}" if row["media"] else "")
+
+
+def _run_lines(found: pd.DataFrame) -> str:
+    """Say what each run came to, one line a run, and the totals."""
+    words = [str(word) for word in Outcome if found[str(word)].any()]
+    shown = found[["run", "campaign", "target", "rows", "requests", *words]].copy()
+    shown.insert(0, "opened", found["opened_at"].dt.strftime("%Y-%m-%d %H:%M"))
+    numbers = shown.select_dtypes("number").columns
+    shown.loc[len(shown)] = ["total", "", "", "", *shown[numbers].sum()]
+    return shown.to_string(index=False, formatters=dict.fromkeys(numbers, "{:,}".format))

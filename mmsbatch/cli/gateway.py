@@ -9,13 +9,15 @@ from typing import Annotated
 
 import typer
 
-from mmsbatch import report, show, spec
+from mmsbatch import display, spec
 from mmsbatch.cli.inputs import account_from
 from mmsbatch.cli.options import JsonOption, LiveOption
 from mmsbatch.cli.output import errors, print_result
 from mmsbatch.collector import what_is_here_set_aside
+from mmsbatch.display import amount
 from mmsbatch.errors import InputError, NotSent
 from mmsbatch.gateway import Gateway
+from mmsbatch.report import DONE, STOPPED
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 from mmsbatch.states import read_account
 
@@ -44,13 +46,13 @@ def account(
             "status": answer.status,
             "status_text": answer.text or known.text,
             "active": known.accepted,
-            "credits": report.plain(answer.credits),
+            "credits": display.plain(answer.credits),
         }
         text = f"{asked} at {mine.url}: {answer.status} {figures['status_text']}"
-        credits_left = f"credits left: {show.amount(answer.credits)}"
+        credits_left = f"credits left: {amount(answer.credits)}"
         advice = "" if known.accepted else f"\nwhat to do: {known.what_to_do}"
         print_result(as_json, figures, f"{text}\n{credits_left}{advice}")
-        raise typer.Exit(report.DONE if known.accepted else report.STOPPED)
+        raise typer.Exit(DONE if known.accepted else STOPPED)
 
 
 def sandbox(

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from mmsbatch import notebook as notebooks
-from mmsbatch import show
 from mmsbatch.cli.options import JsonOption
 from mmsbatch.cli.output import errors, print_result
+from mmsbatch.display import labelled
 
 
 def notebook(
@@ -37,8 +37,6 @@ def notebook(
     with errors(as_json):
         bar = sys.stderr.isatty() and not as_json
         done = notebooks.execute(name, parameter or (), out=out, bar=bar)
-        stands = f"{show.run(done.report)}\n" if done.report else ""
-        print_result(
-            as_json, done.to_json(), f"{stands}{show.labelled('notebook', str(done.path))}"
-        )
+        stands = f"{done.report!r}\n" if done.report else ""
+        print_result(as_json, done.to_json(), f"{stands}{labelled('notebook', str(done.path))}")
     raise typer.Exit(done.exit_code)

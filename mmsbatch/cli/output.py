@@ -11,9 +11,10 @@ from typing import Any
 
 import typer
 
-from mmsbatch import report, show
+from mmsbatch.display import labelled
 from mmsbatch.errors import InDoubt, InputError, MmsbatchError
 from mmsbatch.progress import Progress, counting
+from mmsbatch.report import BAD_INPUT, IN_DOUBT, STOPPED, RunReport
 
 
 def bar(total: int | None, unit: str) -> AbstractContextManager[Progress]:
@@ -21,10 +22,10 @@ def bar(total: int | None, unit: str) -> AbstractContextManager[Progress]:
     return counting(total, unit)
 
 
-def print_run(as_json: bool, done: report.RunReport, run: Path) -> None:
+def print_run(as_json: bool, done: RunReport, run: Path) -> None:
     """Print where a run stands and where its files are, and end with its exit code."""
-    files = show.labelled("files", str(run / "results.parquet"), str(run / "requests.parquet"))
-    print_result(as_json, done.to_json(), f"{show.run(done)}\n{files}")
+    files = labelled("files", str(run / "results.parquet"), str(run / "requests.parquet"))
+    print_result(as_json, done.to_json(), f"{done!r}\n{files}")
     raise typer.Exit(done.exit_code)
 
 
@@ -48,10 +49,10 @@ def errors(as_json: bool) -> Iterator[None]:
         if not error.args:  # nothing was under way
             raise
         print(f"mmsbatch: {error}", file=sys.stderr)
-        raise typer.Exit(report.IN_DOUBT) from None
+        raise typer.Exit(IN_DOUBT) from None
 
 
 def _exit_code(error: MmsbatchError) -> int:
     if isinstance(error, InDoubt):
-        return report.IN_DOUBT
-    return report.BAD_INPUT if isinstance(error, InputError) else report.STOPPED
+        return IN_DOUBT
+    return BAD_INPUT if isinstance(error, InputError) else STOPPED

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mmsbatch import demo as demonstration
-from mmsbatch import show
+from mmsbatch.check import Checked
 from mmsbatch.check import check as check_file
 from mmsbatch.cli.inputs import columns, planned, suppression
 from mmsbatch.cli.options import (
@@ -27,6 +27,7 @@ from mmsbatch.cli.options import (
 )
 from mmsbatch.cli.output import bar, errors, print_result
 from mmsbatch.contacts import rows_hint
+from mmsbatch.phones.words import PROBLEMS
 
 
 def demo(
@@ -69,7 +70,7 @@ def check(
                 separator=separator,
                 encoding=encoding,
             )
-        print_result(as_json, checked.summary.to_json(), show.check(checked))
+        print_result(as_json, checked.summary.to_json(), _checked_text(checked))
 
 
 def plan(
@@ -90,4 +91,16 @@ def plan(
             contacts, phone, campaign, live, sheet, separator, encoding, suppress, key_file
         )
         made.campaign.check_schedule(datetime.now(UTC))
-        print_result(as_json, made.to_json(), f"{show.summary(made.summary)}\n{show.plan(made)}")
+        print_result(as_json, made.to_json(), repr(made))
+
+
+def _checked_text(checked: Checked) -> str:
+    """Say what a check found, with examples and what to do, worst first."""
+    lines = [repr(checked.summary)]
+    if checked.summary.problems:
+        lines.append("")
+        lines.append("what to do:")
+    for word in checked.summary.problems:
+        example = f" (e.g. {checked.examples[word]})" if checked.examples.get(word) else ""
+        lines.append(f"  {word}: {PROBLEMS[word].what_to_do}{example}")
+    return "\n".join(lines)

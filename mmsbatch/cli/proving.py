@@ -8,7 +8,6 @@ from typing import Annotated, Final
 
 import typer
 
-from mmsbatch import report
 from mmsbatch.cli.answering import answer
 from mmsbatch.cli.options import JsonOption, KeyFileOption, RunArgument
 from mmsbatch.cli.output import errors, print_result
@@ -16,6 +15,7 @@ from mmsbatch.erasure.erasing import forget as erase
 from mmsbatch.erasure.retention import YEARS
 from mmsbatch.erasure.retention import retention as find_old
 from mmsbatch.errors import InputError
+from mmsbatch.report import DONE
 from mmsbatch.verification.verification import verify as make_verification
 
 BROKEN: Final = 1
@@ -28,7 +28,7 @@ def verify(run: RunArgument, as_json: JsonOption = False) -> None:
     with errors(as_json):
         found = make_verification(run)
         print_result(as_json, found.to_json(), repr(found))
-    raise typer.Exit(report.DONE if found.holds else BROKEN)
+    raise typer.Exit(DONE if found.holds else BROKEN)
 
 
 def forget(

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from mmsbatch import export, show, standing
+from mmsbatch import export, standing
 from mmsbatch.cli.options import JsonOption, RunArgument
 from mmsbatch.cli.output import errors, print_result, print_run
+from mmsbatch.display import labelled
 
 
 def status(run: RunArgument, as_json: JsonOption = False) -> None:
@@ -32,6 +33,4 @@ def results(
             export.write([standing.results(run)], out)
         where = out or run / "results.parquet"
         done = standing.status(run)
-        print_result(
-            as_json, done.to_json(), f"{show.run(done)}\n{show.labelled('results', str(where))}"
-        )
+        print_result(as_json, done.to_json(), f"{done!r}\n{labelled('results', str(where))}")

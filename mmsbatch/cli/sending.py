@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mmsbatch import runs, show
+from mmsbatch import runs
 from mmsbatch.cli.inputs import account_from, doubt_policy, planned, refuse_without
 from mmsbatch.cli.options import (
     CampaignOption,
@@ -165,5 +165,5 @@ def reconcile(
             )
         else:
             done = settle(run, request, verdict, note)
-        print_result(as_json, done.to_json(), show.reconciliation(done))
+        print_result(as_json, done.to_json(), repr(done))
         raise typer.Exit(done.report.exit_code)

@@ -21,7 +21,7 @@ from mmsbatch import message as messages
 from mmsbatch import spec
 from mmsbatch.campaign import Campaign
 from mmsbatch.categories import categorical
-from mmsbatch.display import Document, ShowsItself
+from mmsbatch.display import Block, Document, ShowsItself, joined, plural
 from mmsbatch.e164 import as_integers
 from mmsbatch.errors import PlanError
 from mmsbatch.grouping import Problems, cut, first_alike, in_order
@@ -123,9 +123,16 @@ class Plan(ShowsItself):
 
     def document(self) -> Document:
         """Say what can be sent, and what will be sent to how many."""
-        from mmsbatch.show import views  # noqa: PLC0415  (what shows a plan knows plans)
-
-        return views.joined((views.check(self.summary), views.plan(self)))
+        campaign = self.campaign
+        named = f"{campaign.name} ({campaign.content.kind})"
+        blocks = [Block("campaign", (named, *campaign.content.message.splitlines()))]
+        if campaign.send_at is not None:
+            blocks.append(Block("send at", (f"{campaign.send_at} ({spec.TIME_ZONE})",)))
+        size = f"{plural(self.recipients, 'recipient')} in {plural(self.requests, 'request')}"
+        blocks.append(Block("plan", (size, f"fingerprint {self.fingerprint}")))
+        if self.warnings:
+            blocks.append(Block("warnings", self.warnings))
+        return joined((self.summary.document(), Document(tuple(blocks))))
 
     def __iter__(self) -> Iterator[PlannedRequest]:
         return (self.request(number) for number in range(1, self.requests + 1))

@@ -21,7 +21,7 @@ from mmsbatch.account import Account, Target
 from mmsbatch.balances import BY_CREDITS, BY_PERSON
 from mmsbatch.campaign_file import load_campaign
 from mmsbatch.conditions import Readings
-from mmsbatch.display import Document, ShowsItself
+from mmsbatch.display import Block, Document, ShowsItself, joined
 from mmsbatch.elsewhere import OtherRun, Place
 from mmsbatch.errors import InDoubt, InputError, MmsbatchError, NotSent, nearest
 from mmsbatch.evidence import Finding, Shown, assess
@@ -32,6 +32,8 @@ from mmsbatch.permission import check_target
 from mmsbatch.report import RunReport
 from mmsbatch.standing import write_files
 from mmsbatch.states import Kind, Request, State, Verdict, fold, read_account
+
+_SETTLED: Final = {Verdict.SENT: "settled as sent", Verdict.RESEND: "may be sent again"}
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,24 @@ class Reconciliation(ShowsItself):
 
     def document(self) -> Document:
         """Say what was found, what was settled, and where the run stands."""
-        from mmsbatch.show import views  # noqa: PLC0415  (what shows a reconciliation knows it)
-
-        return views.reconciliation(self)
+        blocks = []
+        if self.finding is not None:
+            found = self.finding
+            listed = ", ".join(map(str, found.requests))
+            blocks.append(
+                Block("in doubt", (f"request {listed}: {found.recipients:,} recipients",))
+            )
+            blocks.append(Block("finding", (f"{found.shown.replace('_', ' ')}: {found.reason}",)))
+            lines = tuple(f"{'yes' if one.holds else 'NO '} {one.found}" for one in found.checks)
+            blocks.append(Block("evidence", lines))
+        elif self.verdict is None:
+            blocks.append(Block("finding", ("no request of this run is in doubt",)))
+        if self.verdict is not None:
+            numbers = ", ".join(map(str, self.settled))
+            blocks.append(Block("settled", (f"request {numbers}: {_SETTLED[self.verdict]}",)))
+        if self.what_to_do:
+            blocks.append(Block("next", (self.what_to_do,)))
+        return joined((Document(tuple(blocks)), self.report.document()))
 
     def to_json(self) -> dict[str, Any]:
         """Give it as plain values, under names that do not change."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from mmsbatch import limits as limiting
 from mmsbatch.account import Account
-from mmsbatch.display import Block, Document, ShowsItself
+from mmsbatch.display import Block, Document, ShowsItself, amount, plain, plural
 from mmsbatch.earlier import earlier_runs
 from mmsbatch.errors import InDoubt, NotSent
 from mmsbatch.folder import RunFolder
@@ -19,8 +19,6 @@ from mmsbatch.journal import Journal
 from mmsbatch.limits import Earlier, Limits
 from mmsbatch.planning.plan import Plan
 from mmsbatch.policy import may_go
-from mmsbatch.report import plain
-from mmsbatch.show import amount, plural
 from mmsbatch.states import fold, read_account
 
 

@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 
 from mmsbatch import outcomes, parquet, wire
 from mmsbatch.attempts import attempts
+from mmsbatch.display import plural
 from mmsbatch.errors import MmsbatchError, UnreadableAnswer
 from mmsbatch.outcomes import Outcome
-from mmsbatch.show.words import plural
 from mmsbatch.states import ATTEMPT_KINDS, Kind, Request, step
 from mmsbatch.verification.evidence import evidence
 from mmsbatch.verification.journal import Broken
