@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mmsbatch import spec
-from mmsbatch.collector import what_is_here_set_aside
 from mmsbatch.deadline import Deadline
 from mmsbatch.errors import (
     InDoubt,
@@ -127,7 +126,7 @@ def _send_until_stopped(folder: RunFolder, sender: Sender) -> None:
     }
     sender.journal.append(Kind.STARTED, at=_utc_now(), data=me)
     try:
-        with _interrupts(sender.halt), what_is_here_set_aside():
+        with _interrupts(sender.halt):
             stop = sender.too_late() or _balance_stop(sender) or sender.run()
     except KeyboardInterrupt:
         raise _broken_off(folder, sender) from None

@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ from typing import Final
 from mmsbatch import deadline
 from mmsbatch.deadline import Deadline
 from mmsbatch.errors import CampaignError, RunError, RunInDoubt, RunStopped
-from mmsbatch.exchange import Claim, claim, exchange
+from mmsbatch.exchange import claim, exchange
 from mmsbatch.forgotten import FIRST as FIRST_TOKEN
 from mmsbatch.gateway import Gateway
 from mmsbatch.journal import Journal
@@ -29,7 +29,6 @@ from mmsbatch.pace import Pace
 from mmsbatch.planning.plan import Plan
 from mmsbatch.policy import (
     Decision,
-    GoOn,
     HoldBack,
     OnDoubt,
     Stop,
@@ -39,23 +38,13 @@ from mmsbatch.policy import (
     may_go,
 )
 from mmsbatch.states import Fact, Request, State, step
-from mmsbatch.workers import Take, Workers
+from mmsbatch.workers import Workers
 
 INTERRUPTED: Final = Stop("interrupted after the current request", "resume when you are ready")
 
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-@dataclass
-class _Turn:
-    """A request in a worker's hands."""
-
-    number: int
-    claimed: Claim | None = None
-    """The attempt at it that is on record, and is to be made."""
-    tries: int = 0
 
 
 @dataclass
@@ -154,7 +143,7 @@ class Sender:
 
     def run(self) -> Stop | None:
         """Send; give why it ended early, or nothing."""
-        with Workers(self._send, self.workers, ahead=self.workers // 2) as workers:
+        with Workers(self._send, self.workers) as workers:
             self._workers = workers
             try:
                 stop = self._give_out(workers)
@@ -220,100 +209,53 @@ class Sender:
 
     # ----- in a worker ---------------------------------------------------------------------------
 
-    def _send(self, number: int, take: Take[int]) -> Iterator[tuple[int, Decision | None]]:
-        """Send a request and whatever is taken after it; yield what is decided after each.
+    def _send(self, number: int) -> tuple[int, Decision | None]:
+        """Claim, post, record, decide; once more where the decision is to try again.
 
-        None is decided where its message was refused since the request was given out.
+        The decision is None if the message was refused since the request was given out.
         """
-        turn: _Turn | None = _Turn(number)
-        while turn is not None:
-            decision, following = self._attempts(turn, take)
-            # At once, not when the decision is taken in: another may be waiting for this worker.
+        tries = 0
+        while not self._is_held(number):
+            tries += 1
+            decision = self._attempt(number, tries)
+            if isinstance(decision, TryAgain):
+                # Jitter, so that clients that failed together do not come back together.
+                pause_s = decision.after_s * random.uniform(1.0, 1.25)  # noqa: S311
+                if not self.halt.wait(pause_s):
+                    continue
+                decision = INTERRUPTED
+            # At once, not when the decision is taken in: another worker may be about to claim.
             if isinstance(decision, Stop):
                 self.halt.set()
             elif isinstance(decision, HoldBack):
-                self._held[self.plan.message_of(turn.number)] = decision
-            yield turn.number, decision
-            turn = following
+                self._held[self.plan.message_of(number)] = decision
+            return number, decision
+        return number, None
 
-    def _attempts(self, turn: _Turn, take: Take[int]) -> tuple[Decision | None, _Turn | None]:
-        """Make attempts at a request until something else is to be done; give what follows."""
-        while True:
-            if turn.claimed is None:
-                if self._is_held(turn.number):
-                    return None, None
-                if stop := self._claim(turn):
-                    return stop, None
-            decision, following = self._attempt(turn, take)
-            if not isinstance(decision, TryAgain):
-                return decision, following
-            # Jitter, so that clients that failed together do not come back together.
-            pause_s = decision.after_s * random.uniform(1.0, 1.25)  # noqa: S311
-            if self.halt.wait(pause_s):
-                return INTERRUPTED, None
-
-    def _claim(self, turn: _Turn) -> Stop | None:
-        """Put on record that a request is about to leave, or give why it may not."""
+    def _attempt(self, number: int, tries: int) -> Decision:
+        """Make one attempt at a request."""
         if self.halt.wait(self.pace.take()):
             return INTERRUPTED
         if stop := self._out_of_time():
             return stop
-        claimed = self._new_claim(turn.number)
+        attempt = self.requests[number].attempts + 1
+        claimed = claim(self.plan, number, attempt, self.gateway.account.clientcode, self.clock)
         try:
             self._record(claimed.fact)
         except RunError as error:  # not claimed: it has not left
             return _not_recorded(error)
-        turn.claimed = claimed
-        return None
-
-    def _attempt(self, turn: _Turn, take: Take[int]) -> tuple[Decision, _Turn | None]:
-        """Make the attempt that is claimed, and put on record how it ended."""
-        assert turn.claimed is not None  # noqa: S101  (what is sent is on record)
-        ended = exchange(self.gateway, turn.claimed, self.clock)
-        turn.claimed, turn.tries = None, turn.tries + 1
+        ended = exchange(self.gateway, claimed, self.clock)
         try:
-            decision = decide(
-                step(self.requests[turn.number], ended.fact),
-                tries=turn.tries,
-                refused_before=self._refused_before,
-                retry_after_s=ended.retry_after_s,
-                on_doubt=self.on_doubt,
-            )
-            following = self._following(take) if isinstance(decision, GoOn) else None
-        except BaseException:
-            self._record(ended.fact)  # what came back is kept, whatever is wrong with it
-            raise
-        return self._record_end(ended.fact, following) or decision, following
-
-    def _record_end(self, ended: Fact, following: _Turn | None) -> Stop | None:
-        """Record how an attempt ended and the claim of what follows, under one wait for the disk.
-
-        Where that fails, each is recorded by itself, so that neither suffers from the other.
-        """
-        if following and following.claimed:
-            with suppress(RunError):
-                self._record(ended, following.claimed.fact)
-                return None
-            following.claimed = None
-        try:
-            self._record(ended)
+            self._record(ended.fact)
         except RunError as error:  # its answer is not on record: it is in doubt
             return _not_recorded(error)
-        return None
-
-    def _following(self, take: Take[int]) -> _Turn | None:
-        """Take the next request that waits for a worker; claimed, if it may leave at once."""
-        if self.halt.is_set() or self.pace.limited:
-            return None
-        number = take()
-        if number is None:
-            return None
-        barred = self._is_held(number) or self._out_of_time()
-        return _Turn(number, None if barred else self._new_claim(number))
-
-    def _new_claim(self, number: int) -> Claim:
-        attempt = self.requests[number].attempts + 1
-        return claim(self.plan, number, attempt, self.gateway.account.clientcode, self.clock)
+        return decide(
+            self.requests[number],
+            tries=tries,
+            refused_before=self._refused_before,
+            retry_after_s=ended.retry_after_s,
+            on_doubt=self.on_doubt,
+        )
 
     def _out_of_time(self) -> Stop | None:
         try:
@@ -322,12 +264,11 @@ class Sender:
             return Stop(str(error), "send what is left in a new run with a later send_at")
         return self.too_late()
 
-    def _record(self, *facts: Fact) -> None:
-        """Record facts, all of them or none, and note where they leave their requests."""
-        self.journal.record(*facts)
-        for fact in facts:
-            assert fact.request is not None  # noqa: S101  (these are facts of attempts)
-            self.requests[fact.request] = step(self.requests[fact.request], fact)
+    def _record(self, fact: Fact) -> None:
+        """Record a fact of an attempt, and note where it leaves its request."""
+        self.journal.record(fact)
+        assert fact.request is not None  # noqa: S101  (it is of an attempt)
+        self.requests[fact.request] = step(self.requests[fact.request], fact)
 
 
 def _not_recorded(error: RunError) -> Stop:

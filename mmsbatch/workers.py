@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from queue import Empty, SimpleQueue
+from collections.abc import Callable
+from queue import SimpleQueue
 from threading import Thread
 from types import TracebackType
 from typing import Final, Generic, Self, TypeVar
@@ -17,9 +16,6 @@ MAX_WORKERS: Final = 256
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-Take = Callable[[], Item | None]
-"""Takes an item that waits for a worker, where one does, instead of being given it."""
 
 
 def check_count(count: int) -> int:
@@ -39,14 +35,9 @@ class Workers(Generic[Item, Result]):
     Parameters
     ----------
     handle
-        Handles an item and yields its result. It may take items that wait for a worker and go on
-        with them, yielding a result for each: whoever has just finished one item can so prepare
-        the next together with what it keeps of the last.
+        Handles an item and returns its result.
     count
         How many items may be under way at once, 1 to `MAX_WORKERS`.
-    ahead
-        How many more may be given, to wait for a worker: who is done with one item need not wait
-        for the next to be given. None with one worker, who is the one that gives.
 
     Raises
     ------
@@ -54,16 +45,9 @@ class Workers(Generic[Item, Result]):
         The count is out of range.
     """
 
-    def __init__(
-        self,
-        handle: Callable[[Item, Take[Item]], Iterator[Result]],
-        count: int = 1,
-        *,
-        ahead: int = 0,
-    ) -> None:
+    def __init__(self, handle: Callable[[Item], Result], count: int = 1) -> None:
         self._handle = handle
         self._count = check_count(count)
-        self._most = count + (ahead if count > 1 else 0)
         self._under_way = 0
         self._own: deque[Item] = deque()
         self._items: SimpleQueue[Item | None] = SimpleQueue()
@@ -82,8 +66,8 @@ class Workers(Generic[Item, Result]):
 
     @property
     def full(self) -> bool:
-        """Whether as many items are under way or waiting as may be."""
-        return self._under_way >= self._most
+        """Whether as many items are under way as may be."""
+        return self._under_way >= self._count
 
     def do(self, item: Item) -> None:
         """Give an item to a worker."""
@@ -101,8 +85,7 @@ class Workers(Generic[Item, Result]):
         """Wait for an item to be handled; give its result, or raise what handling it raised."""
         if self._count == 1:
             self._under_way -= 1
-            (result,) = self._handle(self._own.popleft(), lambda: None)
-            return result
+            return self._handle(self._own.popleft())
         done, error = self._done.get()
         self._under_way -= 1
         if error is not None:
@@ -110,26 +93,11 @@ class Workers(Generic[Item, Result]):
         return done  # type: ignore[return-value]  # an error or a result
 
     def _work(self) -> None:
-        owed = 0
-
-        def take() -> Item | None:
-            nonlocal owed
-            with suppress(Empty):
-                if (item := self._items.get_nowait()) is not None:
-                    owed += 1
-                    return item
-                self._items.put(None)  # the end: for whoever waits for an item
-            return None
-
         while (item := self._items.get()) is not None:
-            owed = 1
             try:
-                for result in self._handle(item, take):
-                    owed -= 1
-                    self._done.put((result, None))
+                self._done.put((self._handle(item), None))
             except BaseException as error:  # noqa: BLE001  (it is raised by next_result)
-                for _ in range(owed):
-                    self._done.put((None, error))
+                self._done.put((None, error))
 
     def __enter__(self) -> Self:
         return self

@@ -231,12 +231,15 @@ def test_kills_of_several_workers(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("nth", [1, 3])
 @pytest.mark.parametrize("moment", ["before", "within", "after"])
-def test_a_kill_around_an_answer_and_the_next_claim(moment: str, nth: int, tmp_path: Path) -> None:
-    """With several workers they go on record together, or not at all."""
+@pytest.mark.parametrize("fact", ["sending", "answer"])
+def test_a_kill_around_a_fact_of_several_workers(
+    fact: str, moment: str, nth: int, tmp_path: Path
+) -> None:
+    """It is on record, or it is not: what the others have under way is in doubt, and no more."""
     rows = 2 * ROWS
     run, tally, plan = tmp_path / "noel", Tally(), plan_of(rows)
     with Sandbox(options=SandboxOptions(latency_ms=20)) as sandbox:
-        point = f"{moment} fact answer and sending"
+        point = f"{moment} fact {fact}"
         task = Task("send", str(run), sandbox.url, rows=rows, workers=2, point=point, nth=nth)
         (end,) = driver().do(task)
         assert end.killed, end

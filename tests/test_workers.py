@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +20,7 @@ from mmsbatch.journal import AlreadyClaimed, Journal
 from mmsbatch.pace import Pace
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 from mmsbatch.states import Fact, Kind, Request, State
-from mmsbatch.workers import Take, Workers
+from mmsbatch.workers import Workers
 
 
 @pytest.fixture(autouse=True)
@@ -182,7 +181,7 @@ def test_a_run_that_was_broken_off_is_held_until_its_last_answer(run: Path) -> N
     with Sandbox(faults={2: "stall", 3: "stall"}) as sandbox:
         account = account_at(sandbox)
         with pytest.raises(KeyboardInterrupt, match="in doubt"):
-            mms.send(small_requests(60), account, run=run, workers=2, on_request=broken_off)
+            mms.send(small_requests(60), account, run=run, workers=3, on_request=broken_off)
         doubt, _ = mms.status(run).doubts
         with pytest.raises(RunError, match="is being sent by"):
             mms.settle(run, doubt.number, "resend", "it cannot have left")
@@ -196,12 +195,12 @@ def test_a_run_that_was_broken_off_is_held_until_its_last_answer(run: Path) -> N
 
 
 def test_after_an_interrupt_no_worker_takes_what_waits(run: Path) -> None:
-    """Each ends what it has under way, though the next was given out before the interrupt."""
-    all_but_one_stall = dict.fromkeys(range(2, 6), "stall")
+    """Each ends what it has under way, and nothing else leaves."""
+    all_but_one_stall = dict.fromkeys(range(2, 5), "stall")
 
     def interrupt(request: Request) -> None:
         if request.number == 1:
-            sandbox.wait_for(5)
+            sandbox.wait_for(4)
             signal.raise_signal(signal.SIGINT)
             sandbox.release()
 
@@ -209,12 +208,12 @@ def test_after_an_interrupt_no_worker_takes_what_waits(run: Path) -> None:
         account = account_at(sandbox)
         with pytest.raises(RunStopped, match="interrupted after the current request"):
             mms.send(small_requests(40), account, run=run, workers=4, on_request=interrupt)
-        assert len(sandbox.requests) == 5
-        assert counts(run) == {"accepted": 50, "pending": 350}
+        assert len(sandbox.requests) == 4
+        assert counts(run) == {"accepted": 40, "pending": 360}
 
 
 def test_a_claim_of_somebody_else_costs_no_answer(run: Path) -> None:
-    """An answer goes on record with the next claim; where that is taken, it does so without."""
+    """An answer is on record before the next claim is tried, which may be taken."""
     begun = Fact(Kind.SENDING, datetime(2026, 12, 1, tzinfo=UTC), request=3, attempt=1)
 
     def claim_the_third() -> None:
@@ -301,14 +300,14 @@ def test_nothing_is_appended_to_a_closed_journal(tmp_path: Path) -> None:
 
 def test_one_worker_is_the_caller() -> None:
     """So that Ctrl-C breaks off the handling itself."""
-    with Workers[int, threading.Thread](lambda *_: iter([threading.current_thread()])) as workers:
+    with Workers[int, threading.Thread](lambda _item: threading.current_thread()) as workers:
         workers.do(0)
         assert workers.next_result() is threading.current_thread()
 
 
 def test_an_error_comes_out_where_the_result_would() -> None:
     """And the other results after it."""
-    with Workers[int, float](lambda item, _take: iter([1 / item]), 2) as workers:
+    with Workers[int, float](lambda item: 1 / item, 2) as workers:
         workers.do(0)
         with pytest.raises(ZeroDivisionError):
             workers.next_result()
@@ -316,40 +315,10 @@ def test_an_error_comes_out_where_the_result_would() -> None:
         assert (workers.next_result(), workers.under_way) == (0.2, 0)
 
 
-def test_who_takes_what_waits_owes_a_result_for_it() -> None:
-    """Or an error: nobody waits for ever for an item that was dropped."""
-    all_given, first_failed = threading.Event(), threading.Event()
-
-    def handle(item: str, take: Take[str]) -> Iterator[str]:
-        if item == "busy":
-            assert first_failed.wait(30)
-        yield item
-        if item == "first":
-            assert all_given.wait(30)
-            assert (take(), take()) == ("waiting", None)
-            raise ZeroDivisionError
-
-    with Workers(handle, 2, ahead=1) as workers:
-        for item in ("busy", "first", "waiting"):
-            workers.do(item)
-        all_given.set()
-        assert workers.next_result() == "first"
-        with pytest.raises(ZeroDivisionError):
-            workers.next_result()
-        first_failed.set()
-        assert (workers.next_result(), workers.under_way) == ("busy", 0)
-
-
-def test_who_looks_for_more_at_the_end_leaves_the_end_to_the_others() -> None:
-    """After an error nobody is waited for, and every thread ends with what it has under way."""
+def test_after_an_error_every_thread_ends_with_what_it_has_under_way() -> None:
+    """Nobody is waited for."""
     broken_off = threading.Event()
-
-    def handle(item: int, take: Take[int]) -> Iterator[int]:
-        assert broken_off.wait(30)
-        assert take() is None
-        yield item
-
-    workers = Workers(handle, 2)
+    workers = Workers[int, bool](lambda _item: broken_off.wait(30), 2)
     with suppress(ZeroDivisionError), workers:
         workers.do(1)
         workers.do(2)

@@ -13,7 +13,6 @@ from mmsbatch import display, spec
 from mmsbatch.cli.inputs import account_from
 from mmsbatch.cli.options import JsonOption, LiveOption
 from mmsbatch.cli.output import errors, print_result
-from mmsbatch.collector import what_is_here_set_aside
 from mmsbatch.display import amount
 from mmsbatch.errors import InputError, NotSent
 from mmsbatch.gateway import Gateway
@@ -94,8 +93,7 @@ def sandbox(
         )
         sys.stdout.flush()
         try:
-            with what_is_here_set_aside():
-                gateway.serve_forever()
+            gateway.serve_forever()
         except KeyboardInterrupt:
             pass
         finally:
