@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-import sqlalchemy as sa
 
 from mmsbatch.journal import Journal
 from mmsbatch.states import Fact, Kind
@@ -74,7 +73,7 @@ class Points:
         self._files()
 
     def _facts(self) -> None:
-        record = Journal.record
+        record, connect = Journal.record, sqlite3.connect
         names = threading.local()
 
         def recorded(journal: Journal, *facts: Fact) -> None:
@@ -91,11 +90,13 @@ class Points:
                 names.now = ""
                 self.at(f"within {name}")
 
-        def connected(connection: sqlite3.Connection, _record: object) -> None:
+        def connected(*given: Any, **options: Any) -> sqlite3.Connection:
+            connection: sqlite3.Connection = connect(*given, **options)
             connection.set_trace_callback(about_to_run)
+            return connection
 
         setattr(Journal, "record", recorded)  # noqa: B010  (mypy knows better than to assign)
-        sa.event.listen(sa.pool.Pool, "connect", connected)
+        setattr(sqlite3, "connect", connected)  # noqa: B010
 
     def _wire(self) -> None:
         connect, sendall, recv_into = (

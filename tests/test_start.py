@@ -161,7 +161,6 @@ HEAVY = (
     "lxml",
     "jinja2",
     "numpy",
-    "sqlalchemy",
 )
 
 

@@ -112,7 +112,7 @@ def test_results_may_be_deleted_and_rebuilt(run: Path) -> None:
 
 
 def test_the_schema_is_the_one_that_is_made(tmp_path: Path) -> None:
-    """Should another SQLAlchemy write the table otherwise, this fails before any `verify` does."""
+    """Were the table made otherwise, this would fail before any `verify` does."""
     Journal(tmp_path / "journal.sqlite", create=True).close()
     with sqlite3.connect(tmp_path / "journal.sqlite") as connection:
         found = connection.execute("SELECT rowid, type, name, tbl_name, sql FROM sqlite_schema")
