@@ -169,13 +169,14 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "results_summary": ("summary",),
     "run_names": ("run_name",),
     "runs": (
-        "results",
         "resume",
         "send",
-        "status",
     ),
     "sending.estimate": ("estimate",),
-    "standing": ("results", "status"),
+    "standing": (
+        "results",
+        "status",
+    ),
     "suppression": ("SuppressionList",),
     "suppression_sources": ("read_suppression_list",),
     "verification.verification": (

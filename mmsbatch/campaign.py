@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, get_args
 from pydantic import ValidationError, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
-from mmsbatch import rules, schedule, spec
+from mmsbatch import errors, rules, schedule, spec
 from mmsbatch.content import STRICT, Content, Image, Sound, SoundImage, Text, Video
 from mmsbatch.errors import CampaignError
 from mmsbatch.message import columns_of
@@ -103,7 +103,7 @@ class Campaign:
     def _one_of_five(cls, content: object) -> object:
         if not isinstance(content, get_args(Content)):
             known = ", ".join(one.__name__ for one in get_args(Content))
-            raise rules.Broken(f"one of {known} is needed (§1.2); found {rules.shown(content)}.")
+            raise errors.Broken(f"one of {known} is needed (§1.2); found {errors.shown(content)}.")
         return content
 
     @field_validator("send_at", mode="before")

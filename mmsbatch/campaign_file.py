@@ -24,9 +24,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mmsbatch.campaign import Campaign
 from mmsbatch.content import CONTENTS, Content, Text
-from mmsbatch.errors import CampaignError, nearest
+from mmsbatch.errors import CampaignError, nearest, shown
 from mmsbatch.message import ARTICLES
-from mmsbatch.rules import shown
 from mmsbatch.spec import Kind
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ from typing import Final
 import pandas as pd
 
 from mmsbatch import schedule
-from mmsbatch.errors import InputError
-from mmsbatch.rules import Broken, shown
+from mmsbatch.errors import Broken, InputError, shown
 
 NotAfter = datetime | date | str | None
 """A day (its whole length, in Paris) or a moment (Paris wall time where it has no zone)."""

@@ -88,3 +88,26 @@ def nearest(word: str, known: Iterable[str]) -> str:
     folded = {option.casefold(): option for option in options}
     found = get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)
     return f" Did you mean {folded[found[0]]!r}?" if found else ""
+
+
+_SHOWN = 60
+"""Characters of a value that an error shows."""
+
+
+class Broken(ValueError):  # noqa: N818  (not an error of this package: pydantic catches it)
+    """The rules that one value breaks, each without the field's name.
+
+    A ValueError, so that pydantic goes on to the next field; it never leaves this package.
+    """
+
+    def __init__(self, *rules: str) -> None:
+        self.rules = rules
+        super().__init__(" ".join(self.rules))
+
+
+def shown(value: object) -> str:
+    """Show a value and its type on one line, shortened."""
+    text = repr(value)
+    if len(text) > _SHOWN:
+        text = text[:_SHOWN] + "…"
+    return f"{text} ({type(value).__name__})"

@@ -14,19 +14,19 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from mmsbatch import parquet
+from mmsbatch import files, frames
 from mmsbatch._version import __version__
 from mmsbatch.errors import InputError
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
-def write(frames: Iterable[pd.DataFrame], path: Path) -> None:
-    """Write frames of the same columns as one file, which replaces an earlier one whole or not.
+def write(parts: Iterable[pd.DataFrame], path: Path) -> None:
+    """Write parts of the same columns as one file, which replaces an earlier one whole or not.
 
     Parameters
     ----------
-    frames
+    parts
         One after the other; only one is held at a time. Their index is not written.
     path
         ``.parquet``; ``.json``: one list with an object per row; or ``.csv``: UTF-8 with a byte
@@ -44,11 +44,11 @@ def write(frames: Iterable[pd.DataFrame], path: Path) -> None:
         raise InputError(f"--out {path}: the file must end in .parquet, .csv or .json")
     if not path.parent.is_dir():
         raise InputError(f"--out {path}: the folder {path.parent} does not exist: make it first")
-    parquet.replace_file(path, lambda beside: writer(frames, beside))
+    files.replace_file(path, lambda beside: writer(parts, beside))
 
 
-def _write_parquet(frames: Iterable[pd.DataFrame], path: Path) -> None:
-    tables = (parquet.to_arrow(frame, index=False) for frame in frames)
+def _write_parquet(parts: Iterable[pd.DataFrame], path: Path) -> None:
+    tables = (frames.to_arrow(frame, index=False) for frame in parts)
     first = next(tables)
     metadata = {**(first.schema.metadata or {}), "mmsbatch.package_version": __version__}
     schema = first.schema.with_metadata(metadata)
@@ -90,18 +90,18 @@ def _text(cell: bytes) -> str:
     return cell.decode(errors="backslashreplace")
 
 
-def _write_json(frames: Iterable[pd.DataFrame], path: Path) -> None:
+def _write_json(parts: Iterable[pd.DataFrame], path: Path) -> None:
     with path.open("w", encoding="utf-8") as file:
         between = "["
-        for row in (row for frame in frames for row in records(frame)):
+        for row in (row for frame in parts for row in records(frame)):
             file.write(f"{between}\n{json.dumps(row, ensure_ascii=False)}")
             between = ","
         file.write("[]\n" if between == "[" else "\n]\n")
 
 
-def _write_csv(frames: Iterable[pd.DataFrame], path: Path) -> None:
+def _write_csv(parts: Iterable[pd.DataFrame], path: Path) -> None:
     with path.open("w", encoding="utf-8-sig", newline="") as file:
-        for place, frame in enumerate(frames):
+        for place, frame in enumerate(parts):
             safe = _without_formulas(frame)
             safe.to_csv(file, sep=";", index=False, header=place == 0, lineterminator="\r\n")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import os
 import socket
@@ -17,12 +16,13 @@ from pathlib import Path
 from shutil import rmtree
 from typing import Final
 
-from mmsbatch import parquet
+from mmsbatch import files, frames
 from mmsbatch._version import __version__
 from mmsbatch.account import Target
 from mmsbatch.campaign import Campaign
 from mmsbatch.campaign_file import dump_campaign, load_campaign
 from mmsbatch.errors import InputError, MmsbatchError, RunError
+from mmsbatch.files import digests
 from mmsbatch.journal import Journal
 from mmsbatch.planning.plan import Plan
 from mmsbatch.states import Fact, Kind
@@ -103,7 +103,7 @@ class RunFolder:
             The folder holds no run, or its plan is not the one that was written.
         """
         self.check_exists()
-        rows, metadata = parquet.read(self.plan_path)
+        rows, metadata = frames.read(self.plan_path)
         campaign = self._load_campaign()
         plan = Plan(rows, campaign)
         written = metadata.get("mmsbatch.fingerprint")
@@ -161,9 +161,9 @@ class RunFolder:
             # mkdtemp makes it 0700. Filled beside and renamed: a crash leaves no half run.
             beside = Path(tempfile.mkdtemp(dir=self.path.parent, prefix=f".{self.path.name}."))
             made = RunFolder(beside)
-            parquet.write(plan.rows, made.plan_path, self.metadata(plan))
+            frames.write(plan.rows, made.plan_path, self.metadata(plan))
             text = dump_campaign(plan.campaign)
-            parquet.replace_file(
+            files.replace_file(
                 made.campaign_path, lambda path: path.write_text(text, encoding="utf-8")
             )
             with Journal(made.journal_path, create=True) as journal:
@@ -181,7 +181,7 @@ class RunFolder:
                     },
                 )
             beside.rename(self.path)
-            parquet.sync_folder(self.path.parent)
+            files.sync_folder(self.path.parent)
         except (OSError, MmsbatchError) as error:
             if beside is not None:
                 rmtree(beside, ignore_errors=True)
@@ -267,24 +267,6 @@ class RunFolder:
             return load_campaign(self.campaign_path)
         except InputError as error:
             raise RunError(f"{self.path}: {error}") from None
-
-
-def digests(*files: Path) -> dict[str, str]:
-    """Give the SHA-256 (hexadecimal) of each file, under its name.
-
-    Raises
-    ------
-    RunError
-        A file cannot be read.
-    """
-    found = {}
-    for file in files:
-        try:
-            with file.open("rb") as opened:
-                found[file.name] = hashlib.file_digest(opened, "sha256").hexdigest()
-        except OSError as error:
-            raise RunError(f"{file} cannot be read ({error})") from None
-    return found
 
 
 def _lock(handle: int, run: Path) -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mmsbatch.categories import categorical
 from mmsbatch.duplicates import first_rows
+from mmsbatch.frames import categorical
 
 
 class Problems:

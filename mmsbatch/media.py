@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
 from mmsbatch import spec
-from mmsbatch.rules import shown
+from mmsbatch.errors import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mmsbatch import spec
-from mmsbatch.categories import categorical
+from mmsbatch.frames import categorical
 from mmsbatch.planning.plan import Plan
 from mmsbatch.states import Request, State
 from mmsbatch.wire import Answer, canonical_echo

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mmsbatch.errors import CampaignError, nearest
+from mmsbatch.errors import Broken, CampaignError, nearest, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,19 +17,6 @@ _NEEDED = {
     "int_type": "a whole number (int) is needed",
     "bool_type": "True, False or None is needed",
 }
-_SHOWN = 60
-"""Characters of a value that an error shows."""
-
-
-class Broken(ValueError):  # noqa: N818  (not an error of this package: pydantic catches it)
-    """The rules that one value breaks, each without the field's name.
-
-    A ValueError, so that pydantic goes on to the next field; it never leaves this package.
-    """
-
-    def __init__(self, *rules: str) -> None:
-        self.rules = rules
-        super().__init__(" ".join(self.rules))
 
 
 def require(rules: Iterable[str]) -> None:
@@ -37,14 +24,6 @@ def require(rules: Iterable[str]) -> None:
     found = tuple(rules)
     if found:
         raise Broken(*found)
-
-
-def shown(value: object) -> str:
-    """Show a value and its type on one line, shortened."""
-    text = repr(value)
-    if len(text) > _SHOWN:
-        text = text[:_SHOWN] + "…"
-    return f"{text} ({type(value).__name__})"
 
 
 def reported(error: ValidationError, what: str, fields: Sequence[str]) -> CampaignError:

@@ -12,8 +12,7 @@ from pathlib import Path
 from string import Formatter
 from typing import Final
 
-from mmsbatch.errors import InputError, nearest
-from mmsbatch.rules import shown
+from mmsbatch.errors import InputError, nearest, shown
 
 _FIELD: Final = "date"
 _EXAMPLE: Final = "weekly-{date:%G-W%V}"

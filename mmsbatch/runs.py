@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mmsbatch import outcomes, parquet
+from mmsbatch import frames, outcomes
 from mmsbatch.account import Account
 from mmsbatch.deadline import Deadline, NotAfter
 from mmsbatch.earlier import earlier_runs
@@ -224,7 +224,7 @@ def _doubts(done: RunReport, run: Path) -> str:
 
 
 def _results_or_error(done: RunReport, run: Path) -> pd.DataFrame:
-    frame = parquet.read(RunFolder(run).results_path)[0]
+    frame = frames.read(RunFolder(run).results_path)[0]
     in_doubt = done.outcomes.get(outcomes.Outcome.IN_DOUBT, 0)
     unreported = done.outcomes.get(outcomes.Outcome.UNREPORTED, 0) - done.settled
     reason = f"{done.stopped.reason}. What to do: {done.stopped.what_to_do}" if done.stopped else ""

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from mmsbatch import spec
-from mmsbatch.rules import Broken, shown
+from mmsbatch.errors import Broken, shown
 
 PARIS: Final = ZoneInfo(spec.TIME_ZONE)
 _WRITTEN_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mmsbatch import outcomes, parquet, policy
+from mmsbatch import frames, outcomes, policy
 from mmsbatch.attempts import attempts
 from mmsbatch.errors import (
     RunError,
@@ -96,8 +96,8 @@ def write_files(folder: RunFolder, plan: Plan, facts: list[Fact]) -> pd.DataFram
     folder.check_opened_for(plan, facts)
     metadata = folder.metadata(plan)
     frame = outcomes.results(plan, fold(facts, plan.requests))
-    parquet.write(frame, folder.results_path, metadata)
-    parquet.write(attempts(facts), folder.requests_path, metadata)
+    frames.write(frame, folder.results_path, metadata)
+    frames.write(attempts(facts), folder.requests_path, metadata)
     folder.record_written(facts)
     return frame
 

@@ -26,7 +26,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 import mmsbatch as mms
 from conftest import account_at, fictional
-from mmsbatch import parquet, policy
+from mmsbatch import files, frames, policy
 from mmsbatch.evidence import Finding, Shown
 from mmsbatch.folder import RunFolder
 from mmsbatch.gateway import Gateway
@@ -95,7 +95,7 @@ def crashing(point: str, nth: int) -> Iterator[None]:
                 raise Killed
 
     append, send = Journal.append, Gateway.send
-    replaced = parquet.replace_file
+    replaced = files.replace_file
 
     def _append(self: Journal, kind: Any, **fact: Any) -> Fact:
         sending = kind == "sending"
@@ -115,7 +115,7 @@ def crashing(point: str, nth: int) -> Iterator[None]:
     with (
         mock.patch.object(Journal, "append", _append),
         mock.patch.object(Gateway, "send", _send),
-        mock.patch("mmsbatch.parquet.replace_file", _replace),
+        mock.patch("mmsbatch.files.replace_file", _replace),
     ):
         yield
 
@@ -332,7 +332,7 @@ class Conservation(RuleBasedStateMachine):
         vouched = not report.doubts and report.outcomes.get("unreported", 0) == report.settled
         assert vouched is (report.exit_code != 3)
         if self.in_step:
-            written = parquet.read(self.run / "results.parquet")[0]
+            written = frames.read(self.run / "results.parquet")[0]
             pd.testing.assert_frame_equal(written, results, check_categorical=False)
 
     # ----- shared --------------------------------------------------------------------------------

@@ -9,8 +9,8 @@ import typer.main
 
 import mmsbatch as mms
 from mmsbatch.cli import app
+from mmsbatch.frames import MMS_TYPES
 from mmsbatch.outcomes import Outcome
-from mmsbatch.parquet import MMS_TYPES
 from mmsbatch.phones.differences import DIFFERENCES
 from mmsbatch.phones.words import PROBLEMS, REPAIRS
 from mmsbatch.report import BAD_INPUT, DONE, IN_DOUBT, STOPPED

@@ -15,8 +15,9 @@ import pytest
 
 import mmsbatch as mms
 from conftest import account_at, fictional
-from mmsbatch import columns, parquet
+from mmsbatch import files
 from mmsbatch.errors import RunError
+from mmsbatch.frames import ATTEMPTS, RESULTS
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 
 WORD = pa.dictionary(pa.int32(), pa.string())
@@ -160,7 +161,7 @@ def test_spark_reads_it(run: Path) -> None:
 def test_every_column_of_ours_says_what_it_means(run: Path) -> None:
     """In the files' own metadata, in words that the README has too."""
     readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-    for name, meanings in (("results", columns.RESULTS), ("requests", columns.ATTEMPTS)):
+    for name, meanings in (("results", RESULTS), ("requests", ATTEMPTS)):
         schema = pq.read_schema(run / f"{name}.parquet")
         ours = [field for field in schema if field.name.startswith("mms_") or name == "requests"]
         said = {field.name: field.metadata[b"description"].decode() for field in ours}
@@ -243,5 +244,5 @@ def test_a_replaced_file_is_the_old_one_until_the_new_one_is_whole(tmp_path: Pat
         raise OSError(28, "No space left on device")
 
     with pytest.raises(RunError, match="No space left on device"):
-        parquet.replace_file(path, fail)
+        files.replace_file(path, fail)
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {path.name: b"old"}

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 import mmsbatch as mms
 from changed_runs import broken, copy, forge, mms_rows, record, replaced, rewrite
 from conftest import account_at, fictional, planned
-from mmsbatch import parquet
+from mmsbatch import frames
 from mmsbatch.cli import app
 from mmsbatch.folder import RunFolder
 from mmsbatch.journal import Journal
@@ -255,7 +255,7 @@ def test_another_plan_under_the_same_journal_is_found(run: Path, made: Path) -> 
     """A plan and its metadata that agree with each other, not with what was opened."""
     other = planned(404)
     folder = RunFolder(run)
-    parquet.write(other.rows, folder.plan_path, folder.metadata(other))
+    frames.write(other.rows, folder.plan_path, folder.metadata(other))
 
     def change(row: dict[str, Any]) -> None:
         if row["kind"] == "opened":

@@ -23,7 +23,7 @@ from typing import Any, Final, Self
 import duckdb
 import pyarrow.parquet as pq
 
-from mmsbatch import outcomes, parquet
+from mmsbatch import frames, outcomes
 from mmsbatch.attempts import attempts
 from mmsbatch.auditing.files import RunFiles, Source, in_memory
 from mmsbatch.auditing.filters import EVERYTHING, Filters
@@ -327,14 +327,14 @@ class _Opening:
             told = facts(place)
             folder.check_opened_for(plan, told)
             metadata = folder.metadata(plan)
-            frames = {
+            tables = {
                 RESULTS: outcomes.results(plan, fold(told, plan.requests)),
                 REQUESTS: attempts(told),
             }
         made = {}
-        for name, frame in frames.items():
+        for name, frame in tables.items():
             buffer = io.BytesIO()
-            table = parquet.to_arrow(frame)
+            table = frames.to_arrow(frame)
             pq.write_table(
                 table.replace_schema_metadata({**(table.schema.metadata or {}), **metadata}), buffer
             )

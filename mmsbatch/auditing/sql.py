@@ -27,7 +27,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mmsbatch import parquet
+from mmsbatch import frames
 from mmsbatch.attempts import attempts
 from mmsbatch.auditing.collection import REQUESTS, RESULTS, Collection, listed, open_runs
 from mmsbatch.auditing.files import in_memory
@@ -160,9 +160,9 @@ def _make_views(collection: Collection, filters: Filters) -> None:
 
 def _empty(collection: Collection, name: str) -> str:
     """Give a file without rows, so that the views have their columns where no run is wanted."""
-    table = parquet.to_arrow(attempts([]))
+    table = frames.to_arrow(attempts([]))
     if name == RESULTS:
-        table = pa.schema(parquet.MMS_TYPES.items()).empty_table()
+        table = pa.schema(frames.MMS_TYPES.items()).empty_table()
     buffer = io.BytesIO()
     pq.write_table(table, buffer)
     return collection.files.put_source(f"none/{name}", in_memory(buffer.getvalue()))

@@ -34,7 +34,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mmsbatch import outcomes, parquet
+from mmsbatch import files, frames, outcomes
 from mmsbatch._version import __version__
 from mmsbatch.attempts import attempts
 from mmsbatch.display import labelled
@@ -44,7 +44,8 @@ from mmsbatch.erasure.key import read_key, remember
 from mmsbatch.erasure.notation import Notation
 from mmsbatch.erasure.plan import erase
 from mmsbatch.errors import InputError, RunError
-from mmsbatch.folder import RunFolder, digests
+from mmsbatch.files import digests
+from mmsbatch.folder import RunFolder
 from mmsbatch.forgotten import seal
 from mmsbatch.forgotten import token as make_token
 from mmsbatch.journal import Journal
@@ -244,7 +245,7 @@ class _Erasure:
         }
         said = {key.encode(): value.encode() for key, value in metadata.items()}
         table = table.replace_schema_metadata({**table.schema.metadata, **said})
-        parquet.replace_file(made.plan_path, lambda path: pq.write_table(table, path))
+        files.replace_file(made.plan_path, lambda path: pq.write_table(table, path))
         opened = {
             "fingerprint": after.fingerprint,
             "requests": after.requests,
@@ -255,8 +256,8 @@ class _Erasure:
         facts = check_chain(journal)
         frame = outcomes.results(after, fold(facts, after.requests))
         _check_same(folder, outcomes.results(before, scene.requests), frame, unsent)
-        parquet.write(frame, made.results_path, folder.metadata(after))
-        parquet.write(attempts(facts), made.requests_path, folder.metadata(after))
+        frames.write(frame, made.results_path, folder.metadata(after))
+        frames.write(attempts(facts), made.requests_path, folder.metadata(after))
         shutil.copy(folder.campaign_path, made.campaign_path)
         with Journal(made.journal_path) as appending:
             appending.append(

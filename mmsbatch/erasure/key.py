@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from mmsbatch import parquet
+from mmsbatch import files
 from mmsbatch.errors import InputError
 from mmsbatch.forgotten import KEY_BYTES, seal
 
@@ -52,7 +52,7 @@ def read_key(home: Path, key_file: str | Path | None = None, *, create: bool = F
                 pass
             finally:
                 beside.unlink()
-            parquet.sync_folder(path.parent)
+            files.sync_folder(path.parent)
         key = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: the key cannot be used ({error}): give --key-file") from None
@@ -116,7 +116,7 @@ def remember(home: Path, token: int, key: bytes) -> None:
     known = forgotten(home)
     marks = {**known.marks, token: _mark(key)}
     lines = "".join(f"+{one} {mark}".rstrip() + "\n" for one, mark in sorted(marks.items()))
-    parquet.replace_file(known.path, lambda path: path.write_text(lines, encoding="ascii"))
+    files.replace_file(known.path, lambda path: path.write_text(lines, encoding="ascii"))
 
 
 def _mark(key: bytes) -> str:

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from shutil import rmtree
 
-from mmsbatch import parquet
+from mmsbatch import files
 from mmsbatch.erasure.journal import install
 from mmsbatch.folder import RunFolder
 
@@ -43,12 +43,12 @@ def commit(folder: RunFolder) -> None:
     """Let what was made count, and put it into place."""
     for path in (folder.erasing_path, *_files(folder.erasing_path)):
         if path.is_dir():
-            parquet.sync_folder(path)
+            files.sync_folder(path)
         else:
             with path.open("rb") as made:
                 os.fsync(made.fileno())
     folder.erasing_path.rename(folder.erased_path)
-    parquet.sync_folder(folder.path)
+    files.sync_folder(folder.path)
     finish(folder)
 
 
@@ -66,10 +66,10 @@ def finish(folder: RunFolder) -> bool:
         else:
             place.parent.mkdir(parents=True, exist_ok=True)
             made.replace(place)
-            parquet.sync_folder(place.parent)
-    parquet.sync_folder(folder.path)
+            files.sync_folder(place.parent)
+    files.sync_folder(folder.path)
     rmtree(folder.erased_path)
-    parquet.sync_folder(folder.path)
+    files.sync_folder(folder.path)
     return True
 
 

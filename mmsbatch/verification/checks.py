@@ -9,7 +9,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mmsbatch import outcomes, parquet, wire
+from mmsbatch import frames, outcomes, wire
 from mmsbatch.attempts import attempts
 from mmsbatch.display import plural
 from mmsbatch.errors import MmsbatchError, UnreadableAnswer
@@ -158,7 +158,7 @@ def results(scene: Scene) -> str:
     """Check the results, as a file and cell by cell."""
     path = scene.folder.results_path
     check_written(scene, path)
-    rebuilt = parquet.to_arrow(outcomes.results(scene.plan, scene.requests, scene.named))
+    rebuilt = frames.to_arrow(outcomes.results(scene.plan, scene.requests, scene.named))
     columns = check_equal(scene, path, rebuilt.num_rows, rebuilt.slice)
     return f"results.parquet is what is rebuilt, in {columns} columns"
 
@@ -172,7 +172,7 @@ def attempts_file(scene: Scene) -> str:
 
     # Answers are long and many: never all of them a second time.
     def part(first: int, count: int) -> pa.Table:
-        table = parquet.to_arrow(frame.iloc[first : first + count])
+        table = frames.to_arrow(frame.iloc[first : first + count])
         place = table.column_names.index("answer")
         return table.set_column(place, "answer", table.column(place).cast(answers))
 

@@ -11,10 +11,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mmsbatch import parquet
+from mmsbatch import frames
 from mmsbatch.campaign_file import load_campaign
 from mmsbatch.errors import InputError, MmsbatchError
-from mmsbatch.folder import RunFolder, digests
+from mmsbatch.files import digests
+from mmsbatch.folder import RunFolder
 from mmsbatch.outcomes import Named, named_by
 from mmsbatch.planning.plan import Plan
 from mmsbatch.states import Fact, Kind, Request
@@ -98,7 +99,7 @@ def digests_of(*paths: Path) -> dict[str, str]:
 def read_file(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
     """Read a file of the run as a frame, with its metadata."""
     try:
-        return parquet.read(path)
+        return frames.read(path)
     except (MmsbatchError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Broken(f"{path.name}: {error}") from None
 

@@ -1,19 +1,86 @@
-"""Frames as Parquet files with a stated schema, replaced whole or not at all."""
+"""The columns that are added, with their types and meanings; frames as Parquet."""
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mmsbatch import columns
 from mmsbatch.errors import RunError
+from mmsbatch.files import replace_file
+
+DESCRIPTION: Final = "description"
+"""The key of a meaning in a field's Arrow metadata."""
+
+RESULTS: Final[Mapping[str, str]] = {
+    "mms_e164": "the number as +33639980012",
+    "mms_problem": "why the row is not sent; missing when it can be",
+    "mms_repair": "what was done to read the number",
+    "mms_detail": "the territory or country of an overseas or foreign number",
+    "mms_phone_column": "which column the number is from, when several were given",
+    "mms_duplicate_of": "position of the earlier row with the same number and message",
+    "mms_message": "the message this row gets",
+    "mms_request": "the request it is in, from 1",
+    "mms_outcome": "the verdict: accepted, scheduled, rejected, unreported, refused, in_doubt, "
+    "pending, invalid, duplicate or suppressed",
+    "mms_id": "the gateway's ID of this number, where it gives one",
+    "mms_rejected": "the gateway refused this number",
+    "mms_status": "the gateway's answer to the request: a status of its table",
+    "mms_status_text": "the words of that status",
+    "mms_campaign_id": 'the gateway\'s ID of the request ("pro" accounts)',
+    "mms_sent_at": "when the request left; missing when the row certainly was not sent",
+}
+"""``results.parquet``: one row per contact; all other columns are the contacts' own."""
+
+ATTEMPTS: Final[Mapping[str, str]] = {
+    "request": "the request, from 1: mms_request of the results",
+    "attempt": "which attempt at it, from 1",
+    "sending_at": "when it was about to leave",
+    "ended_at": "when its answer, or its failure, was recorded; missing where nothing is known",
+    "recipients": "how many numbers were in it",
+    "state": "where the attempt led: accepted, refused, in_doubt, pending (it did not leave, or "
+    "may be sent again) or confirmed (settled as sent)",
+    "reason": "why, in words",
+    "http_status": "the HTTP status of the answer",
+    "status": "the gateway's status",
+    "status_text": "its words, as they came",
+    "campaign_id": 'the gateway\'s ID of the request ("pro" accounts)',
+    "credits": "what the account had left after it, in its own unit",
+    "request_sha256": "SHA-256 of the XML that was sent, which holds no password (hexadecimal)",
+    "answer": "the answer's bytes as they came",
+}
+"""``requests.parquet``: one row per attempt at a request."""
+
+
+def meanings(names: Iterable[str]) -> Mapping[str, str]:
+    """Give the meanings of a frame's columns, by the file it is for.
+
+    Contacts may have columns named ``request`` or ``status``, so those names mean something only
+    where they are all there and nothing else is.
+    """
+    return ATTEMPTS if set(names) == ATTEMPTS.keys() else RESULTS
+
+
+def categorical(codes: npt.NDArray[np.integer[Any]], words: Iterable[str]) -> pd.Categorical:
+    """Give a category column.
+
+    Parameters
+    ----------
+    codes
+        One per row: the place of its word, -1 for missing.
+    words
+        Different from each other.
+    """
+    index = pd.Index(list(words), dtype="str")
+    made: pd.Categorical = pd.Categorical.from_codes(codes, categories=index)
+    return made
+
 
 _WORD = pa.dictionary(pa.int32(), pa.string())
 
@@ -102,50 +169,12 @@ def read(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
     return _with_words(table.to_pandas()), metadata
 
 
-def replace_file(path: Path, write_to: Callable[[Path], Any]) -> None:
-    """Write a file beside `path`, make it durable, and put it in place in one step.
-
-    Raises
-    ------
-    RunError
-        A step failed: full disk, read-only folder. The earlier file is untouched.
-    """
-    beside: Path | None = None
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        os.close(handle)  # mkstemp makes it 0600
-        beside = Path(name)
-        write_to(beside)
-        with beside.open("rb") as written:
-            os.fsync(written.fileno())
-        beside.replace(path)
-        beside = None
-        sync_folder(path.parent)
-    except (OSError, pa.ArrowException) as error:
-        raise RunError(
-            f"{path} cannot be written ({error}): make the folder writable and free some space "
-            "on its disk, then run the same command again"
-        ) from None
-    finally:
-        if beside is not None:
-            beside.unlink(missing_ok=True)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder survive a loss of power."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _described(schema: pa.Schema) -> pa.Schema:
     """Write the meaning of each column of ours beside it."""
-    meanings = columns.meanings(schema.names)
+    described_as = meanings(schema.names)
     for place, field in enumerate(schema):
-        if field.name in meanings:
-            described = field.with_metadata({columns.DESCRIPTION: meanings[field.name]})
+        if field.name in described_as:
+            described = field.with_metadata({DESCRIPTION: described_as[field.name]})
             schema = schema.set(place, described)
     return schema
 

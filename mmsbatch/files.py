@@ -1,0 +1,70 @@
+"""Files put in place whole, folders made durable, and SHA-256 of files."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from mmsbatch.errors import RunError
+
+
+def replace_file(path: Path, write_to: Callable[[Path], Any]) -> None:
+    """Write a file beside `path`, make it durable, and put it in place in one step.
+
+    Raises
+    ------
+    RunError
+        A step failed: full disk, read-only folder. The earlier file is untouched.
+    """
+    beside: Path | None = None
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(handle)  # mkstemp makes it 0600
+        beside = Path(name)
+        write_to(beside)
+        with beside.open("rb") as written:
+            os.fsync(written.fileno())
+        beside.replace(path)
+        beside = None
+        sync_folder(path.parent)
+    except (OSError, pa.ArrowException) as error:
+        raise RunError(
+            f"{path} cannot be written ({error}): make the folder writable and free some space "
+            "on its disk, then run the same command again"
+        ) from None
+    finally:
+        if beside is not None:
+            beside.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a loss of power."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def digests(*files: Path) -> dict[str, str]:
+    """Give the SHA-256 (hexadecimal) of each file, under its name.
+
+    Raises
+    ------
+    RunError
+        A file cannot be read.
+    """
+    found = {}
+    for file in files:
+        try:
+            with file.open("rb") as opened:
+                found[file.name] = hashlib.file_digest(opened, "sha256").hexdigest()
+        except OSError as error:
+            raise RunError(f"{file} cannot be read ({error})") from None
+    return found
