@@ -10,8 +10,8 @@ import pandas as pd
 
 from mmsbatch.display import Block, Document, ShowsItself, Table, counts, plural
 from mmsbatch.message import MESSAGE_PROBLEMS
-from mmsbatch.phones.masking import mask, mask_frame
-from mmsbatch.phones.words import PROBLEMS, REPAIRS
+from mmsbatch.phones.in_text import mask, mask_frame
+from mmsbatch.phones.problems import PROBLEMS, REPAIRS
 
 PROBLEM_MEANINGS: Mapping[str, str] = {
     word: meaning for word, (meaning, _) in {**PROBLEMS, **MESSAGE_PROBLEMS}.items()

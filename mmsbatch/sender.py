@@ -21,11 +21,11 @@ from mmsbatch import deadline
 from mmsbatch.deadline import Deadline
 from mmsbatch.errors import CampaignError, RunError, RunInDoubt, RunStopped
 from mmsbatch.exchange import claim, exchange
-from mmsbatch.forgotten import FIRST as FIRST_TOKEN
 from mmsbatch.gateway import Gateway
 from mmsbatch.journal import Journal
 from mmsbatch.limits import Budget
 from mmsbatch.pace import Pace
+from mmsbatch.phones.e164 import FIRST as FIRST_TOKEN
 from mmsbatch.planning.plan import Plan
 from mmsbatch.policy import (
     Decision,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mmsbatch.forgotten import tokens
+from mmsbatch.phones.e164 import tokens
 
 _FRANCE = 33 * 10**9
 

@@ -14,10 +14,10 @@ import pandas as pd
 from mmsbatch.contacts import read_contacts
 from mmsbatch.erasure.key import KEY_NAME, LIST_NAME, forgotten, read_key
 from mmsbatch.errors import ContactsError, InputError
-from mmsbatch.phones import PROBLEMS, Phones, read_phones
-from mmsbatch.phones.guess import guess_column
-from mmsbatch.phones.masking import mask
-from mmsbatch.phones.words import PROBLEM_CODE
+from mmsbatch.phones.column import guess_column, read_phones
+from mmsbatch.phones.in_text import mask
+from mmsbatch.phones.problems import PROBLEM_CODE, PROBLEMS
+from mmsbatch.phones.reading import Phones
 from mmsbatch.suppression import Erased, SuppressionList
 
 Source = str | os.PathLike[str] | pd.Series

@@ -12,7 +12,7 @@ from mmsbatch.cli import app
 from mmsbatch.frames import MMS_TYPES
 from mmsbatch.outcomes import Outcome
 from mmsbatch.phones.differences import DIFFERENCES
-from mmsbatch.phones.words import PROBLEMS, REPAIRS
+from mmsbatch.phones.problems import PROBLEMS, REPAIRS
 from mmsbatch.report import BAD_INPUT, DONE, IN_DOUBT, STOPPED
 
 ROOT = Path(__file__).parent.parent

@@ -24,11 +24,11 @@ from typer.testing import CliRunner
 import mmsbatch as mms
 from conftest import account_at, fictional
 from mmsbatch.cli import app
-from mmsbatch.erasure.notation import Notation
 from mmsbatch.folder import RunFolder
-from mmsbatch.forgotten import FIRST, seal, token
 from mmsbatch.journal import Journal
 from mmsbatch.outcomes import RESULT_COLUMNS
+from mmsbatch.phones.e164 import FIRST, seal, token
+from mmsbatch.phones.in_text import Notation
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 from mmsbatch.standing import write_results
 from mmsbatch.states import Kind

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from mmsbatch.phones import PROBLEMS, REPAIRS
-from mmsbatch.phones.masking import mask
+from mmsbatch.phones.in_text import mask
 from mmsbatch.phones.numbering import numbering, sequences
+from mmsbatch.phones.problems import PROBLEMS, REPAIRS
 from mmsbatch.planning.prepare import prepare
 
 MOBILE = "+33612345678"

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmsbatch.errors import ContactsError
-from mmsbatch.phones import PROBLEMS
+from mmsbatch.phones.problems import PROBLEMS
 from mmsbatch.planning.prepare import Prepared, prepare, prepare_batches, summarize
 
 ADDED = ["mms_e164", "mms_problem", "mms_repair", "mms_detail", "mms_duplicate_of"]

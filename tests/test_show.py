@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 import mmsbatch as mms
 from conftest import account_at, planned
-from mmsbatch.phones.masking import mask, mask_e164, mask_frame, mask_phones, spaced_e164
+from mmsbatch.phones.in_text import mask, mask_e164, mask_frame, mask_phones, spaced_e164
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 
 PASSCODE = "s3cret-passcode"

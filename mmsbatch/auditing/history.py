@@ -17,7 +17,7 @@ from mmsbatch.auditing.collection import (
 )
 from mmsbatch.auditing.places import Given
 from mmsbatch.errors import InputError
-from mmsbatch.phones import PROBLEMS
+from mmsbatch.phones.problems import PROBLEMS
 from mmsbatch.planning.prepare import prepare
 
 _OF_ROW: Final = {

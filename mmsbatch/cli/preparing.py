@@ -27,7 +27,7 @@ from mmsbatch.cli.options import (
 )
 from mmsbatch.cli.output import bar, errors, print_result
 from mmsbatch.contacts import rows_hint
-from mmsbatch.phones.words import PROBLEMS
+from mmsbatch.phones.problems import PROBLEMS
 
 
 def demo(

@@ -1,7 +1,7 @@
 """Erase a person from runs: the number becomes a keyed hash, all else that is theirs is removed.
 
 In every run: rows with the number keep their ``mms_`` columns with a token in place of the number
-(`mmsbatch.forgotten`), and lose all columns of the contacts; a message written for this person
+(`mmsbatch.phones.e164`), and lose all columns of the contacts; a message written for this person
 alone becomes ``(erased)``; cells of other rows that hold the number, in any notation, are emptied;
 the number in raw answers, notes and text files becomes the token. Counts, outcomes, duplicates and
 requests stay as they were, and `verify` holds afterwards. A row that had not left yet never will:
@@ -41,15 +41,15 @@ from mmsbatch.display import labelled
 from mmsbatch.erasure import stage
 from mmsbatch.erasure.journal import rewritten, write
 from mmsbatch.erasure.key import read_key, remember
-from mmsbatch.erasure.notation import Notation
 from mmsbatch.erasure.plan import erase
 from mmsbatch.errors import InputError, RunError
 from mmsbatch.files import digests
 from mmsbatch.folder import RunFolder
-from mmsbatch.forgotten import seal
-from mmsbatch.forgotten import token as make_token
 from mmsbatch.journal import Journal
-from mmsbatch.phones import read_phones
+from mmsbatch.phones.column import read_phones
+from mmsbatch.phones.e164 import seal
+from mmsbatch.phones.e164 import token as make_token
+from mmsbatch.phones.in_text import Notation
 from mmsbatch.planning.plan import Plan
 from mmsbatch.policy import may_go
 from mmsbatch.run_folders import Given, every_run

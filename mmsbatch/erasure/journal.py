@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from mmsbatch import wire
-from mmsbatch.erasure.notation import Notation
 from mmsbatch.errors import RunError
-from mmsbatch.forgotten import seal
 from mmsbatch.journal import Journal, chained_hash
+from mmsbatch.phones.e164 import seal
+from mmsbatch.phones.in_text import Notation
 from mmsbatch.planning.plan import Plan
 from mmsbatch.states import Kind
 from mmsbatch.verification.journal import Row

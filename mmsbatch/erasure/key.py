@@ -10,7 +10,7 @@ from typing import Final
 
 from mmsbatch import files
 from mmsbatch.errors import InputError
-from mmsbatch.forgotten import KEY_BYTES, seal
+from mmsbatch.phones.e164 import KEY_BYTES, seal
 
 KEY_NAME: Final = ".forget-key"
 LIST_NAME: Final = ".forgotten"

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mmsbatch.erasure.notation import Notation
+from mmsbatch.phones.in_text import Notation
 
 ERASED_MESSAGE: Final = "(erased)"
 """Stands where a message was made for this person alone."""

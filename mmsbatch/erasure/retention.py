@@ -21,8 +21,8 @@ from mmsbatch import outcomes
 from mmsbatch.auditing.places import RunLeftOut
 from mmsbatch.errors import InputError
 from mmsbatch.folder import RunFolder
-from mmsbatch.forgotten import FIRST
 from mmsbatch.journal import Journal
+from mmsbatch.phones.e164 import FIRST
 from mmsbatch.run_folders import Given, every_run
 from mmsbatch.states import fold
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from phonenumbers import PhoneMetadata
 
-from mmsbatch.phones.words import PROBLEM_CODE, SENDABLE
+from mmsbatch.phones.problems import PROBLEM_CODE, SENDABLE
 
 FRANCE: Final = 33
 NSN_DIGITS: Final = 9

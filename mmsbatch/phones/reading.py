@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mmsbatch.phones.abroad import MAX_DIGITS, NO_DIGIT, other_numbers
+from mmsbatch.phones.abroad import MAX_DIGITS, NO_DETAIL, NO_DIGIT, other_numbers
+from mmsbatch.phones.irregular import simplify
 from mmsbatch.phones.notation import (
     BLANK,
     MORE_SEPARATORS,
@@ -27,9 +28,7 @@ from mmsbatch.phones.notation import (
     to_ascii,
 )
 from mmsbatch.phones.numbering import NSN_DIGITS, numbering
-from mmsbatch.phones.oddities import simplify
-from mmsbatch.phones.places import NO_DETAIL
-from mmsbatch.phones.words import PROBLEM_CODE, REPAIR_BIT, SENDABLE
+from mmsbatch.phones.problems import PROBLEM_CODE, REPAIR_BIT, SENDABLE
 
 ROWS_AT_ONCE: Final = 1 << 14
 """Rows of one pass: its arrays stay in the processor's cache."""

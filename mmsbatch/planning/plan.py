@@ -21,10 +21,10 @@ from mmsbatch import message as messages
 from mmsbatch import spec
 from mmsbatch.campaign import Campaign
 from mmsbatch.display import Block, Document, ShowsItself, joined, plural
-from mmsbatch.e164 import as_integers
 from mmsbatch.errors import PlanError
 from mmsbatch.frames import categorical
 from mmsbatch.grouping import Problems, cut, first_alike, in_order
+from mmsbatch.phones.e164 import as_integers
 from mmsbatch.planning.prepare import Summary, summarize
 
 RULE_VERSION: Final = 1

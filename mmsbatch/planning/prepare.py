@@ -12,10 +12,11 @@ import pyarrow as pa
 
 from mmsbatch.duplicates import Seen, first_rows
 from mmsbatch.errors import ContactsError, nearest
-from mmsbatch.phones import Phones, detail_name, e164_strings, read_phones, repair_words
-from mmsbatch.phones.guess import guess_column
-from mmsbatch.phones.reading import NO_NUMBER
-from mmsbatch.phones.words import PROBLEM_CODE, PROBLEMS, SENDABLE
+from mmsbatch.phones.abroad import detail_name
+from mmsbatch.phones.column import guess_column, read_phones
+from mmsbatch.phones.notation import e164_strings
+from mmsbatch.phones.problems import PROBLEM_CODE, PROBLEMS, SENDABLE, repair_words
+from mmsbatch.phones.reading import NO_NUMBER, Phones
 from mmsbatch.prepared import Prepared, Summary, summarize
 from mmsbatch.suppression import SuppressionList
 

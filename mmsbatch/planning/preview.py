@@ -16,7 +16,7 @@ from mmsbatch import spec, template
 from mmsbatch.content import Content
 from mmsbatch.display import Block, Box, Document, ShowsItself
 from mmsbatch.message import ARTICLES
-from mmsbatch.phones.masking import mask_e164, mask_phones, spaced_e164
+from mmsbatch.phones.in_text import mask_e164, mask_phones, spaced_e164
 from mmsbatch.planning.plan import Plan
 from mmsbatch.text import length
 

@@ -1,6 +1,10 @@
-"""A column of E.164 mobile numbers as integers, checked on the way. Pure (§1.4)."""
+"""E.164 texts and integers, and what stands for the number of an erased person. Pure."""
 
 from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -75,3 +79,29 @@ def _are_mobiles(digits: npt.NDArray[np.uint8]) -> bool:
     prefix = all((row == byte).all() for row, byte in zip(digits[:3], _PREFIX, strict=True))
     mobile = ((digits[3] == 6) | (digits[3] == 7)).all()  # noqa: PLR2004  (06, 07)
     return bool(prefix and mobile and digits[3:].max(initial=0) < 10)  # noqa: PLR2004  (a digit)
+
+
+KEY_BYTES: Final = 32
+FIRST: Final = 999 * 10**15
+"""The least token; no telephone number has as many digits."""
+
+
+def token(number: int, key: bytes) -> int:
+    """Give what stands for a number (33639980012) under a key: 999 and 15 digits."""
+    digest = hmac.digest(key, b"mmsbatch number %d" % number, hashlib.sha256)
+    return FIRST + int.from_bytes(digest[:16]) % 10**15
+
+
+def tokens(numbers: npt.NDArray[np.int64], key: bytes) -> npt.NDArray[np.int64]:
+    """Give what stands for each number; 0 for 0, and a token for itself."""
+    made = (token(number, key) if 0 < number < FIRST else number for number in numbers.tolist())
+    return np.fromiter(made, dtype=np.int64, count=len(numbers))
+
+
+def seal(value: str, key: bytes) -> str:
+    """Hash, under a key, what would give a number away: whoever has both can compare (hexadecimal).
+
+    A plain hash over a number among known bytes (a fingerprint, the hash of a request) is undone
+    by trying all numbers, as a hash of the number alone is.
+    """
+    return hmac.digest(key, b"mmsbatch seal " + value.encode(), hashlib.sha256).hex()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Collection, Hashable
+from functools import cache
 from typing import Final
 
 import pandas as pd
@@ -129,3 +131,82 @@ def _mask_run(run: str) -> str:
         else:
             shown.append(char)
     return "".join(shown)
+
+
+_DIGITS_END: Final = 0x20000
+"""Behind the last digit of any script."""
+_NATIONAL: Final = 33_000_000_000
+# Between two digits of one number; what parts two numbers or two elements is none of it.
+_SPACING: Final = r"[^0-9A-Za-z<>|;\r\n]{0,3}"
+_CANONICAL: Final = re.compile(rb"(?:0|\+?33)[67][0-9]{8}")
+
+
+class Notation:
+    """One number, wherever it stands.
+
+    Parameters
+    ----------
+    number
+        As an integer: 33639980012.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.national = f"{number - _NATIONAL:09d}"
+        self.figures = (number, number - _NATIONAL)
+        """What a column of numbers may hold."""
+        classes = [_digit(int(digit)) for digit in self.national]
+        zero, three = _digit(0), _digit(3)
+        text = _SPACING.join(classes)
+        prefix = (
+            rf"(?:(?:(?:\+|{zero}{zero}){_SPACING})?{three}{three}{_SPACING}(?:{zero}{_SPACING})?"
+            rf"|{zero}{_SPACING})?"
+        )
+        self.near = text
+        """A pattern for RE2, which has no look-around: finds a little too much."""
+        self._text = re.compile(rf"(?<!\d){prefix}{text}(?!\d)")
+        plain = _SPACING.join(self.national)
+        head = rf"(?:(?:(?:\+|00){_SPACING})?33{_SPACING}(?:0{_SPACING})?|0{_SPACING})?"
+        self._bytes = re.compile(rf"(?<![0-9]){head}{plain}(?![0-9])".encode())
+
+    def is_in(self, text: str) -> bool:
+        """Say whether a text holds the number."""
+        return self._text.search(text) is not None
+
+    def is_in_bytes(self, data: bytes) -> bool:
+        """Say whether bytes hold the number in ASCII digits, whatever their charset."""
+        return self._bytes.search(data) is not None
+
+    def replaced(self, text: str, token: int) -> str:
+        """Put a token wherever the number stands in a text."""
+        return self._text.sub(f"+{token}", text)
+
+    def replaced_bytes(self, data: bytes, token: int) -> bytes:
+        """Put a token wherever the number stands in bytes.
+
+        A form that the gateway's echo may have becomes a form that reads as this token; any other
+        becomes one that reads as no number, as it did before.
+        """
+
+        def put(match: re.Match[bytes]) -> bytes:
+            if _CANONICAL.fullmatch(match[0]) is None:
+                return b"(%d)" % token
+            return b"+%d" % token if match[0].startswith(b"+") else b"%d" % token
+
+        return self._bytes.sub(put, data)
+
+
+@cache
+def _digit(value: int) -> str:
+    """Give the class of the characters that are this digit, in any script; O is typed for 0."""
+    return "[" + _scripts()[value] + ("Oo" if value == 0 else "") + "]"
+
+
+@cache
+def _scripts() -> dict[int, str]:
+    found = dict.fromkeys(range(10), "")
+    for code in range(_DIGITS_END):
+        value = unicodedata.decimal(chr(code), None)
+        if value is not None:
+            found[value] += chr(code)
+    return found

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Final, NamedTuple
 
 from mmsbatch.phones.notation import BLANK, ascii_table
-from mmsbatch.phones.words import REPAIR_BIT
+from mmsbatch.phones.problems import REPAIR_BIT
 
 MISSING_WORDS: Final = frozenset(
     (
