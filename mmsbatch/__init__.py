@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mmsbatch.auditing.summary import audit
     from mmsbatch.campaign import Campaign
     from mmsbatch.campaign_file import load_campaign
-    from mmsbatch.contacts import read_contacts
+    from mmsbatch.contacts.reading import read_contacts
     from mmsbatch.content import Image, Sound, SoundImage, Text, Video
     from mmsbatch.erasure.erasing import Forgetting, forget
     from mmsbatch.erasure.retention import retention
@@ -127,7 +127,7 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "auditing.summary": ("audit",),
     "campaign": ("Campaign",),
     "campaign_file": ("load_campaign",),
-    "contacts": ("read_contacts",),
+    "contacts.reading": ("read_contacts",),
     "content": (
         "Image",
         "Sound",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from mmsbatch import export
-from mmsbatch.contacts import contact_batches
+from mmsbatch.contacts.reading import contact_batches
 from mmsbatch.planning.prepare import Summary, prepare_batches
 from mmsbatch.suppression import SuppressionList
 

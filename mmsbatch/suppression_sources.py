@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mmsbatch.contacts import read_contacts
+from mmsbatch.contacts.reading import read_contacts
 from mmsbatch.erasure.key import KEY_NAME, LIST_NAME, forgotten, read_key
 from mmsbatch.errors import ContactsError, InputError
 from mmsbatch.phones.column import guess_column, read_phones

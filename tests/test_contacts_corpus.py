@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import mmsbatch as mms
-from mmsbatch.contacts import contact_batches, read_contacts
+from mmsbatch.contacts.reading import contact_batches, read_contacts
 from mmsbatch.errors import ContactsError
 
 FOLDER: Final = Path(__file__).parent / "damaged"

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from fsspec.registry import known_implementations
 
-from mmsbatch.contacts import contact_batches, read_contacts, rows_hint
+from mmsbatch.contacts.reading import contact_batches, read_contacts, rows_hint
 from mmsbatch.errors import ContactsError
 
 SAMPLES: Final = Path(__file__).parents[1] / "data" / "samples"

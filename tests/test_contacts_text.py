@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmsbatch.contacts import read_contacts
 from mmsbatch.contacts.delimited import PARSE_BYTES
+from mmsbatch.contacts.dialects import QuoteWatch
 from mmsbatch.contacts.encodings import BLOCK_BYTES
-from mmsbatch.contacts.quotes import QuoteWatch
+from mmsbatch.contacts.reading import read_contacts
 from mmsbatch.errors import ContactsError
 
 LATIN = "aé;,\t|\"' \r\nœ€0+-=\\\u00a0"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mmsbatch.account import Account, Target
 from mmsbatch.campaign_file import load_campaign
-from mmsbatch.contacts import read_contacts
+from mmsbatch.contacts.reading import read_contacts
 from mmsbatch.errors import InputError
 from mmsbatch.planning.plan import Plan
 from mmsbatch.planning.plan import plan as make_plan

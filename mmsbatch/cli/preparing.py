@@ -26,7 +26,7 @@ from mmsbatch.cli.options import (
     SuppressOption,
 )
 from mmsbatch.cli.output import bar, errors, print_result
-from mmsbatch.contacts import rows_hint
+from mmsbatch.contacts.reading import rows_hint
 from mmsbatch.phones.problems import PROBLEMS
 
 

@@ -8,12 +8,6 @@ Every reader gives the same promises:
 - what cannot be read without guessing is a :class:`~mmsbatch.errors.ContactsError` that names the
   file and the line, column or sheet, and says what to do.
 
-One idea a file: ``sources`` (where the bytes are), ``formats`` (what they really are),
-``encodings``, ``quotes`` and ``dialects`` (text), ``delimited``, ``spreadsheets``, ``parquets``
-(the three readers), ``headers`` (column names), ``texts`` (typed values as text), ``reading`` (the
-verbs).
+Import ``read_contacts``, ``contact_batches`` and ``rows_hint`` from ``reading``. This room imports
+the leaves only.
 """
-
-from mmsbatch.contacts.reading import contact_batches, read_contacts, rows_hint
-
-__all__ = ["contact_batches", "read_contacts", "rows_hint"]

@@ -15,10 +15,9 @@ from typing import BinaryIO, Final, NoReturn
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from mmsbatch.contacts.dialects import Dialect, dialect, named, records
+from mmsbatch.contacts.dialects import Dialect, QuoteWatch, dialect, named, records
 from mmsbatch.contacts.encodings import utf8_blocks
-from mmsbatch.contacts.headers import check_names, choose
-from mmsbatch.contacts.quotes import QuoteWatch
+from mmsbatch.contacts.formats import check_names, choose
 from mmsbatch.errors import ContactsError
 
 PARSE_BYTES: Final = 1 << 20

@@ -11,11 +11,9 @@ import pyarrow as pa
 
 from mmsbatch.contacts.delimited import DelimitedFile
 from mmsbatch.contacts.encodings import read_bytes
-from mmsbatch.contacts.formats import Kind
-from mmsbatch.contacts.headers import choose, same_columns
-from mmsbatch.contacts.parquets import ParquetFile
+from mmsbatch.contacts.formats import Kind, choose, same_columns
 from mmsbatch.contacts.sources import Content, content, parts
-from mmsbatch.contacts.spreadsheets import Sheet
+from mmsbatch.contacts.typed import ParquetFile, Sheet
 from mmsbatch.errors import ContactsError
 
 BATCH_ROWS: Final = 1 << 17

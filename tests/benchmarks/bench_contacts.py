@@ -21,7 +21,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mmsbatch.contacts import contact_batches, read_contacts
+from mmsbatch.contacts.reading import contact_batches, read_contacts
 
 SAMPLE: Final = Path(__file__).parents[2] / "data" / "samples"
 
