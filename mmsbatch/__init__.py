@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from mmsbatch.auditing.history import history
     from mmsbatch.auditing.sql import connect
     from mmsbatch.auditing.summary import audit
-    from mmsbatch.campaign import Campaign
-    from mmsbatch.campaign_file import load_campaign
+    from mmsbatch.campaign.campaign import Campaign
+    from mmsbatch.campaign.content import Image, Sound, SoundImage, Text, Video
+    from mmsbatch.campaign.file import load_campaign
     from mmsbatch.contacts.reading import read_contacts
-    from mmsbatch.content import Image, Sound, SoundImage, Text, Video
     from mmsbatch.erasure.erasing import Forgetting, forget
     from mmsbatch.erasure.retention import retention
     from mmsbatch.errors import (
@@ -125,16 +125,16 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "auditing.history": ("history",),
     "auditing.sql": ("connect",),
     "auditing.summary": ("audit",),
-    "campaign": ("Campaign",),
-    "campaign_file": ("load_campaign",),
-    "contacts.reading": ("read_contacts",),
-    "content": (
+    "campaign.campaign": ("Campaign",),
+    "campaign.content": (
         "Image",
         "Sound",
         "SoundImage",
         "Text",
         "Video",
     ),
+    "campaign.file": ("load_campaign",),
+    "contacts.reading": ("read_contacts",),
     "erasure.erasing": (
         "Forgetting",
         "forget",

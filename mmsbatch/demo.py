@@ -9,7 +9,7 @@ from typing import Final
 
 from mmsbatch import runs, standing
 from mmsbatch.account import SANDBOX_LOGIN, SANDBOX_PASSCODE, Account, Target
-from mmsbatch.campaign_file import load_campaign
+from mmsbatch.campaign.file import load_campaign
 from mmsbatch.contacts.reading import read_contacts
 from mmsbatch.display import labelled, plural
 from mmsbatch.outcomes import Outcome

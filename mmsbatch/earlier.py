@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from mmsbatch import limits
 from mmsbatch.account import Account
-from mmsbatch.campaign_file import load_campaign
+from mmsbatch.campaign.file import load_campaign
 from mmsbatch.errors import MmsbatchError, RunError
 from mmsbatch.folder import RunFolder
 from mmsbatch.journal import Journal

@@ -19,8 +19,8 @@ from typing import Final
 from mmsbatch import files, frames
 from mmsbatch._version import __version__
 from mmsbatch.account import Target
-from mmsbatch.campaign import Campaign
-from mmsbatch.campaign_file import dump_campaign, load_campaign
+from mmsbatch.campaign.campaign import Campaign
+from mmsbatch.campaign.file import dump_campaign, load_campaign
 from mmsbatch.errors import InputError, MmsbatchError, RunError
 from mmsbatch.files import digests
 from mmsbatch.journal import Journal

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import pandas as pd
 
+from mmsbatch.campaign.message import MESSAGE_PROBLEMS
 from mmsbatch.display import Block, Document, ShowsItself, Table, counts, plural
-from mmsbatch.message import MESSAGE_PROBLEMS
 from mmsbatch.phones.in_text import mask, mask_frame
 from mmsbatch.phones.problems import PROBLEMS, REPAIRS
 

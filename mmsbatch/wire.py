@@ -22,7 +22,7 @@ from urllib.parse import quote_plus, urlencode
 from lxml import etree
 
 from mmsbatch import spec
-from mmsbatch.campaign import Campaign, Image, Sound, SoundImage, Video
+from mmsbatch.campaign.campaign import Campaign, Image, Sound, SoundImage, Video
 from mmsbatch.errors import UnreadableAnswer
 
 MAX_ANSWER_BYTES: Final = 1 << 20

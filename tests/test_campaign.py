@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mmsbatch.campaign import Campaign, Image, Sound, SoundImage, Text, Video
+from mmsbatch.campaign.campaign import Campaign, Image, Sound, SoundImage, Text, Video
 from mmsbatch.errors import CampaignError
 from mmsbatch.spec import Kind
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from mmsbatch.campaign import Campaign, Content, Image, Sound, SoundImage, Text, Video
-from mmsbatch.campaign_file import dump_campaign, load_campaign
+from mmsbatch.campaign.campaign import Campaign, Content, Image, Sound, SoundImage, Text, Video
+from mmsbatch.campaign.file import dump_campaign, load_campaign
 from mmsbatch.errors import CampaignError
 from mmsbatch.spec import Kind
 

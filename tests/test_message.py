@@ -13,11 +13,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmsbatch.campaign import Campaign, Image, Text
+from mmsbatch.campaign.campaign import Campaign, Image, Text
+from mmsbatch.campaign.message import (
+    MESSAGE_PROBLEMS,
+    Rendered,
+    columns_of,
+    illegal_character,
+    length,
+    render,
+)
 from mmsbatch.errors import CampaignError
-from mmsbatch.message import MESSAGE_PROBLEMS, Rendered, columns_of, render
 from mmsbatch.spec import MAX_MESSAGE_LENGTH, Kind
-from mmsbatch.text import illegal_character, length
 
 JPG = "http://www.example.com/a.jpg"
 

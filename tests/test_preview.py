@@ -10,7 +10,7 @@ import pytest
 
 import mmsbatch as mms
 from conftest import account_at, fictional
-from mmsbatch.content import Content
+from mmsbatch.campaign.content import Content
 from mmsbatch.sandbox import Sandbox
 
 IMAGE = "http://www.example.com/noel.jpg"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mmsbatch.account import Account, Target
-from mmsbatch.campaign_file import load_campaign
+from mmsbatch.campaign.file import load_campaign
 from mmsbatch.contacts.reading import read_contacts
 from mmsbatch.errors import InputError
 from mmsbatch.planning.plan import Plan

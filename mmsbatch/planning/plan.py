@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mmsbatch import message as messages
 from mmsbatch import spec
-from mmsbatch.campaign import Campaign
+from mmsbatch.campaign import message as messages
+from mmsbatch.campaign.campaign import Campaign
 from mmsbatch.display import Block, Document, ShowsItself, joined, plural
 from mmsbatch.errors import PlanError
 from mmsbatch.frames import categorical

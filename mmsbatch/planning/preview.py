@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from mmsbatch import message as messages
-from mmsbatch import spec, template
-from mmsbatch.content import Content
+from mmsbatch import spec
+from mmsbatch.campaign import message as messages
+from mmsbatch.campaign import template
+from mmsbatch.campaign.content import Content
+from mmsbatch.campaign.message import ARTICLES, length
 from mmsbatch.display import Block, Box, Document, ShowsItself
-from mmsbatch.message import ARTICLES
 from mmsbatch.phones.in_text import mask_e164, mask_phones, spaced_e164
 from mmsbatch.planning.plan import Plan
-from mmsbatch.text import length
 
 _MEDIA: Final = ("image", "video", "sound")
 _UNKNOWN: Final = (

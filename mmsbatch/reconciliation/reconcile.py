@@ -19,7 +19,7 @@ from typing import Any, Final
 from mmsbatch import schedule, spec, standing
 from mmsbatch.account import Account, Target
 from mmsbatch.balances import BY_CREDITS, BY_PERSON
-from mmsbatch.campaign_file import load_campaign
+from mmsbatch.campaign.file import load_campaign
 from mmsbatch.conditions import Readings
 from mmsbatch.display import Block, Document, ShowsItself, joined
 from mmsbatch.elsewhere import OtherRun, Place

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mmsbatch import frames
-from mmsbatch.campaign_file import load_campaign
+from mmsbatch.campaign.file import load_campaign
 from mmsbatch.errors import InputError, MmsbatchError
 from mmsbatch.files import digests
 from mmsbatch.folder import RunFolder

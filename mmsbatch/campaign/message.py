@@ -1,24 +1,58 @@
-"""The message: its length, its characters, and its text for each row. Pure. Source: §1.2, §1.3.
-
-A message is plain text, or a template that names columns: ``Bonjour {{ prenom }}`` (what a template
-may hold is in `mmsbatch.template`). Cell values are text as they stand: never read as templates,
-never escaped here.
-"""
+"""A message: its length and characters, and its text for each row. Pure (§1.2, §1.3)."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
 from jinja2 import StrictUndefined, TemplateError, UndefinedError
 
-from mmsbatch import cells, template
-from mmsbatch.errors import CampaignError
+from mmsbatch.campaign import template
+from mmsbatch.errors import CampaignError, nearest
 from mmsbatch.spec import MAX_MESSAGE_LENGTH, Kind
-from mmsbatch.text import illegal_character, is_blank, length, with_line_feeds
+
+# What XML 1.0 (2.2) cannot carry, escaped or not; CR is not here, because line breaks become LF.
+_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+def with_line_feeds(text: str) -> str:
+    """Write every line break (CRLF, CR, LF) as LF, the form that is counted and sent (§1.3)."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def length(text: str) -> int:
+    """Count a message as the gateway does: characters, a line break twice.
+
+    Returns
+    -------
+    int
+        Characters (Unicode code points), after line breaks were made LF.
+
+    Notes
+    -----
+    Source: §1.3. Whether the gateway counts characters or bytes is not said: characters are the
+    rule here, bytes a warning.
+    """
+    text = with_line_feeds(text)
+    return len(text) + text.count("\n")
+
+
+def illegal_character(text: str) -> str | None:
+    """Name the first character that XML cannot carry, with its position (from 1), or None."""
+    found = _ILLEGAL.search(text)
+    if found is None:
+        return None
+    return f"U+{ord(found[0]):04X} at position {found.start() + 1}"
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing of a text is visible: blanks and zero-width format characters only."""
+    return all(char.isspace() or unicodedata.category(char) == "Cf" for char in text)
+
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -204,9 +238,9 @@ def render(message: str, kind: Kind, frame: pd.DataFrame) -> Rendered:
     Source: §1.2 (one message a request; limits), §1.3 (line breaks, characters).
     """
     columns = sorted(columns_of(message))
-    cells.check_columns(columns, list(frame.columns))
-    coded = [cells.coded(frame, column) for column in columns]
-    inverse, first_rows = cells.combinations([codes for codes, _ in coded], len(frame))
+    check_columns(columns, list(frame.columns))
+    by_column = [coded(frame, column) for column in columns]
+    inverse, first_rows = combinations([codes for codes, _ in by_column], len(frame))
     compiled = template.parse(message).compiled if columns else None
     texts: dict[str, int] = {}
     words = list(MESSAGE_PROBLEMS)
@@ -217,7 +251,7 @@ def render(message: str, kind: Kind, frame: pd.DataFrame) -> Rendered:
         # name as an attribute, and ``row["items"]`` has one.
         values = {
             column: texts_of[codes[row]] if codes[row] >= 0 else StrictUndefined(name=column)
-            for column, (codes, texts_of) in zip(columns, coded, strict=True)
+            for column, (codes, texts_of) in zip(columns, by_column, strict=True)
         }
         text = message if compiled is None else _filled(compiled, values)
         text = text if text is None else with_line_feeds(text)
@@ -253,3 +287,73 @@ def _problem(text: str | None, kind: Kind) -> str | None:
     if is_blank(text):
         return "message_blank"
     return "message_too_long" if length(text) > MAX_MESSAGE_LENGTH[kind] else None
+
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+
+def check_columns(needed: list[str], given: list[Any]) -> None:
+    """Refuse a message that names columns which are not there, or not there once."""
+    lines = []
+    for column in needed:
+        if column not in given:
+            there = ", ".join(map(repr, given))
+            hint = nearest(column, map(str, given))
+            lines.append(f"campaign.message: no column {column!r}; there are {there}.{hint}")
+        elif given.count(column) > 1:
+            lines.append(f"campaign.message: several columns {column!r}; rename all but one.")
+    if lines:
+        raise CampaignError("\n".join(lines))
+
+
+def coded(frame: pd.DataFrame, column: str) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """Code a column as text: one code per row (-1: missing or blank), and the different texts.
+
+    Raises
+    ------
+    CampaignError
+        A cell is neither text, a number nor a date.
+    """
+    cells: Any = frame[column]
+    if cells.dtype == object:  # 1, True and 1.0 are one value to factorize, and three texts
+        cells = np.array([_text(cell, column) for cell in cells], dtype=object)
+    raw_codes, raw_values = pd.factorize(cells)
+    texts: dict[str, int] = {}
+    # The last place is that of -1, factorize's code for a missing cell.
+    again = np.full(len(raw_values) + 1, -1, dtype=np.int64)
+    for place, value in enumerate(raw_values):
+        text = _text(value, column)
+        if text is not None:
+            again[place] = texts.setdefault(text, len(texts))
+    return again[raw_codes], list(texts)
+
+
+def _text(cell: Any, column: str) -> str | None:
+    """Write a cell as text; None where it is missing or blank."""
+    if isinstance(cell, str):
+        return cell if cell.strip() else None
+    if isinstance(cell, bytes) or not pd.api.types.is_scalar(cell):
+        raise CampaignError(
+            f"campaign.message: column {column!r} holds a {type(cell).__name__}; "
+            "make it a column of text."
+        )
+    if pd.isna(cell):
+        return None
+    if isinstance(cell, float | np.floating) and float(cell).is_integer():
+        return str(int(cell))
+    return str(cell)
+
+
+def combinations(
+    columns: list[npt.NDArray[np.int64]], rows: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Number combinations of codes in order of first appearance; name the first row of each."""
+    inverse = np.zeros(rows, dtype=np.int64)
+    for codes in columns:
+        # Numbered anew after each column, so the product never outgrows rows * values.
+        width = int(codes.max(initial=-1)) + 2
+        inverse = pd.factorize(inverse * width + codes + 1)[0].astype(np.int64)
+    if not columns:
+        return inverse, np.arange(min(rows, 1))
+    return inverse, np.unique(inverse, return_index=True)[1]

@@ -13,10 +13,74 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Self
 from pydantic import AfterValidator, ConfigDict, ValidationError, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
-from mmsbatch import media, rules, spec
-from mmsbatch import message as messages
-from mmsbatch.message import ARTICLES
+from mmsbatch import spec
+from mmsbatch.campaign import media
+from mmsbatch.campaign import message as messages
+from mmsbatch.campaign.message import ARTICLES
+from mmsbatch.errors import Broken, CampaignError, nearest, shown
 from mmsbatch.spec import Kind, Media
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
+
+_NEEDED = {
+    "string_type": "a text (str) is needed",
+    "int_type": "a whole number (int) is needed",
+    "bool_type": "True, False or None is needed",
+}
+
+
+def require(rules: Iterable[str]) -> None:
+    """Raise `Broken` if there is any broken rule."""
+    found = tuple(rules)
+    if found:
+        raise Broken(*found)
+
+
+def reported(error: ValidationError, what: str, fields: Sequence[str]) -> CampaignError:
+    """Write pydantic's findings as this package's error, one broken rule a line.
+
+    Parameters
+    ----------
+    error
+        What pydantic found.
+    what
+        What was being built, as in "an image".
+    fields
+        Its fields in the order of its arguments.
+    """
+    lines = [
+        f"{field}: {rule}"
+        for detail in error.errors()
+        for field, rule in _lines(detail, what, fields)
+    ]
+    return CampaignError("\n".join(lines))
+
+
+def _lines(detail: ErrorDetails, what: str, fields: Sequence[str]) -> Iterable[tuple[str, str]]:
+    place, kind = detail["loc"][0], detail["type"]
+    takes = f"{what} takes {', '.join(fields)}"
+    if kind == "unexpected_positional_argument":
+        yield "campaign", f"one value too many, {shown(detail['input'])}; {takes}."
+        return
+    name = fields[place] if isinstance(place, int) else place
+    field = f"campaign.{name}"
+    broken = detail.get("ctx", {}).get("error")
+    if isinstance(broken, Broken):
+        yield from ((field, rule) for rule in broken.rules)
+    elif kind in ("missing", "missing_argument"):
+        yield field, f"missing; {takes} (§1.2)."
+    elif kind == "unexpected_keyword_argument":
+        yield field, f"not used by {what} (§1.2); {takes}.{nearest(name, fields)}"
+    elif kind == "multiple_argument_values":
+        yield field, f"given twice; {takes}."
+    else:
+        needed = _NEEDED.get(kind, detail["msg"])
+        yield field, f"{needed} (§1.2); found {shown(detail['input'])}."
+
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,7 +95,7 @@ def _obeys(rule: Callable[..., Iterator[str]], *medium: Media) -> AfterValidator
     """Make pydantic apply a rule to a field and give the value back as it was."""
 
     def check(value: Any) -> Any:
-        rules.require(rule(value, *medium))
+        require(rule(value, *medium))
         return value
 
     return AfterValidator(check)
@@ -59,7 +123,7 @@ class _Captioned:
     @field_validator("message")
     @classmethod
     def _message(cls, value: str) -> str:
-        rules.require(messages.broken_rules(value, cls.kind))
+        require(messages.broken_rules(value, cls.kind))
         return value
 
     @model_validator(mode="wrap")
@@ -69,7 +133,7 @@ class _Captioned:
             return build(given)
         except ValidationError as error:
             names = [one.name for one in fields(cls)]
-            raise rules.reported(error, ARTICLES[cls.kind], names) from None
+            raise reported(error, ARTICLES[cls.kind], names) from None
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -92,7 +156,7 @@ class Text(_Captioned):
     Parameters
     ----------
     message
-        Plain text, or a template that names columns (`mmsbatch.template`).
+        Plain text, or a template that names columns (`mmsbatch.campaign.template`).
 
     Raises
     ------

@@ -1,6 +1,6 @@
 """A campaign: its name, its content, when it is sent; checked when built. Pure. Source: §1.2.
 
-The contents are in `mmsbatch.content`, the file in `mmsbatch.campaign_file`.
+The contents are in `mmsbatch.campaign.content`, the file in `mmsbatch.campaign.file`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,20 @@ from typing import TYPE_CHECKING, Any, Self, get_args
 from pydantic import ValidationError, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
-from mmsbatch import errors, rules, schedule, spec
-from mmsbatch.content import STRICT, Content, Image, Sound, SoundImage, Text, Video
+from mmsbatch import errors, schedule, spec
+from mmsbatch.campaign.content import (
+    STRICT,
+    Content,
+    Image,
+    Sound,
+    SoundImage,
+    Text,
+    Video,
+    reported,
+    require,
+)
+from mmsbatch.campaign.message import columns_of, illegal_character, is_blank, with_line_feeds
 from mmsbatch.errors import CampaignError
-from mmsbatch.message import columns_of
-from mmsbatch.text import illegal_character, is_blank, with_line_feeds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,7 +104,7 @@ class Campaign:
     @classmethod
     def _trimmed(cls, name: str) -> str:
         name = name.strip()
-        rules.require(_name_rules(name))
+        require(_name_rules(name))
         return name
 
     @field_validator("content", mode="plain")  # built contents were checked when built
@@ -117,7 +126,7 @@ class Campaign:
         try:
             return build(given)
         except ValidationError as error:
-            raise rules.reported(error, "a campaign", [one.name for one in fields(cls)]) from None
+            raise reported(error, "a campaign", [one.name for one in fields(cls)]) from None
 
     @property
     def columns(self) -> frozenset[str]:

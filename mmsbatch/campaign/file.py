@@ -22,10 +22,10 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from mmsbatch.campaign import Campaign
-from mmsbatch.content import CONTENTS, Content, Text
+from mmsbatch.campaign.campaign import Campaign
+from mmsbatch.campaign.content import CONTENTS, Content, Text
+from mmsbatch.campaign.message import ARTICLES
 from mmsbatch.errors import CampaignError, nearest, shown
-from mmsbatch.message import ARTICLES
 from mmsbatch.spec import Kind
 
 if TYPE_CHECKING:
