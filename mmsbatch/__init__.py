@@ -52,14 +52,13 @@ if TYPE_CHECKING:
     from mmsbatch.planning.plan import Plan, plan
     from mmsbatch.planning.prepare import prepare
     from mmsbatch.planning.preview import preview
+    from mmsbatch.planning.suppression import SuppressionList, read_suppression_list
     from mmsbatch.reconciliation.reconcile import reconcile, settle
     from mmsbatch.results_summary import summary
     from mmsbatch.run_names import run_name
     from mmsbatch.runs import resume, send
     from mmsbatch.sending.estimate import estimate
     from mmsbatch.standing import results, status
-    from mmsbatch.suppression import SuppressionList
-    from mmsbatch.suppression_sources import read_suppression_list
     from mmsbatch.verification.verification import Verification, verify
 
 __all__ = [
@@ -162,6 +161,10 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "planning.prepare": ("prepare",),
     "planning.preview": ("preview",),
+    "planning.suppression": (
+        "SuppressionList",
+        "read_suppression_list",
+    ),
     "reconciliation.reconcile": (
         "reconcile",
         "settle",
@@ -177,8 +180,6 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
         "results",
         "status",
     ),
-    "suppression": ("SuppressionList",),
-    "suppression_sources": ("read_suppression_list",),
     "verification.verification": (
         "Verification",
         "verify",

@@ -12,7 +12,7 @@ import pandas as pd
 from mmsbatch import export
 from mmsbatch.contacts.reading import contact_batches
 from mmsbatch.planning.prepare import Summary, prepare_batches
-from mmsbatch.suppression import SuppressionList
+from mmsbatch.planning.suppression import SuppressionList
 
 
 @dataclass(frozen=True)

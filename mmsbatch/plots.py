@@ -15,7 +15,7 @@ from mmsbatch import spec
 from mmsbatch.errors import InputError, nearest
 from mmsbatch.outcomes import Outcome, count
 from mmsbatch.planning.plan import Plan
-from mmsbatch.prepared import summarize
+from mmsbatch.planning.problems import summarize
 
 if TYPE_CHECKING:
     from types import ModuleType

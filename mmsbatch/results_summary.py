@@ -14,7 +14,7 @@ from mmsbatch import outcomes
 from mmsbatch.display import Block, Document, ShowsItself, amount, counts, plain, plural
 from mmsbatch.errors import InputError, nearest
 from mmsbatch.outcomes import OUTCOMES
-from mmsbatch.prepared import PROBLEM_MEANINGS
+from mmsbatch.planning.problems import PROBLEM_MEANINGS
 
 
 @dataclass(frozen=True, repr=False)

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmsbatch.duplicates import Seen, first_rows
+from mmsbatch.planning.grouping import Seen, first_rows
 
 NUMBERS = st.lists(st.sampled_from([-1, 0, 600_000_000, 612345678, 799_999_999]), max_size=40)
 

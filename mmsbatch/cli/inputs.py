@@ -11,9 +11,8 @@ from mmsbatch.errors import InputError
 from mmsbatch.planning.plan import Plan
 from mmsbatch.planning.plan import plan as make_plan
 from mmsbatch.planning.prepare import prepare
+from mmsbatch.planning.suppression import SuppressionList, read_suppression_list
 from mmsbatch.policy import OnDoubt
-from mmsbatch.suppression import SuppressionList
-from mmsbatch.suppression_sources import read_suppression_list
 
 
 def columns(phone: list[str] | None) -> str | list[str] | None:

@@ -40,7 +40,6 @@ from mmsbatch.attempts import attempts
 from mmsbatch.display import labelled
 from mmsbatch.erasure import stage
 from mmsbatch.erasure.journal import rewritten, write
-from mmsbatch.erasure.key import read_key, remember
 from mmsbatch.erasure.plan import erase
 from mmsbatch.errors import InputError, RunError
 from mmsbatch.files import digests
@@ -51,6 +50,7 @@ from mmsbatch.phones.e164 import seal
 from mmsbatch.phones.e164 import token as make_token
 from mmsbatch.phones.in_text import Notation
 from mmsbatch.planning.plan import Plan
+from mmsbatch.planning.suppression import read_key, remember
 from mmsbatch.policy import may_go
 from mmsbatch.run_folders import Given, every_run
 from mmsbatch.states import Kind, State, fold

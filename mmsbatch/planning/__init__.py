@@ -1,5 +1,5 @@
-"""From contacts and a campaign to a plan: which rows can be written to, in which requests.
+"""From contacts to requests: what may be sent to whom, and in which request. Pure.
 
-Import `Prepared` and `prepare`, `Plan` and `plan`, `preview` from the modules here.
-It may import contacts, phones, campaigns and what they rest on: nothing that sends.
+Import ``prepare``, ``plan``, ``preview`` and ``read_suppression_list`` from the modules of these
+names. This room imports phones, contacts, campaign and the leaves.
 """

@@ -23,9 +23,10 @@ from mmsbatch.campaign.campaign import Campaign
 from mmsbatch.display import Block, Document, ShowsItself, joined, plural
 from mmsbatch.errors import PlanError
 from mmsbatch.frames import categorical
-from mmsbatch.grouping import Problems, cut, first_alike, in_order
 from mmsbatch.phones.e164 import as_integers
+from mmsbatch.planning.grouping import cut, first_alike, in_order
 from mmsbatch.planning.prepare import Summary, summarize
+from mmsbatch.planning.problems import Problems
 
 RULE_VERSION: Final = 1
 """Part of every fingerprint; raised when the same input would be cut into other requests."""

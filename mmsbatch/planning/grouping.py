@@ -1,8 +1,4 @@
-"""Which rows repeat a number that an earlier row has: whole columns, or batch after batch. Pure.
-
-Row and number share one 64-bit key, number first: sorting the keys brings equal numbers together
-with the earliest row in front.
-"""
+"""Repeated numbers found, and contents cut into requests. Pure."""
 
 from __future__ import annotations
 
@@ -10,6 +6,49 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
+
+
+def first_alike(
+    numbers: npt.NDArray[np.int64],
+    contents: npt.NDArray[np.int64],
+    among: npt.NDArray[np.bool_],
+) -> npt.NDArray[np.int64]:
+    """Give the position of the first row with the same number and message; -1 for that one."""
+    national = np.where(among, numbers % 10**9, -1)
+    if contents.max(initial=0) > 0:
+        # 10**9 is more than the national numbers there are, so each pair has one code.
+        codes, _ = pd.factorize(contents[among] * 10**9 + national[among])
+        national[among] = codes
+    return first_rows(national)
+
+
+def cut(
+    contents: npt.NDArray[np.int64], sendable: npt.NDArray[np.bool_], size: int
+) -> npt.NDArray[np.int32]:
+    """Number the requests: contents in order of appearance, then `size` rows at a time."""
+    groups = contents[sendable]
+    members = np.bincount(groups)
+    order = np.argsort(groups, kind="stable")
+    rank = np.empty(len(groups), dtype=np.int64)
+    rank[order] = np.arange(len(groups)) - np.repeat(np.cumsum(members) - members, members)
+    requests = -(-members // size)
+    before = np.cumsum(requests) - requests
+    request = np.ones(len(contents), dtype=np.int32)
+    request[sendable] = before[groups] + rank // size + 1
+    return request
+
+
+def in_order(column: pd.Series) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """Code a column of words by their order of appearance; -1 is missing."""
+    category = pd.Categorical(column)
+    codes, present = pd.factorize(np.where(category.codes < 0, -1, category.codes))
+    if (present < 0).any():  # the missing take part in the order; they are taken out again
+        missing = int(np.flatnonzero(present < 0)[0])
+        codes = np.where(codes == missing, -1, codes - (codes > missing))
+        present = present[present >= 0]
+    return codes, [str(category.categories[code]) for code in present]
+
 
 NO_ROW: Final = -1
 

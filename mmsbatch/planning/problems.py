@@ -1,0 +1,120 @@
+"""A column of problems: merged, counted and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mmsbatch.campaign.message import MESSAGE_PROBLEMS
+from mmsbatch.display import Block, Document, ShowsItself, counts, plural
+from mmsbatch.frames import categorical
+from mmsbatch.phones.problems import PROBLEMS, REPAIRS
+
+PROBLEM_MEANINGS: Mapping[str, str] = {
+    word: meaning for word, (meaning, _) in {**PROBLEMS, **MESSAGE_PROBLEMS}.items()
+}
+
+_EXAMPLES: Final = 2
+
+
+@dataclass(frozen=True, repr=False)
+class Summary(ShowsItself):
+    """How many rows can be sent, and why not the others."""
+
+    rows: int
+    sendable: int
+    problems: dict[str, int]
+    """Rows by problem, worst first; only problems that occur."""
+    repairs: dict[str, int]
+    """Sendable, suppressed and duplicate rows by repair, in the order of ``REPAIRS``."""
+
+    def document(self) -> Document:
+        """Say how many rows can be sent, and why not the others."""
+        headline = (
+            f"{plural(self.rows, 'row')}: {self.sendable:,} can be sent, "
+            f"{self.rows - self.sendable:,} cannot"
+        )
+        blocks = [Block("check", (headline, counts(self.problems, PROBLEM_MEANINGS)))]
+        if self.repairs:
+            blocks.append(Block("repaired", (counts(self.repairs, REPAIRS),)))
+        return Document(tuple(blocks))
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the counts as JSON's types."""
+        return {
+            "rows": self.rows,
+            "sendable": self.sendable,
+            "problems": dict(self.problems),
+            "repairs": dict(self.repairs),
+        }
+
+
+def summarize(prepared: pd.DataFrame) -> Summary:
+    """Count the rows of a prepared or planned frame by problem and by repair.
+
+    Parameters
+    ----------
+    prepared : DataFrame
+        With the columns ``mms_problem`` and ``mms_repair``.
+    """
+    found = prepared["mms_problem"].value_counts()
+    known = {word: place for place, word in enumerate(PROBLEMS)}
+    counts = {str(word): int(count) for word, count in found.items() if count}
+    problems = sorted(counts, key=lambda word: (-counts[word], known.get(word, len(known)), word))
+    repairs = dict.fromkeys(REPAIRS, 0)
+    for words, count in prepared["mms_repair"].value_counts().items():
+        for word in str(words).split(","):
+            repairs[word] = repairs.get(word, 0) + int(count)
+    return Summary(
+        rows=len(prepared),
+        sendable=len(prepared) - sum(counts.values()),
+        problems={word: counts[word] for word in problems},
+        repairs={word: count for word, count in repairs.items() if count},
+    )
+
+
+class Problems:
+    """A column of problems as codes: -1 is none."""
+
+    def __init__(self, codes: npt.NDArray[np.int32], words: list[str]) -> None:
+        self.codes = codes
+        self.words = words
+
+    @classmethod
+    def read(cls, column: pd.Series) -> Problems:
+        """Take a column of words; missing is none."""
+        category = pd.Categorical(column)
+        return cls(category.codes.astype(np.int32), [str(word) for word in category.categories])
+
+    @property
+    def none(self) -> npt.NDArray[np.bool_]:
+        """Where there is no problem."""
+        return np.equal(self.codes, -1)
+
+    def code(self, word: str) -> int:
+        """Give a word's code, a new one where it has none yet."""
+        if word not in self.words:
+            self.words.append(word)
+        return self.words.index(word)
+
+    def clear(self, word: str) -> None:
+        """Take a problem away wherever it stands."""
+        self.codes[self.codes == self.code(word)] = -1
+
+    def set(self, word: str, where: npt.NDArray[np.bool_]) -> None:
+        """Write a problem, whatever stood there."""
+        self.codes[where] = self.code(word)
+
+    def add(self, other: pd.Categorical[str]) -> None:
+        """Take another column's problems where there is none yet."""
+        theirs = np.array([*map(self.code, other.categories), -1], dtype=np.int32)[other.codes]
+        self.codes = np.where(self.none, theirs, self.codes)
+
+    def categorical(self) -> pd.Categorical:
+        """Give the column back, with the words that occur."""
+        return categorical(self.codes, self.words).remove_unused_categories()
