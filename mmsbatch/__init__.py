@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     # Type checkers and editors do not run __getattr__: they read the names here.
     from mmsbatch import plots
     from mmsbatch._version import __version__
-    from mmsbatch.account import Account
     from mmsbatch.auditing.changes import Diff, diff
     from mmsbatch.auditing.history import history
     from mmsbatch.auditing.sql import connect
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
         RunStopped,
         UnreadableAnswer,
     )
+    from mmsbatch.gateway.account import Account
     from mmsbatch.limits import Limits
     from mmsbatch.outcomes import Outcome
     from mmsbatch.planning.plan import Plan, plan
@@ -116,7 +116,6 @@ __all__ = [
 
 _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "_version": ("__version__",),
-    "account": ("Account",),
     "auditing.changes": (
         "Diff",
         "diff",
@@ -153,6 +152,7 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
         "RunStopped",
         "UnreadableAnswer",
     ),
+    "gateway.account": ("Account",),
     "limits": ("Limits",),
     "outcomes": ("Outcome",),
     "planning.plan": (

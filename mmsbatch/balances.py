@@ -20,8 +20,8 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 from mmsbatch import spec
+from mmsbatch.gateway.wire import Answer, canonical_echo
 from mmsbatch.states import Event, Fact, Kind, Verdict, read_account, read_reply
-from mmsbatch.wire import Answer, canonical_echo
 
 BY_CREDITS = "credits"
 BY_PERSON = "person"

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Final
 
 from mmsbatch import runs, standing
-from mmsbatch.account import SANDBOX_LOGIN, SANDBOX_PASSCODE, Account, Target
 from mmsbatch.campaign.file import load_campaign
 from mmsbatch.contacts.reading import read_contacts
 from mmsbatch.display import labelled, plural
+from mmsbatch.gateway.account import SANDBOX_LOGIN, SANDBOX_PASSCODE, Account, Target
 from mmsbatch.outcomes import Outcome
 from mmsbatch.planning.plan import Plan
 from mmsbatch.planning.plan import plan as make_plan

@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mmsbatch import limits
-from mmsbatch.account import Account
 from mmsbatch.campaign.file import load_campaign
 from mmsbatch.errors import MmsbatchError, RunError
 from mmsbatch.folder import RunFolder
+from mmsbatch.gateway.account import Account
 from mmsbatch.journal import Journal
 from mmsbatch.planning.plan import Plan
 from mmsbatch.states import Kind

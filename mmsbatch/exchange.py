@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from mmsbatch import wire
 from mmsbatch.errors import NotSent
-from mmsbatch.gateway import Gateway, Interrupted
+from mmsbatch.gateway import wire
+from mmsbatch.gateway.client import Gateway, Interrupted
 from mmsbatch.planning.plan import Plan
 from mmsbatch.states import Fact, Kind, stamp
 

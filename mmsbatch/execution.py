@@ -21,7 +21,7 @@ from mmsbatch.errors import (
     RunError,
 )
 from mmsbatch.folder import RunFolder
-from mmsbatch.gateway import Gateway
+from mmsbatch.gateway.client import Gateway
 from mmsbatch.journal import Journal
 from mmsbatch.limits import (
     Budget,

@@ -18,11 +18,11 @@ from typing import Final
 
 from mmsbatch import files, frames
 from mmsbatch._version import __version__
-from mmsbatch.account import Target
 from mmsbatch.campaign.campaign import Campaign
 from mmsbatch.campaign.file import dump_campaign, load_campaign
 from mmsbatch.errors import InputError, MmsbatchError, RunError
 from mmsbatch.files import digests
+from mmsbatch.gateway.account import Target
 from mmsbatch.journal import Journal
 from mmsbatch.planning.plan import Plan
 from mmsbatch.states import Fact, Kind

@@ -14,10 +14,10 @@ from statistics import median_low
 from typing import Final
 
 from mmsbatch.errors import InputError, PlanError
+from mmsbatch.gateway.wire import Answer
 from mmsbatch.planning.plan import Plan
 from mmsbatch.policy import Stop
 from mmsbatch.states import Fact, Kind, read_account
-from mmsbatch.wire import Answer
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ import pandas as pd
 
 from mmsbatch import spec
 from mmsbatch.frames import categorical
+from mmsbatch.gateway.wire import Answer, canonical_echo
 from mmsbatch.planning.plan import Plan
 from mmsbatch.states import Request, State
-from mmsbatch.wire import Answer, canonical_echo
 
 
 class Outcome(StrEnum):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mmsbatch.account import Account, Target
 from mmsbatch.errors import (
     AccountError,
     PlanError,
     RunError,
 )
 from mmsbatch.folder import RunFolder
+from mmsbatch.gateway.account import Account, Target
 from mmsbatch.limits import (
     Earlier,
     Limits,

@@ -9,7 +9,6 @@ from pathlib import Path
 import pandas as pd
 
 from mmsbatch import frames, outcomes
-from mmsbatch.account import Account
 from mmsbatch.deadline import Deadline, NotAfter
 from mmsbatch.earlier import earlier_runs
 from mmsbatch.errors import (
@@ -18,7 +17,8 @@ from mmsbatch.errors import (
 )
 from mmsbatch.execution import OnRequest, Options, send_rest
 from mmsbatch.folder import RunFolder
-from mmsbatch.gateway import Gateway
+from mmsbatch.gateway.account import Account
+from mmsbatch.gateway.client import Gateway
 from mmsbatch.limits import (
     Limits,
     check,

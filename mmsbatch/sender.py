@@ -21,7 +21,7 @@ from mmsbatch import deadline
 from mmsbatch.deadline import Deadline
 from mmsbatch.errors import CampaignError, RunError, RunInDoubt, RunStopped
 from mmsbatch.exchange import claim, exchange
-from mmsbatch.gateway import Gateway
+from mmsbatch.gateway.client import Gateway
 from mmsbatch.journal import Journal
 from mmsbatch.limits import Budget
 from mmsbatch.pace import Pace

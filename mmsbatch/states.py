@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from mmsbatch import spec
 from mmsbatch.errors import RunError, UnreadableAnswer
-from mmsbatch.wire import Answer, decode_answer
+from mmsbatch.gateway.wire import Answer, decode_answer
 
 
 class Kind(StrEnum):

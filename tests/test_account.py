@@ -9,8 +9,8 @@ import pytest
 from pydantic import SecretStr
 
 import mmsbatch as mms
-from mmsbatch.account import Account, Target, is_loopback
 from mmsbatch.errors import AccountError
+from mmsbatch.gateway.account import Account, Target, is_loopback
 
 SECRET = "s3cr3t-Passcode"
 

@@ -29,7 +29,7 @@ from conftest import account_at, fictional
 from mmsbatch import files, frames, policy
 from mmsbatch.evidence import Finding, Shown
 from mmsbatch.folder import RunFolder
-from mmsbatch.gateway import Gateway
+from mmsbatch.gateway.client import Gateway
 from mmsbatch.journal import Journal
 from mmsbatch.outcomes import Outcome
 from mmsbatch.reconciliation.reconcile import reconcile, settle

@@ -12,7 +12,7 @@ import pytest
 import mmsbatch as mms
 from conftest import account_at
 from mmsbatch.errors import AccountError, InDoubt, NotSent
-from mmsbatch.gateway import Gateway, Interrupted, Reply
+from mmsbatch.gateway.client import Gateway, Interrupted, Reply
 from mmsbatch.sandbox import Sandbox
 
 XML = (

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 import mmsbatch as mms
 from conftest import account_at, fictional, planned
 from mmsbatch.errors import InputError, PlanError, RunStopped
+from mmsbatch.gateway.wire import Answer
 from mmsbatch.limits import Budget, Heard, Limits, cost_per_recipient, credit_stop
 from mmsbatch.sandbox import Sandbox, SandboxOptions
-from mmsbatch.wire import Answer
 
 
 def beside(run: Path, name: str) -> Path:

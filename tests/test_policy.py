@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 
 from mmsbatch import policy, spec
+from mmsbatch.gateway.wire import Answer
 from mmsbatch.policy import GoOn, HoldBack, OnDoubt, Stop, TryAgain, decide, may_go
 from mmsbatch.states import Request, State
-from mmsbatch.wire import Answer
 
 NEVER_CONNECTED = None
 

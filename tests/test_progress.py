@@ -17,10 +17,10 @@ from jupyter_client.manager import start_new_kernel
 
 import mmsbatch as mms
 from conftest import account_at, planned
+from mmsbatch.gateway.wire import Answer
 from mmsbatch.progress import counting, sending
 from mmsbatch.sandbox import Sandbox
 from mmsbatch.states import Request, State
-from mmsbatch.wire import Answer
 
 
 class Terminal(io.StringIO):

@@ -22,7 +22,7 @@ from mmsbatch import frames, policy
 from mmsbatch.errors import InputError, RunInDoubt, RunStopped
 from mmsbatch.evidence import Shown
 from mmsbatch.folder import RunFolder
-from mmsbatch.gateway import Gateway, Reply
+from mmsbatch.gateway.client import Gateway, Reply
 from mmsbatch.journal import Journal
 from mmsbatch.outcomes import Outcome
 from mmsbatch.reconciliation.reconcile import PATIENCE, Patience, Reconciliation, reconcile, settle

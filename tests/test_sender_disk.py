@@ -21,7 +21,7 @@ import pytest
 import mmsbatch as mms
 from conftest import account_at, planned
 from mmsbatch.errors import MmsbatchError, RunError, RunInDoubt, RunStopped
-from mmsbatch.gateway import Gateway, Reply
+from mmsbatch.gateway.client import Gateway, Reply
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 from mmsbatch.standing import write_results
 

@@ -20,7 +20,7 @@ import pytest
 import mmsbatch as mms
 from mmsbatch import policy
 from mmsbatch.errors import InDoubt
-from mmsbatch.gateway import Gateway
+from mmsbatch.gateway.client import Gateway
 from mmsbatch.sandbox import Sandbox
 from socket_front import Fault, front, http
 

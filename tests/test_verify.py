@@ -23,12 +23,12 @@ from conftest import account_at, fictional, planned
 from mmsbatch import frames
 from mmsbatch.cli import app
 from mmsbatch.folder import RunFolder
+from mmsbatch.gateway.wire import Answer, decode_answer
 from mmsbatch.journal import Journal
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 from mmsbatch.standing import write_results
 from mmsbatch.states import Kind
 from mmsbatch.verification.journal import SCHEMA
-from mmsbatch.wire import Answer, decode_answer
 
 FILES = ("plan.parquet", "campaign.toml", "journal.sqlite", "results.parquet", "requests.parquet")
 PARTS = 8

@@ -15,12 +15,12 @@ from changed_runs import broken, copy, forge
 from conftest import account_at, fictional, planned
 from mmsbatch import outcomes
 from mmsbatch.errors import UnreadableAnswer
+from mmsbatch.gateway.wire import Answer, decode_answer
 from mmsbatch.outcomes import Named, named_by
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 from mmsbatch.standing import write_results
 from mmsbatch.verification import scene
 from mmsbatch.verification.answers import read_list
-from mmsbatch.wire import Answer, decode_answer
 
 NUMBERS = [33_639_980_000, 33_712_345_678, 33_639_980_999]
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmsbatch.errors import UnreadableAnswer
-from mmsbatch.wire import MAX_ANSWER_BYTES, Answer, canonical_echo, decode_answer
+from mmsbatch.gateway.wire import MAX_ANSWER_BYTES, Answer, canonical_echo, decode_answer
 
 SAMPLE = """\
 Status=100

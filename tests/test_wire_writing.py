@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 import mmsbatch as mms
-from mmsbatch.wire import encode_account_form, encode_form, encode_request
+from mmsbatch.gateway.wire import encode_account_form, encode_form, encode_request
 
 GOLDEN = Path(__file__).parent / "golden"
 NUMBERS = ("+33639980001", "+33639980002", "+33739980003")

@@ -9,9 +9,9 @@ from typing import Final, Self
 from zoneinfo import ZoneInfo
 
 from mmsbatch import spec
-from mmsbatch.account import Target
 from mmsbatch.auditing.journals import Digest
 from mmsbatch.errors import InputError, nearest
+from mmsbatch.gateway.account import Target
 from mmsbatch.outcomes import Outcome
 
 When = str | date | datetime | None

@@ -15,7 +15,7 @@ from mmsbatch.cli.options import JsonOption, LiveOption
 from mmsbatch.cli.output import errors, print_result
 from mmsbatch.display import amount
 from mmsbatch.errors import InputError, NotSent
-from mmsbatch.gateway import Gateway
+from mmsbatch.gateway.client import Gateway
 from mmsbatch.report import DONE, STOPPED
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 from mmsbatch.states import read_account

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mmsbatch.account import Account, Target
 from mmsbatch.campaign.file import load_campaign
 from mmsbatch.contacts.reading import read_contacts
 from mmsbatch.errors import InputError
+from mmsbatch.gateway.account import Account, Target
 from mmsbatch.planning.plan import Plan
 from mmsbatch.planning.plan import plan as make_plan
 from mmsbatch.planning.prepare import prepare

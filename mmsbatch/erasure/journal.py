@@ -17,8 +17,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
-from mmsbatch import wire
 from mmsbatch.errors import RunError
+from mmsbatch.gateway import wire
 from mmsbatch.journal import Journal, chained_hash
 from mmsbatch.phones.e164 import seal
 from mmsbatch.phones.in_text import Notation

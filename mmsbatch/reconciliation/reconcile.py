@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from mmsbatch import schedule, spec, standing
-from mmsbatch.account import Account, Target
 from mmsbatch.balances import BY_CREDITS, BY_PERSON
 from mmsbatch.campaign.file import load_campaign
 from mmsbatch.conditions import Readings
@@ -26,7 +25,8 @@ from mmsbatch.elsewhere import OtherRun, Place
 from mmsbatch.errors import InDoubt, InputError, MmsbatchError, NotSent, nearest
 from mmsbatch.evidence import Finding, Shown, assess
 from mmsbatch.folder import RunFolder
-from mmsbatch.gateway import Gateway
+from mmsbatch.gateway.account import Account, Target
+from mmsbatch.gateway.client import Gateway
 from mmsbatch.journal import Journal
 from mmsbatch.permission import check_target
 from mmsbatch.report import RunReport

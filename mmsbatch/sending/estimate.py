@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from mmsbatch import limits as limiting
-from mmsbatch.account import Account
 from mmsbatch.display import Block, Document, ShowsItself, amount, plain, plural
 from mmsbatch.earlier import earlier_runs
 from mmsbatch.errors import InDoubt, NotSent
 from mmsbatch.folder import RunFolder
-from mmsbatch.gateway import Gateway
+from mmsbatch.gateway.account import Account
+from mmsbatch.gateway.client import Gateway
 from mmsbatch.journal import Journal
 from mmsbatch.limits import Earlier, Limits
 from mmsbatch.planning.plan import Plan

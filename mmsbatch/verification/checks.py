@@ -9,10 +9,11 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mmsbatch import frames, outcomes, wire
+from mmsbatch import frames, outcomes
 from mmsbatch.attempts import attempts
 from mmsbatch.display import plural
 from mmsbatch.errors import MmsbatchError, UnreadableAnswer
+from mmsbatch.gateway import wire
 from mmsbatch.outcomes import Outcome
 from mmsbatch.states import ATTEMPT_KINDS, Kind, Request, step
 from mmsbatch.verification.evidence import evidence

@@ -31,7 +31,8 @@ import pandas as pd
 import requests
 
 import mmsbatch as mms
-from mmsbatch import spec, wire
+from mmsbatch import spec
+from mmsbatch.gateway import wire
 from mmsbatch.journal import Journal
 from mmsbatch.states import Kind
 

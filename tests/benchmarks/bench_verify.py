@@ -25,9 +25,10 @@ import numpy as np
 import pandas as pd
 
 import mmsbatch as mms
-from mmsbatch import standing, wire
-from mmsbatch.account import Target
+from mmsbatch import standing
 from mmsbatch.folder import RunFolder
+from mmsbatch.gateway import wire
+from mmsbatch.gateway.account import Target
 from mmsbatch.journal import Journal
 from mmsbatch.sandbox.answers import accepted
 from mmsbatch.states import Kind

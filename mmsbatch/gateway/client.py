@@ -22,9 +22,10 @@ from urllib3 import PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool, HTTPSConnectionPool
 
-from mmsbatch import spec, wire
-from mmsbatch.account import Account, Target
+from mmsbatch import spec
 from mmsbatch.errors import AccountError, InDoubt, NotSent
+from mmsbatch.gateway import wire
+from mmsbatch.gateway.account import Account, Target
 from mmsbatch.workers import MAX_WORKERS
 
 CONNECT_TIMEOUT_S: Final = 10.0
