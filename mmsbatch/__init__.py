@@ -48,17 +48,17 @@ if TYPE_CHECKING:
     )
     from mmsbatch.gateway.account import Account
     from mmsbatch.limits import Limits
-    from mmsbatch.outcomes import Outcome
     from mmsbatch.planning.plan import Plan, plan
     from mmsbatch.planning.prepare import prepare
     from mmsbatch.planning.preview import preview
     from mmsbatch.planning.suppression import SuppressionList, read_suppression_list
     from mmsbatch.reconciliation.reconcile import reconcile, settle
-    from mmsbatch.results_summary import summary
-    from mmsbatch.run_names import run_name
-    from mmsbatch.runs import resume, send
+    from mmsbatch.runs.names import run_name
+    from mmsbatch.runs.outcomes import Outcome
+    from mmsbatch.runs.report import summary
+    from mmsbatch.runs.run import results, status
     from mmsbatch.sending.estimate import estimate
-    from mmsbatch.standing import results, status
+    from mmsbatch.sending.send import resume, send
     from mmsbatch.verification.verification import Verification, verify
 
 __all__ = [
@@ -154,7 +154,6 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "gateway.account": ("Account",),
     "limits": ("Limits",),
-    "outcomes": ("Outcome",),
     "planning.plan": (
         "Plan",
         "plan",
@@ -169,16 +168,17 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
         "reconcile",
         "settle",
     ),
-    "results_summary": ("summary",),
-    "run_names": ("run_name",),
-    "runs": (
-        "resume",
-        "send",
-    ),
-    "sending.estimate": ("estimate",),
-    "standing": (
+    "runs.names": ("run_name",),
+    "runs.outcomes": ("Outcome",),
+    "runs.report": ("summary",),
+    "runs.run": (
         "results",
         "status",
+    ),
+    "sending.estimate": ("estimate",),
+    "sending.send": (
+        "resume",
+        "send",
     ),
     "verification.verification": (
         "Verification",

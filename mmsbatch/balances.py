@@ -21,7 +21,7 @@ from typing import Any
 
 from mmsbatch import spec
 from mmsbatch.gateway.wire import Answer, canonical_echo
-from mmsbatch.states import Event, Fact, Kind, Verdict, read_account, read_reply
+from mmsbatch.runs.states import Event, Fact, Kind, Verdict, read_account, read_reply
 
 BY_CREDITS = "credits"
 BY_PERSON = "person"

@@ -15,7 +15,7 @@ from itertools import pairwise
 from mmsbatch.balances import Balance, History
 from mmsbatch.display import plain_fraction
 from mmsbatch.elsewhere import OtherRun, Place, is_surely_of, trouble
-from mmsbatch.states import Fact, Kind
+from mmsbatch.runs.states import Fact, Kind
 
 CLOCK_TOLERANCE = timedelta(seconds=2)
 """Workers stamp their facts before they queue for the journal."""

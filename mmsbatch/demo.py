@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from mmsbatch import runs, standing
 from mmsbatch.campaign.file import load_campaign
 from mmsbatch.contacts.reading import read_contacts
 from mmsbatch.display import labelled, plural
 from mmsbatch.gateway.account import SANDBOX_LOGIN, SANDBOX_PASSCODE, Account, Target
-from mmsbatch.outcomes import Outcome
 from mmsbatch.planning.plan import Plan
 from mmsbatch.planning.plan import plan as make_plan
 from mmsbatch.planning.prepare import prepare
-from mmsbatch.report import RunReport
+from mmsbatch.runs.outcomes import Outcome
+from mmsbatch.runs.report import RunReport
+from mmsbatch.runs.run import results as results_of
 from mmsbatch.samples import sample
 from mmsbatch.sandbox import Sandbox, SandboxOptions
+from mmsbatch.sending.send import execute
 
 OPTED_OUT: Final = 97
 """Every 97th recipient has opted out at the gateway, as some always have: refused numbers hide
@@ -48,9 +49,9 @@ def tell(run: Path) -> Story:
     options = SandboxOptions(blacklist=frozenset(_opted_out(plan)))
     with Sandbox(options=options) as sandbox:
         account = Account(SANDBOX_LOGIN, SANDBOX_PASSCODE, sandbox.url, target=Target.SANDBOX)
-        report = runs.execute(plan, account, run=run)
+        report = execute(plan, account, run=run)
         delivered = [f"+{delivery.number}" for delivery in sandbox.ledger]
-    results = standing.results(run)
+    results = results_of(run)
     claimed = results.loc[results["mms_outcome"] == Outcome.ACCEPTED, "mms_e164"].tolist()
     blocks = [
         "The whole job on fictional people; no connection leaves this machine.",

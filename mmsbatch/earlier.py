@@ -15,11 +15,11 @@ import pyarrow.parquet as pq
 from mmsbatch import limits
 from mmsbatch.campaign.file import load_campaign
 from mmsbatch.errors import MmsbatchError, RunError
-from mmsbatch.folder import RunFolder
 from mmsbatch.gateway.account import Account
-from mmsbatch.journal import Journal
 from mmsbatch.planning.plan import Plan
-from mmsbatch.states import Kind
+from mmsbatch.runs.folder import RunFolder
+from mmsbatch.runs.journal import Journal
+from mmsbatch.runs.states import Kind
 
 _MARKS: Final = ("journal.sqlite", "plan.parquet")
 """Where one of these is, there is a run, or what was copied of one."""

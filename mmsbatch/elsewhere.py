@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from mmsbatch.states import ATTEMPT_KINDS, Fact, Kind
+from mmsbatch.runs.states import ATTEMPT_KINDS, Fact, Kind
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from mmsbatch.balances import Attempt, History
 from mmsbatch.conditions import Check, Readings
 from mmsbatch.display import plain
 from mmsbatch.elsewhere import OtherRun, Place
-from mmsbatch.states import Fact
+from mmsbatch.runs.states import Fact
 
 
 class Shown(StrEnum):

@@ -16,7 +16,7 @@ from mmsbatch.errors import NotSent
 from mmsbatch.gateway import wire
 from mmsbatch.gateway.client import Gateway, Interrupted
 from mmsbatch.planning.plan import Plan
-from mmsbatch.states import Fact, Kind, stamp
+from mmsbatch.runs.states import Fact, Kind, stamp
 
 Clock = Callable[[], datetime]
 

@@ -20,9 +20,7 @@ from mmsbatch.errors import (
     NotSent,
     RunError,
 )
-from mmsbatch.folder import RunFolder
 from mmsbatch.gateway.client import Gateway
-from mmsbatch.journal import Journal
 from mmsbatch.limits import (
     Budget,
     Earlier,
@@ -32,14 +30,15 @@ from mmsbatch.limits import (
     heard_in,
 )
 from mmsbatch.pace import Pace
-from mmsbatch.permission import check_target
 from mmsbatch.planning.plan import Plan
-from mmsbatch.policy import OnDoubt, Stop
+from mmsbatch.policy import OnDoubt
 from mmsbatch.progress import sending
-from mmsbatch.report import RunReport
+from mmsbatch.runs.folder import RunFolder, check_target
+from mmsbatch.runs.journal import Journal
+from mmsbatch.runs.report import RunReport, Stop
+from mmsbatch.runs.run import report_of, write_files
+from mmsbatch.runs.states import Kind, Request, fold, read_account
 from mmsbatch.sender import Sender
-from mmsbatch.standing import report_of, write_files
-from mmsbatch.states import Kind, Request, fold, read_account
 
 _log = logging.getLogger("mmsbatch")
 

@@ -16,8 +16,8 @@ from typing import Final
 from mmsbatch.errors import InputError, PlanError
 from mmsbatch.gateway.wire import Answer
 from mmsbatch.planning.plan import Plan
-from mmsbatch.policy import Stop
-from mmsbatch.states import Fact, Kind, read_account
+from mmsbatch.runs.report import Stop
+from mmsbatch.runs.states import Fact, Kind, read_account
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mmsbatch.errors import (
-    AccountError,
     PlanError,
     RunError,
 )
-from mmsbatch.folder import RunFolder
 from mmsbatch.gateway.account import Account, Target
 from mmsbatch.limits import (
     Earlier,
@@ -17,8 +15,7 @@ from mmsbatch.limits import (
     check,
 )
 from mmsbatch.planning.plan import Plan
-from mmsbatch.standing import target_of
-from mmsbatch.states import Fact
+from mmsbatch.runs.folder import RunFolder
 
 MIN_CONFIRMATION: int = 12
 """Characters of a fingerprint that are enough to confirm it."""
@@ -76,13 +73,3 @@ def check_may_send(
 
 def _confirms(given: str, fingerprint: str) -> bool:
     return len(given) >= MIN_CONFIRMATION and fingerprint.startswith(given.lower())
-
-
-def check_target(folder: RunFolder, facts: list[Fact], account: Account) -> None:
-    """Make sure that a run goes on where it was begun: on the sandbox, or on people."""
-    target = target_of(facts)
-    if target != account.target:
-        raise AccountError(
-            f"{folder.path} was begun on the {target} target and this account's is "
-            f"{account.target}: " + ("add --live" if target == "live" else "leave --live out")
-        )

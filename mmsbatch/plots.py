@@ -13,9 +13,9 @@ import pandas as pd
 
 from mmsbatch import spec
 from mmsbatch.errors import InputError, nearest
-from mmsbatch.outcomes import Outcome, count
 from mmsbatch.planning.plan import Plan
 from mmsbatch.planning.problems import summarize
+from mmsbatch.runs.outcomes import Outcome, count
 
 if TYPE_CHECKING:
     from types import ModuleType

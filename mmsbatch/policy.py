@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from mmsbatch import spec
-from mmsbatch.states import Request, State
+from mmsbatch.runs.report import THE_RUN, Stop
+from mmsbatch.runs.states import Request, State
 
 MAX_TRIES: Final = 3
 """Attempts at one request in one execution, where nothing of the earlier ones can have left."""
@@ -18,9 +19,6 @@ MAX_PAUSE_S: Final = 60.0
 
 _TOO_MANY_REQUESTS: Final = 429
 _UNREADABLE_XML: Final = range(105, 108)
-
-THE_RUN: Final = "RUN_FOLDER"
-"""Stands in an advice for the run's folder, which a policy does not know."""
 
 OnDoubt = Literal["stop", "continue"]
 
@@ -40,14 +38,6 @@ class TryAgain:
 @dataclass(frozen=True)
 class HoldBack:
     """Requests with the same message would be refused likewise; others may go."""
-
-    reason: str
-    what_to_do: str
-
-
-@dataclass(frozen=True)
-class Stop:
-    """Nothing more may go in this execution."""
 
     reason: str
     what_to_do: str
@@ -91,17 +81,6 @@ def decide(
 def pause_s(tries: int) -> float:
     """Give the pause after so many tries, in seconds: doubling, bounded."""
     return min(FIRST_PAUSE_S * 2.0 ** (tries - 1), MAX_PAUSE_S)
-
-
-def may_go(request: Request) -> bool:
-    """Say whether a request may be sent in a new execution.
-
-    Pending, or refused for a cause outside of the plan: nothing of either was sent.
-    """
-    if request.state is State.PENDING:
-        return True
-    status = request.status
-    return request.state is State.REFUSED and status is not None and status.passing
 
 
 def held_back_by(request: Request) -> HoldBack | None:

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 from mmsbatch.planning.plan import Plan
-from mmsbatch.states import Request
+from mmsbatch.runs.states import Request
 
 BAR_AFTER_S: Final = 1.0
 LINE_EVERY_S: Final = 30.0

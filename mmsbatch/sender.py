@@ -22,22 +22,14 @@ from mmsbatch.deadline import Deadline
 from mmsbatch.errors import CampaignError, RunError, RunInDoubt, RunStopped
 from mmsbatch.exchange import claim, exchange
 from mmsbatch.gateway.client import Gateway
-from mmsbatch.journal import Journal
 from mmsbatch.limits import Budget
 from mmsbatch.pace import Pace
 from mmsbatch.phones.e164 import FIRST as FIRST_TOKEN
 from mmsbatch.planning.plan import Plan
-from mmsbatch.policy import (
-    Decision,
-    HoldBack,
-    OnDoubt,
-    Stop,
-    TryAgain,
-    decide,
-    held_back_by,
-    may_go,
-)
-from mmsbatch.states import Fact, Request, State, step
+from mmsbatch.policy import Decision, HoldBack, OnDoubt, TryAgain, decide, held_back_by
+from mmsbatch.runs.journal import Journal
+from mmsbatch.runs.report import Stop
+from mmsbatch.runs.states import Fact, Request, State, may_go, step
 from mmsbatch.workers import Workers
 
 INTERRUPTED: Final = Stop("interrupted after the current request", "resume when you are ready")
@@ -56,7 +48,7 @@ class Sender:
     plan, gateway, journal
         What, through what, and where it is recorded.
     requests
-        Where each request is (`mmsbatch.states.fold`); kept up to date while sending.
+        Where each request is (`mmsbatch.runs.states.fold`); kept up to date while sending.
     on_doubt
         ``"stop"`` (at most one request per worker is ever in doubt) or ``"continue"``.
     workers

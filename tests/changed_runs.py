@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import mmsbatch as mms
-from mmsbatch.folder import RunFolder
-from mmsbatch.journal import Journal, chained_hash
+from mmsbatch.runs.folder import RunFolder
+from mmsbatch.runs.journal import Journal, chained_hash
 
 
 def copy(run: Path, to: Path) -> Path:

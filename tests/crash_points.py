@@ -21,8 +21,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from mmsbatch.journal import Journal
-from mmsbatch.states import Fact, Kind
+from mmsbatch.runs.journal import Journal
+from mmsbatch.runs.states import Fact, Kind
 
 # The 1,000-row plan has an answer of 11 kB: read in pieces of 2 kB it has a middle.
 _PIECE_BYTES = 2048

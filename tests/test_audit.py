@@ -18,10 +18,10 @@ import mmsbatch as mms
 from audit_runs import COST, contacts, made
 from conftest import account_at, fictional
 from mmsbatch.cli import app
-from mmsbatch.journal import Journal
-from mmsbatch.outcomes import Outcome
+from mmsbatch.runs.journal import Journal
+from mmsbatch.runs.outcomes import Outcome
+from mmsbatch.runs.states import Kind, Request
 from mmsbatch.sandbox import Sandbox, SandboxOptions
-from mmsbatch.states import Kind, Request
 
 OUTCOMES = [str(word) for word in Outcome]
 

@@ -16,11 +16,11 @@ from typer.testing import CliRunner
 import mmsbatch as mms
 from audit_runs import contacts, made
 from conftest import account_at, fictional
-from mmsbatch.auditing.places import RunLeftOut
 from mmsbatch.cli import app
-from mmsbatch.journal import Journal
+from mmsbatch.runs.journal import Journal
+from mmsbatch.runs.locations import RunLeftOut
+from mmsbatch.runs.states import Kind
 from mmsbatch.sandbox import Sandbox
-from mmsbatch.states import Kind
 
 
 @pytest.fixture(scope="module")

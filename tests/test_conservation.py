@@ -28,13 +28,13 @@ import mmsbatch as mms
 from conftest import account_at, fictional
 from mmsbatch import files, frames, policy
 from mmsbatch.evidence import Finding, Shown
-from mmsbatch.folder import RunFolder
 from mmsbatch.gateway.client import Gateway
-from mmsbatch.journal import Journal
-from mmsbatch.outcomes import Outcome
 from mmsbatch.reconciliation.reconcile import reconcile, settle
+from mmsbatch.runs.folder import RunFolder
+from mmsbatch.runs.journal import Journal
+from mmsbatch.runs.outcomes import Outcome
+from mmsbatch.runs.states import Fact, Verdict, fold
 from mmsbatch.sandbox import Fault, Sandbox, SandboxOptions
-from mmsbatch.states import Fact, Verdict, fold
 
 COST = 3
 PER_REQUEST = 5

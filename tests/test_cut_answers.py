@@ -17,9 +17,9 @@ from typing import Final
 import pytest
 
 from conftest import fictional, planned
-from mmsbatch.outcomes import results
 from mmsbatch.planning.plan import Plan
-from mmsbatch.states import Fact, Kind, Request, fold
+from mmsbatch.runs.outcomes import results
+from mmsbatch.runs.states import Fact, Kind, Request, fold
 
 ROWS: Final = 200
 REFUSED: Final = frozenset(fictional(ROWS)[7::40])

@@ -10,10 +10,10 @@ import typer.main
 import mmsbatch as mms
 from mmsbatch.cli import app
 from mmsbatch.frames import MMS_TYPES
-from mmsbatch.outcomes import Outcome
 from mmsbatch.phones.differences import DIFFERENCES
 from mmsbatch.phones.problems import PROBLEMS, REPAIRS
-from mmsbatch.report import BAD_INPUT, DONE, IN_DOUBT, STOPPED
+from mmsbatch.runs.outcomes import Outcome
+from mmsbatch.runs.report import BAD_INPUT, DONE, IN_DOUBT, STOPPED
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

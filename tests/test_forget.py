@@ -24,14 +24,14 @@ from typer.testing import CliRunner
 import mmsbatch as mms
 from conftest import account_at, fictional
 from mmsbatch.cli import app
-from mmsbatch.folder import RunFolder
-from mmsbatch.journal import Journal
-from mmsbatch.outcomes import RESULT_COLUMNS
 from mmsbatch.phones.e164 import FIRST, seal, token
 from mmsbatch.phones.in_text import Notation
+from mmsbatch.runs.folder import RunFolder
+from mmsbatch.runs.journal import Journal
+from mmsbatch.runs.outcomes import RESULT_COLUMNS
+from mmsbatch.runs.run import write_results
+from mmsbatch.runs.states import Kind
 from mmsbatch.sandbox import Sandbox, SandboxOptions
-from mmsbatch.standing import write_results
-from mmsbatch.states import Kind
 from year_of_runs import REGULAR, Year
 
 NATIONAL = "639980005"

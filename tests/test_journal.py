@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from mmsbatch.errors import RunError
-from mmsbatch.journal import AlreadyClaimed, Journal
-from mmsbatch.states import Fact, Kind
+from mmsbatch.runs.journal import AlreadyClaimed, Journal
+from mmsbatch.runs.states import Fact, Kind
 
 AT = datetime(2026, 12, 1, 9, 0, 0, 123_000, tzinfo=UTC)
 

@@ -15,9 +15,9 @@ import mmsbatch as mms
 from conftest import account_at, fictional, planned
 from mmsbatch.cli import app
 from mmsbatch.deadline import Deadline
+from mmsbatch.runs.states import Request
 from mmsbatch.samples import sample
 from mmsbatch.sandbox import Sandbox
-from mmsbatch.states import Request
 
 NOON = datetime(2026, 11, 25, 11, tzinfo=UTC)
 """Noon in Paris, on a Wednesday."""

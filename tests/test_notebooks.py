@@ -19,9 +19,9 @@ from papermill.exceptions import PapermillExecutionError
 
 import mmsbatch as mms
 from conftest import fictional
-from mmsbatch.journal import Journal
+from mmsbatch.runs.journal import Journal
+from mmsbatch.runs.states import Kind
 from mmsbatch.sandbox import Sandbox, SandboxOptions
-from mmsbatch.states import Kind
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmsbatch.gateway.wire import canonical_echo, decode_answer
-from mmsbatch.outcomes import named_by
+from mmsbatch.runs.outcomes import named_by
 
 MOBILES = st.sampled_from(["600000000", "639980012", "712345678", "799999999"])
 PLAIN = MOBILES.map("0{}".format)

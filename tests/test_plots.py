@@ -15,7 +15,7 @@ from matplotlib.text import Text
 
 import mmsbatch as mms
 from conftest import account_at, planned
-from mmsbatch.outcomes import Outcome
+from mmsbatch.runs.outcomes import Outcome
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 
 WORDS = list(map(str, Outcome))

@@ -8,8 +8,9 @@ import pytest
 
 from mmsbatch import policy, spec
 from mmsbatch.gateway.wire import Answer
-from mmsbatch.policy import GoOn, HoldBack, OnDoubt, Stop, TryAgain, decide, may_go
-from mmsbatch.states import Request, State
+from mmsbatch.policy import GoOn, HoldBack, OnDoubt, TryAgain, decide
+from mmsbatch.runs.report import Stop
+from mmsbatch.runs.states import Request, State, may_go
 
 NEVER_CONNECTED = None
 

@@ -19,8 +19,8 @@ import mmsbatch as mms
 from conftest import account_at, planned
 from mmsbatch.gateway.wire import Answer
 from mmsbatch.progress import counting, sending
+from mmsbatch.runs.states import Request, State
 from mmsbatch.sandbox import Sandbox
-from mmsbatch.states import Request, State
 
 
 class Terminal(io.StringIO):

@@ -21,13 +21,13 @@ from conftest import account_at, fictional, planned
 from mmsbatch import frames, policy
 from mmsbatch.errors import InputError, RunInDoubt, RunStopped
 from mmsbatch.evidence import Shown
-from mmsbatch.folder import RunFolder
 from mmsbatch.gateway.client import Gateway, Reply
-from mmsbatch.journal import Journal
-from mmsbatch.outcomes import Outcome
 from mmsbatch.reconciliation.reconcile import PATIENCE, Patience, Reconciliation, reconcile, settle
+from mmsbatch.runs.folder import RunFolder
+from mmsbatch.runs.journal import Journal
+from mmsbatch.runs.outcomes import Outcome
+from mmsbatch.runs.states import Fact, Kind, Request, State
 from mmsbatch.sandbox import Sandbox, SandboxOptions
-from mmsbatch.states import Fact, Kind, Request, State
 
 COST = 3
 ALL, PART = 200, 70

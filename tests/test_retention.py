@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 import mmsbatch as mms
 from conftest import account_at, fictional, planned
-from mmsbatch.auditing.places import RunLeftOut
 from mmsbatch.cli import app
+from mmsbatch.runs.locations import RunLeftOut
 from mmsbatch.sandbox import Sandbox
 
 

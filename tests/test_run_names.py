@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 import mmsbatch as mms
 from conftest import fictional
 from mmsbatch.cli import app
-from mmsbatch.run_names import run_path
+from mmsbatch.runs.names import run_path
 from mmsbatch.samples import sample
 from mmsbatch.sandbox import Sandbox
 

@@ -10,7 +10,7 @@ import pytest
 
 import mmsbatch as mms
 from conftest import account_at, fictional, planned
-from mmsbatch import policy, spec, standing
+from mmsbatch import policy, spec
 from mmsbatch.errors import (
     AccountError,
     CampaignError,
@@ -19,7 +19,8 @@ from mmsbatch.errors import (
     RunInDoubt,
     RunStopped,
 )
-from mmsbatch.folder import RunFolder
+from mmsbatch.runs.folder import RunFolder
+from mmsbatch.runs.run import write_results
 from mmsbatch.sandbox import MediaFact, Sandbox, SandboxOptions
 
 
@@ -390,7 +391,7 @@ def test_results_can_be_deleted_and_rebuilt(sandbox: Sandbox, run: Path) -> None
     first = mms.send(planned(250), account_at(sandbox), run=run)
     (run / "results.parquet").unlink()
     (run / "requests.parquet").unlink()
-    standing.write_results(run)
+    write_results(run)
     pd.testing.assert_frame_equal(pd.read_parquet(run / "results.parquet"), first)
     pd.testing.assert_frame_equal(mms.results(run), first)
 
@@ -400,6 +401,6 @@ def test_results_are_not_rebuilt_under_another_writer(sandbox: Sandbox, run: Pat
     mms.send(planned(3), account_at(sandbox), run=run)
     before = (run / "results.parquet").stat()
     with RunFolder(run).writer(), pytest.raises(mms.RunError, match="is being sent by"):
-        standing.write_results(run)
+        write_results(run)
     assert (run / "results.parquet").stat() == before
-    standing.write_results(run)
+    write_results(run)

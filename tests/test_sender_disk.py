@@ -22,8 +22,8 @@ import mmsbatch as mms
 from conftest import account_at, planned
 from mmsbatch.errors import MmsbatchError, RunError, RunInDoubt, RunStopped
 from mmsbatch.gateway.client import Gateway, Reply
+from mmsbatch.runs.run import write_results
 from mmsbatch.sandbox import Sandbox, SandboxOptions
-from mmsbatch.standing import write_results
 
 _NO_LIMIT = resource.RLIM_INFINITY
 

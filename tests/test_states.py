@@ -8,7 +8,7 @@ from itertools import product
 import pytest
 
 from mmsbatch.errors import RunError
-from mmsbatch.states import TRANSITIONS, Event, Fact, Kind, Request, State, fold, step
+from mmsbatch.runs.states import TRANSITIONS, Event, Fact, Kind, Request, State, fold, step
 
 AT = datetime(2026, 12, 1, 9, 0, tzinfo=UTC)
 

@@ -22,12 +22,12 @@ from changed_runs import broken, copy, forge, mms_rows, record, replaced, rewrit
 from conftest import account_at, fictional, planned
 from mmsbatch import frames
 from mmsbatch.cli import app
-from mmsbatch.folder import RunFolder
 from mmsbatch.gateway.wire import Answer, decode_answer
-from mmsbatch.journal import Journal
+from mmsbatch.runs.folder import RunFolder
+from mmsbatch.runs.journal import Journal
+from mmsbatch.runs.run import write_results
+from mmsbatch.runs.states import Kind
 from mmsbatch.sandbox import Sandbox, SandboxOptions
-from mmsbatch.standing import write_results
-from mmsbatch.states import Kind
 from mmsbatch.verification.journal import SCHEMA
 
 FILES = ("plan.parquet", "campaign.toml", "journal.sqlite", "results.parquet", "requests.parquet")
@@ -278,7 +278,7 @@ def test_an_accepted_row_needs_its_number_in_the_answer(
     def generous(body: bytes) -> Answer:
         return replace(real(body), refused=())
 
-    monkeypatch.setattr("mmsbatch.states.decode_answer", generous)
+    monkeypatch.setattr("mmsbatch.runs.states.decode_answer", generous)
     number = f"<MOBILEPHONE>{fictional(1, start=3)[0]}</MOBILEPHONE>".encode()
 
     def name_it(row: dict[str, Any]) -> None:

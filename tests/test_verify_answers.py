@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 import mmsbatch as mms
 from changed_runs import broken, copy, forge
 from conftest import account_at, fictional, planned
-from mmsbatch import outcomes
 from mmsbatch.errors import UnreadableAnswer
 from mmsbatch.gateway.wire import Answer, decode_answer
-from mmsbatch.outcomes import Named, named_by
+from mmsbatch.runs import outcomes
+from mmsbatch.runs.outcomes import Named, named_by
+from mmsbatch.runs.run import write_results
 from mmsbatch.sandbox import Sandbox, SandboxOptions
-from mmsbatch.standing import write_results
 from mmsbatch.verification import scene
 from mmsbatch.verification.answers import read_list
 

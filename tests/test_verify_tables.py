@@ -19,10 +19,10 @@ import pytest
 import mmsbatch as mms
 from changed_runs import broken, copy, record, replaced, rewrite
 from conftest import account_at, fictional
-from mmsbatch.journal import Journal
+from mmsbatch.runs.journal import Journal
+from mmsbatch.runs.run import write_results
+from mmsbatch.runs.states import Kind
 from mmsbatch.sandbox import Sandbox
-from mmsbatch.standing import write_results
-from mmsbatch.states import Kind
 
 ROWS = 70_000
 """More than are compared at a time."""

@@ -14,12 +14,13 @@ import pytest
 
 import mmsbatch as mms
 from conftest import account_at, fictional, planned
-from mmsbatch import policy, runs, sender
+from mmsbatch import policy, sender
 from mmsbatch.errors import InputError, RunError, RunInDoubt, RunStopped
-from mmsbatch.journal import AlreadyClaimed, Journal
 from mmsbatch.pace import Pace
+from mmsbatch.runs.journal import AlreadyClaimed, Journal
+from mmsbatch.runs.states import Fact, Kind, Request, State
 from mmsbatch.sandbox import Sandbox, SandboxOptions
-from mmsbatch.states import Fact, Kind, Request, State
+from mmsbatch.sending import send
 from mmsbatch.workers import Workers
 
 
@@ -372,7 +373,7 @@ def test_a_run_keeps_its_pace(run: Path, monkeypatch: pytest.MonkeyPatch) -> Non
             taken.append(self.figure)
             return 0.0
 
-    monkeypatch.setattr(runs, "Pace", Counted)
+    monkeypatch.setattr(send, "Pace", Counted)
     with Sandbox(faults={2: "http:429"}) as sandbox:
         mms.send(small_requests(6), account_at(sandbox), run=run, workers=4, requests_per_minute=90)
     assert taken == [90] * 7

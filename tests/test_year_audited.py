@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 import mmsbatch as mms
-from mmsbatch.outcomes import Outcome
-from mmsbatch.standing import write_results
+from mmsbatch.runs.outcomes import Outcome
+from mmsbatch.runs.run import write_results
 from year_of_runs import REGULAR, Year
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import mmsbatch as mms
-from mmsbatch.outcomes import Outcome
+from mmsbatch.runs.outcomes import Outcome
 from year_of_runs import OPTED_OUT, REGULAR, Sent, Year
 from year_recipes import RECIPES
 

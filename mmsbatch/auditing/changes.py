@@ -20,7 +20,7 @@ from mmsbatch.auditing.collection import (
 )
 from mmsbatch.display import Block, Document, ShowsItself, counts
 from mmsbatch.errors import InputError, RunError
-from mmsbatch.outcomes import Outcome
+from mmsbatch.runs.outcomes import Outcome
 
 CHANGES: Final[Mapping[str, str]] = {
     "new": "only in the second run",

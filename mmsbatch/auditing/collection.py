@@ -23,17 +23,18 @@ from typing import Any, Final, Self
 import duckdb
 import pyarrow.parquet as pq
 
-from mmsbatch import frames, outcomes
-from mmsbatch.attempts import attempts
+from mmsbatch import frames
 from mmsbatch.auditing.files import RunFiles, Source, in_memory
 from mmsbatch.auditing.filters import EVERYTHING, Filters
 from mmsbatch.auditing.journals import Digest, digest, facts
-from mmsbatch.auditing.places import DERIVED, Given, LeftOut, Place, RunLeftOut, find
 from mmsbatch.errors import RunError
-from mmsbatch.folder import SCHEMA_VERSION, RunFolder
 from mmsbatch.planning.prepare import PREFIX
+from mmsbatch.runs import outcomes
+from mmsbatch.runs.folder import SCHEMA_VERSION, RunFolder
+from mmsbatch.runs.locations import DERIVED, Given, LeftOut, Place, RunLeftOut, find
+from mmsbatch.runs.outcomes import attempts
+from mmsbatch.runs.states import fold
 from mmsbatch.schedule import instant, wall_time
-from mmsbatch.states import fold
 
 RESULTS: Final = "results.parquet"
 REQUESTS: Final = "requests.parquet"

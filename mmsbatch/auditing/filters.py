@@ -12,7 +12,7 @@ from mmsbatch import spec
 from mmsbatch.auditing.journals import Digest
 from mmsbatch.errors import InputError, nearest
 from mmsbatch.gateway.account import Target
-from mmsbatch.outcomes import Outcome
+from mmsbatch.runs.outcomes import Outcome
 
 When = str | date | datetime | None
 

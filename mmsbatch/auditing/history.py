@@ -15,10 +15,10 @@ from mmsbatch.auditing.collection import (
     open_runs,
     scheduled_for,
 )
-from mmsbatch.auditing.places import Given
 from mmsbatch.errors import InputError
 from mmsbatch.phones.problems import PROBLEMS
 from mmsbatch.planning.prepare import prepare
+from mmsbatch.runs.locations import Given
 
 _OF_ROW: Final = {
     "outcome": "mms_outcome",

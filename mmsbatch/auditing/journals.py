@@ -18,12 +18,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from mmsbatch.auditing.places import Place
 from mmsbatch.errors import RunError
-from mmsbatch.journal import SCHEMA_VERSION
-from mmsbatch.policy import Stop
-from mmsbatch.report import last_stop
-from mmsbatch.states import Fact, Kind, read_account
+from mmsbatch.runs.journal import SCHEMA_VERSION
+from mmsbatch.runs.locations import Place
+from mmsbatch.runs.report import Stop, last_stop
+from mmsbatch.runs.states import Fact, Kind, read_account
 
 _JOURNAL: Final = "journal.sqlite"
 _LOG: Final = "journal.sqlite-wal"

@@ -28,13 +28,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mmsbatch import frames
-from mmsbatch.attempts import attempts
 from mmsbatch.auditing.collection import REQUESTS, RESULTS, Collection, listed, open_runs
 from mmsbatch.auditing.files import in_memory
 from mmsbatch.auditing.filters import Filters, When
-from mmsbatch.auditing.places import Given
 from mmsbatch.auditing.summary import summarize
 from mmsbatch.errors import InputError
+from mmsbatch.runs.locations import Given
+from mmsbatch.runs.outcomes import attempts
 
 VIEWS: Final = ("results", "requests", "runs")
 _OWN: Final = ("run", "path", "campaign", "target", "opened_at", "row_position")

@@ -8,7 +8,6 @@ from typing import Final
 
 import pandas as pd
 
-from mmsbatch import policy
 from mmsbatch.auditing.collection import (
     REQUESTS,
     RESULTS,
@@ -19,12 +18,13 @@ from mmsbatch.auditing.collection import (
     open_runs,
 )
 from mmsbatch.auditing.filters import EVERYTHING, Filters, When
-from mmsbatch.auditing.places import Given
 from mmsbatch.display import plural
-from mmsbatch.folder import RunFolder
-from mmsbatch.outcomes import Outcome
-from mmsbatch.policy import Stop
-from mmsbatch.states import State
+from mmsbatch.runs import report
+from mmsbatch.runs.folder import RunFolder
+from mmsbatch.runs.locations import Given
+from mmsbatch.runs.outcomes import Outcome
+from mmsbatch.runs.report import Stop
+from mmsbatch.runs.states import State
 
 _TIMES: Final = ("opened_at", "first_sent_at", "last_sent_at")
 _COUNTS: Final = ("rows", "requests", *map(str, Outcome), "doubts")
@@ -247,7 +247,7 @@ def _stopped(run: OpenedRun, counts: _Counts) -> Stop | None:
     label = run.place.label
     if run.digest.stopped is not None:
         stop = run.digest.stopped
-        return Stop(stop.reason, stop.what_to_do.replace(policy.THE_RUN, label))
+        return Stop(stop.reason, stop.what_to_do.replace(report.THE_RUN, label))
     if counts.outcomes.get(Outcome.PENDING) and not _being_written(run):
         return Stop("no process sends this run", f"mmsbatch resume {label}")
     return None

@@ -10,9 +10,9 @@ from typing import Any
 
 import typer
 
-from mmsbatch.auditing.places import RunLeftOut
 from mmsbatch.cli.output import errors
-from mmsbatch.report import BAD_INPUT
+from mmsbatch.runs.locations import RunLeftOut
+from mmsbatch.runs.report import BAD_INPUT
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from mmsbatch.cli.answering import answer
 from mmsbatch.cli.options import JsonOption
 from mmsbatch.cli.output import print_result
 from mmsbatch.display import Block, Document, plural
-from mmsbatch.outcomes import Outcome
+from mmsbatch.runs.outcomes import Outcome
 
 _PlacesArgument = Annotated[
     list[str], typer.Argument(metavar="DIR...", help="Folders of runs, or runs; paths or URLs.")

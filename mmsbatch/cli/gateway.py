@@ -16,9 +16,9 @@ from mmsbatch.cli.output import errors, print_result
 from mmsbatch.display import amount
 from mmsbatch.errors import InputError, NotSent
 from mmsbatch.gateway.client import Gateway
-from mmsbatch.report import DONE, STOPPED
+from mmsbatch.runs.report import DONE, STOPPED
+from mmsbatch.runs.states import read_account
 from mmsbatch.sandbox import Sandbox, SandboxOptions
-from mmsbatch.states import read_account
 
 
 def account(

@@ -14,7 +14,7 @@ import typer
 from mmsbatch.display import labelled
 from mmsbatch.errors import InDoubt, InputError, MmsbatchError
 from mmsbatch.progress import Progress, counting
-from mmsbatch.report import BAD_INPUT, IN_DOUBT, STOPPED, RunReport
+from mmsbatch.runs.report import BAD_INPUT, IN_DOUBT, STOPPED, RunReport
 
 
 def bar(total: int | None, unit: str) -> AbstractContextManager[Progress]:

@@ -15,7 +15,7 @@ from mmsbatch.erasure.erasing import forget as erase
 from mmsbatch.erasure.retention import YEARS
 from mmsbatch.erasure.retention import retention as find_old
 from mmsbatch.errors import InputError
-from mmsbatch.report import DONE
+from mmsbatch.runs.report import DONE
 from mmsbatch.verification.verification import verify as make_verification
 
 BROKEN: Final = 1

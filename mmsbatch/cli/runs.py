@@ -7,16 +7,19 @@ from typing import Annotated
 
 import typer
 
-from mmsbatch import export, standing
+from mmsbatch import export
 from mmsbatch.cli.options import JsonOption, RunArgument
 from mmsbatch.cli.output import errors, print_result, print_run
 from mmsbatch.display import labelled
+from mmsbatch.runs.run import results as results_of
+from mmsbatch.runs.run import status as status_of
+from mmsbatch.runs.run import write_results
 
 
 def status(run: RunArgument, as_json: JsonOption = False) -> None:
     """Say where a run stands; nothing is sent or written."""
     with errors(as_json):
-        print_run(as_json, standing.status(run), run)
+        print_run(as_json, status_of(run), run)
 
 
 def results(
@@ -28,9 +31,9 @@ def results(
 ) -> None:
     """Rebuild results.parquet and requests.parquet from the plan and the facts."""
     with errors(as_json):
-        standing.write_results(run)
+        write_results(run)
         if out is not None:
-            export.write([standing.results(run)], out)
+            export.write([results_of(run)], out)
         where = out or run / "results.parquet"
-        done = standing.status(run)
+        done = status_of(run)
         print_result(as_json, done.to_json(), f"{done!r}\n{labelled('results', str(where))}")

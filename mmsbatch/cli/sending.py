@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from mmsbatch import runs
 from mmsbatch.cli.inputs import account_from, doubt_policy, planned, refuse_without
 from mmsbatch.cli.options import (
     CampaignOption,
@@ -31,7 +30,8 @@ from mmsbatch.errors import InputError
 from mmsbatch.limits import Limits
 from mmsbatch.reconciliation.reconcile import reconcile as look
 from mmsbatch.reconciliation.reconcile import settle
-from mmsbatch.run_names import run_path
+from mmsbatch.runs.names import run_path
+from mmsbatch.sending.send import execute, execute_rest
 
 DateOption = Annotated[
     str | None,
@@ -93,7 +93,7 @@ def send(
         made = planned(
             contacts, phone, campaign, live, sheet, separator, encoding, suppress, key_file
         )
-        done = runs.execute(
+        done = execute(
             made,
             account,
             run=run,
@@ -120,7 +120,7 @@ def resume(
     """Go on with a run: what is pending is sent, what is in doubt is left alone."""
     with errors(as_json):
         doubt = doubt_policy(on_doubt)
-        done = runs.execute_rest(
+        done = execute_rest(
             run,
             account_from(live),
             limits=Limits(max_credits=max_credits),

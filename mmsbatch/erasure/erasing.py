@@ -34,26 +34,26 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mmsbatch import files, frames, outcomes
+from mmsbatch import files, frames
 from mmsbatch._version import __version__
-from mmsbatch.attempts import attempts
 from mmsbatch.display import labelled
 from mmsbatch.erasure import stage
 from mmsbatch.erasure.journal import rewritten, write
 from mmsbatch.erasure.plan import erase
 from mmsbatch.errors import InputError, RunError
 from mmsbatch.files import digests
-from mmsbatch.folder import RunFolder
-from mmsbatch.journal import Journal
 from mmsbatch.phones.column import read_phones
 from mmsbatch.phones.e164 import seal
 from mmsbatch.phones.e164 import token as make_token
 from mmsbatch.phones.in_text import Notation
 from mmsbatch.planning.plan import Plan
 from mmsbatch.planning.suppression import read_key, remember
-from mmsbatch.policy import may_go
-from mmsbatch.run_folders import Given, every_run
-from mmsbatch.states import Kind, State, fold
+from mmsbatch.runs import outcomes
+from mmsbatch.runs.folder import RunFolder
+from mmsbatch.runs.journal import Journal
+from mmsbatch.runs.locations import Given, every_run
+from mmsbatch.runs.outcomes import attempts
+from mmsbatch.runs.states import Kind, State, fold, may_go
 from mmsbatch.verification.checks import CHECKS
 from mmsbatch.verification.journal import Broken, Row, check_chain, check_version
 from mmsbatch.verification.scene import Scene

@@ -19,11 +19,11 @@ from typing import Any, Final
 
 from mmsbatch.errors import RunError
 from mmsbatch.gateway import wire
-from mmsbatch.journal import Journal, chained_hash
 from mmsbatch.phones.e164 import seal
 from mmsbatch.phones.in_text import Notation
 from mmsbatch.planning.plan import Plan
-from mmsbatch.states import Kind
+from mmsbatch.runs.journal import Journal, chained_hash
+from mmsbatch.runs.states import Kind
 from mmsbatch.verification.journal import Row
 
 _KEPT: Final = ("login", "url")

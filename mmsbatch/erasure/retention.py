@@ -17,14 +17,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mmsbatch import outcomes
-from mmsbatch.auditing.places import RunLeftOut
 from mmsbatch.errors import InputError
-from mmsbatch.folder import RunFolder
-from mmsbatch.journal import Journal
 from mmsbatch.phones.e164 import FIRST
-from mmsbatch.run_folders import Given, every_run
-from mmsbatch.states import fold
+from mmsbatch.runs import outcomes
+from mmsbatch.runs.folder import RunFolder
+from mmsbatch.runs.journal import Journal
+from mmsbatch.runs.locations import Given, RunLeftOut, every_run
+from mmsbatch.runs.states import fold
 
 YEARS: Final = 3
 

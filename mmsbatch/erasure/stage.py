@@ -24,7 +24,7 @@ from shutil import rmtree
 
 from mmsbatch import files
 from mmsbatch.erasure.journal import install
-from mmsbatch.folder import RunFolder
+from mmsbatch.runs.folder import RunFolder
 
 
 def begin(folder: RunFolder) -> Path:

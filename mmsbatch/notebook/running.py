@@ -19,13 +19,14 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
-from mmsbatch import errors, standing
+from mmsbatch import errors
 from mmsbatch.errors import InputError, MmsbatchError, RunInDoubt, RunStopped, nearest
-from mmsbatch.folder import RunFolder
 from mmsbatch.notebook import parameters
 from mmsbatch.notebook.parameters import Parameter
-from mmsbatch.report import DONE, IN_DOUBT, RunReport
-from mmsbatch.run_names import run_name
+from mmsbatch.runs.folder import RunFolder
+from mmsbatch.runs.names import run_name
+from mmsbatch.runs.report import DONE, IN_DOUBT, RunReport
+from mmsbatch.runs.run import status
 
 _HERE: Final = Path(__file__).parent.parent
 _FOLDERS: Final = (_HERE / "_notebooks", _HERE.parent / "notebooks")  # an installation; a checkout
@@ -182,7 +183,7 @@ class _Place:
         """Say where the run stands that the notebook acted on."""
         if self.run is None or not self.acts or not self.run.exists():
             return None
-        return standing.status(self.run.path)
+        return status(self.run.path)
 
     def name_for(self, *, failed: bool) -> Iterator[Path]:
         """Give the names the copy may have, in order."""

@@ -16,7 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from mmsbatch import schedule, spec, standing
+from mmsbatch import schedule, spec
 from mmsbatch.balances import BY_CREDITS, BY_PERSON
 from mmsbatch.campaign.file import load_campaign
 from mmsbatch.conditions import Readings
@@ -24,14 +24,13 @@ from mmsbatch.display import Block, Document, ShowsItself, joined
 from mmsbatch.elsewhere import OtherRun, Place
 from mmsbatch.errors import InDoubt, InputError, MmsbatchError, NotSent, nearest
 from mmsbatch.evidence import Finding, Shown, assess
-from mmsbatch.folder import RunFolder
 from mmsbatch.gateway.account import Account, Target
 from mmsbatch.gateway.client import Gateway
-from mmsbatch.journal import Journal
-from mmsbatch.permission import check_target
-from mmsbatch.report import RunReport
-from mmsbatch.standing import write_files
-from mmsbatch.states import Kind, Request, State, Verdict, fold, read_account
+from mmsbatch.runs.folder import RunFolder, check_target
+from mmsbatch.runs.journal import Journal
+from mmsbatch.runs.report import RunReport
+from mmsbatch.runs.run import status, write_files
+from mmsbatch.runs.states import Kind, Request, State, Verdict, fold, read_account
 
 _SETTLED: Final = {Verdict.SENT: "settled as sent", Verdict.RESEND: "may be sent again"}
 
@@ -181,7 +180,7 @@ def reconcile(
                 _record(journal, doubt, verdict, data)
             write_files(folder, plan, journal.facts())
     return Reconciliation(
-        standing.status(folder.path),
+        status(folder.path),
         finding,
         verdict,
         tuple(doubt.number for doubt in doubts) if verdict else (),
@@ -225,9 +224,7 @@ def settle(run: str | Path, request: int, verdict: Verdict | str, note: str) -> 
         _record(journal, requests[request], verdict, {**data, "note": note.strip()})
         write_files(folder, plan, journal.facts())
     what_to_do = f"mmsbatch resume {folder.path}" if verdict is Verdict.RESEND else ""
-    return Reconciliation(
-        standing.status(folder.path), None, verdict, (request,), what_to_do=what_to_do
-    )
+    return Reconciliation(status(folder.path), None, verdict, (request,), what_to_do=what_to_do)
 
 
 def _check_in_doubt(requests: dict[int, Request], number: int) -> None:

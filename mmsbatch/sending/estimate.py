@@ -12,14 +12,13 @@ from mmsbatch import limits as limiting
 from mmsbatch.display import Block, Document, ShowsItself, amount, plain, plural
 from mmsbatch.earlier import earlier_runs
 from mmsbatch.errors import InDoubt, NotSent
-from mmsbatch.folder import RunFolder
 from mmsbatch.gateway.account import Account
 from mmsbatch.gateway.client import Gateway
-from mmsbatch.journal import Journal
 from mmsbatch.limits import Earlier, Limits
 from mmsbatch.planning.plan import Plan
-from mmsbatch.policy import may_go
-from mmsbatch.states import fold, read_account
+from mmsbatch.runs.folder import RunFolder
+from mmsbatch.runs.journal import Journal
+from mmsbatch.runs.states import fold, may_go, read_account
 
 
 @dataclass(frozen=True, repr=False)

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from mmsbatch.outcomes import Named
+from mmsbatch.runs.outcomes import Named
 
 _NATIONAL_DIGITS: Final = 9
 
@@ -39,7 +39,7 @@ def read_list(body: bytes) -> Named | None:
     Returns
     -------
     Named or None
-        The same as `mmsbatch.outcomes.named_by` gives of what `wire` reads; None where the list
+        The same as `mmsbatch.runs.outcomes.named_by` gives of what `wire` reads; None where the list
         is not the last of the answer, not whole, or not of equal elements.
 
     Source: §2.

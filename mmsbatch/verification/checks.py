@@ -9,13 +9,13 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mmsbatch import frames, outcomes
-from mmsbatch.attempts import attempts
+from mmsbatch import frames
 from mmsbatch.display import plural
 from mmsbatch.errors import MmsbatchError, UnreadableAnswer
 from mmsbatch.gateway import wire
-from mmsbatch.outcomes import Outcome
-from mmsbatch.states import ATTEMPT_KINDS, Kind, Request, step
+from mmsbatch.runs import outcomes
+from mmsbatch.runs.outcomes import Outcome, attempts
+from mmsbatch.runs.states import ATTEMPT_KINDS, Kind, Request, step
 from mmsbatch.verification.evidence import evidence
 from mmsbatch.verification.journal import Broken
 from mmsbatch.verification.scene import Scene, digests_of

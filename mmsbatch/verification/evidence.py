@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mmsbatch.outcomes import Outcome
+from mmsbatch.runs.outcomes import Outcome
 from mmsbatch.verification.journal import Broken
 from mmsbatch.verification.scene import Reply, Scene
 from mmsbatch.verification.tables import cells

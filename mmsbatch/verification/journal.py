@@ -1,6 +1,6 @@
 """The journal read without trust, from the file's bytes to the chain of facts, for `verify`.
 
-Nothing here goes through `mmsbatch.journal`'s connection: the file is opened read-only, or a copy
+Nothing here goes through `mmsbatch.runs.journal`'s connection: the file is opened read-only, or a copy
 of it where its last writer died, so verifying changes nothing.
 """
 
@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from mmsbatch.errors import RunError
-from mmsbatch.journal import SCHEMA_VERSION, chained_hash
-from mmsbatch.states import Fact, Kind
+from mmsbatch.runs.journal import SCHEMA_VERSION, chained_hash
+from mmsbatch.runs.states import Fact, Kind
 
 SCHEMA: Final = (
     (

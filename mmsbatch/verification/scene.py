@@ -15,11 +15,11 @@ from mmsbatch import frames
 from mmsbatch.campaign.file import load_campaign
 from mmsbatch.errors import InputError, MmsbatchError
 from mmsbatch.files import digests
-from mmsbatch.folder import RunFolder
 from mmsbatch.gateway.wire import Answer
-from mmsbatch.outcomes import Named, named_by
 from mmsbatch.planning.plan import Plan
-from mmsbatch.states import Fact, Kind, Request
+from mmsbatch.runs.folder import RunFolder
+from mmsbatch.runs.outcomes import Named, named_by
+from mmsbatch.runs.states import Fact, Kind, Request
 from mmsbatch.verification.answers import read_list
 from mmsbatch.verification.journal import Broken, Row, check_chain, read_rows
 

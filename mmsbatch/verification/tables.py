@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mmsbatch.errors import RunError
-from mmsbatch.states import Kind
+from mmsbatch.runs.states import Kind
 from mmsbatch.verification.journal import Broken
 from mmsbatch.verification.scene import UNREADABLE, Scene, digests_of, unreadable
 

@@ -43,7 +43,7 @@ from typing import Any, Final
 
 from mmsbatch.display import labelled
 from mmsbatch.errors import RunError
-from mmsbatch.folder import RunFolder
+from mmsbatch.runs.folder import RunFolder
 from mmsbatch.verification.checks import CHECKS
 from mmsbatch.verification.journal import Broken, check_version
 from mmsbatch.verification.scene import Scene

@@ -30,13 +30,13 @@ import numpy as np
 import pandas as pd
 
 import mmsbatch as mms
-from mmsbatch import standing
-from mmsbatch.folder import RunFolder
 from mmsbatch.gateway import wire
 from mmsbatch.gateway.account import Target
-from mmsbatch.journal import Journal
+from mmsbatch.runs.folder import RunFolder
+from mmsbatch.runs.journal import Journal
+from mmsbatch.runs.run import write_results
+from mmsbatch.runs.states import Kind
 from mmsbatch.sandbox.answers import accepted
-from mmsbatch.states import Kind
 
 ROOT = Path(__file__).parents[2]
 MADE = 4
@@ -107,7 +107,7 @@ def make(path: Path, rows: int, seed: int) -> None:
             body, said = answer.to_bytes(), {"http_status": 200}
             journal.append(Kind.ANSWER, at=at, request=number, attempt=1, data=said, body=body)
         journal.append(Kind.STOPPED, at=at)
-    standing.write_results(path)
+    write_results(path)
 
 
 def copy(made: Path, path: Path, number: int) -> None:

@@ -33,8 +33,8 @@ import requests
 import mmsbatch as mms
 from mmsbatch import spec
 from mmsbatch.gateway import wire
-from mmsbatch.journal import Journal
-from mmsbatch.states import Kind
+from mmsbatch.runs.journal import Journal
+from mmsbatch.runs.states import Kind
 
 LOGIN = "demo"
 RUNS = Path("data/runs")

@@ -3,7 +3,7 @@
 Run ``python tests/benchmarks/bench_verify.py [--rows N] [--ids] [--refused K]``. The run is made
 by the writers that `send` uses, with answers in the sandbox's words; no gateway is asked.
 
-Building is `mmsbatch.standing.write_results`, once: the plan and the facts are read, the results
+Building is `mmsbatch.runs.run.write_results`, once: the plan and the facts are read, the results
 and the attempts rebuilt, both files written and their digests taken. ``mmsbatch results`` does this
 and then draws its report, which reads and rebuilds once more; that is not counted.
 """
@@ -25,13 +25,13 @@ import numpy as np
 import pandas as pd
 
 import mmsbatch as mms
-from mmsbatch import standing
-from mmsbatch.folder import RunFolder
 from mmsbatch.gateway import wire
 from mmsbatch.gateway.account import Target
-from mmsbatch.journal import Journal
+from mmsbatch.runs.folder import RunFolder
+from mmsbatch.runs.journal import Journal
+from mmsbatch.runs.run import write_results
+from mmsbatch.runs.states import Kind
 from mmsbatch.sandbox.answers import accepted
-from mmsbatch.states import Kind
 
 
 def make(rows: int, path: Path, *, ids: bool = False, refused: int = 0) -> None:
@@ -93,11 +93,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         make(options.rows, run, ids=options.ids, refused=options.refused)
-        standing.write_results(run)
+        write_results(run)
         assert mms.verify(run).holds
         ratios, clock_ratios = [], []
         for _ in range(options.repeats):
-            building_s, building_cpu_s = timed(lambda: standing.write_results(run))
+            building_s, building_cpu_s = timed(lambda: write_results(run))
             verifying_s, verifying_cpu_s = timed(lambda: mms.verify(run))
             ratios.append(verifying_cpu_s / building_cpu_s)
             clock_ratios.append(verifying_s / building_s)

@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from mmsbatch.errors import RunError
-from mmsbatch.states import Fact, Kind, stamp
+from mmsbatch.runs.states import Fact, Kind, stamp
 
 SCHEMA_VERSION: Final = 1
 

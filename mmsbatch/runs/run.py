@@ -6,17 +6,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from mmsbatch import frames, outcomes, policy
-from mmsbatch.attempts import attempts
-from mmsbatch.errors import (
-    RunError,
-)
-from mmsbatch.folder import RunFolder
-from mmsbatch.journal import Journal
+from mmsbatch import frames
 from mmsbatch.planning.plan import Plan
-from mmsbatch.policy import Stop
-from mmsbatch.report import RunReport, by_state, first_balance, last_credits, last_stop
-from mmsbatch.states import Fact, Kind, fold
+from mmsbatch.runs import outcomes, report
+from mmsbatch.runs.folder import RunFolder, target_of
+from mmsbatch.runs.journal import Journal
+from mmsbatch.runs.outcomes import attempts
+from mmsbatch.runs.report import RunReport, Stop, by_state, first_balance, last_credits, last_stop
+from mmsbatch.runs.states import Fact, fold
 
 
 def results(run: str | Path) -> pd.DataFrame:
@@ -83,14 +80,6 @@ def facts_of(folder: RunFolder) -> list[Fact]:
         return journal.facts()
 
 
-def target_of(facts: list[Fact]) -> str:
-    """Say on which target a run was begun."""
-    opened = next((fact for fact in facts if fact.kind is Kind.OPENED), None)
-    if opened is None:
-        raise RunError("the journal is damaged: it does not say what was opened")
-    return str(opened.data["target"])
-
-
 def write_files(folder: RunFolder, plan: Plan, facts: list[Fact]) -> pd.DataFrame:
     """Rebuild the results and the attempts, write both files, and record that they were written."""
     folder.check_opened_for(plan, facts)
@@ -136,4 +125,4 @@ def _named(stop: Stop | None, folder: RunFolder) -> Stop | None:
     """Put the run's folder where the policy, which knows of none, had to leave a place for it."""
     if stop is None:
         return None
-    return Stop(stop.reason, stop.what_to_do.replace(policy.THE_RUN, str(folder.path)))
+    return Stop(stop.reason, stop.what_to_do.replace(report.THE_RUN, str(folder.path)))

@@ -1,4 +1,4 @@
-"""Where runs are: folders, folders of runs, local or at any URL of fsspec. Reads names only."""
+"""Where runs lie: folders, folders of runs, URLs. Reads names only."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Final
 import fsspec
 
 from mmsbatch.errors import RunError, nearest
+from mmsbatch.runs.folder import RunFolder
 
 NEEDED: Final = ("journal.sqlite", "plan.parquet", "campaign.toml")
 """Without one of these there is no run; all other files can be rebuilt from them."""
@@ -201,3 +202,35 @@ def _file_system(given: str) -> tuple[Any, str]:
             "Give a folder, or a URL such as s3://"
         ) from None
     return files, str(Path(root).resolve()) if _is_local(files) else root
+
+
+def every_run(given: Given) -> tuple[list[RunFolder], list[LeftOut]]:
+    """Find the runs in what was given, each once, in the order of their names.
+
+    Returns
+    -------
+    tuple
+        The runs, and the folders beside them that are none.
+
+    Raises
+    ------
+    RunError
+        Something given does not exist, holds no run or is not on this machine, or a run was copied
+        in part.
+    """
+    runs: dict[Path, RunFolder] = {}
+    others: list[LeftOut] = []
+    for place in find(given):
+        if isinstance(place, LeftOut):
+            others.append(place)
+            continue
+        if place.local is None:
+            raise RunError(f"{place.label} is not on this machine: run the command where it is")
+        try:
+            place.check_whole()
+        except RunError as error:
+            raise RunError(f"{place.label}: {error}") from None
+        runs[place.local.resolve()] = RunFolder(place.local)
+    if not runs:
+        raise RunError(f"no run in {given}: give a folder of runs, or a run's folder")
+    return list(runs.values()), others

@@ -20,12 +20,17 @@ from mmsbatch import files, frames
 from mmsbatch._version import __version__
 from mmsbatch.campaign.campaign import Campaign
 from mmsbatch.campaign.file import dump_campaign, load_campaign
-from mmsbatch.errors import InputError, MmsbatchError, RunError
+from mmsbatch.errors import (
+    AccountError,
+    InputError,
+    MmsbatchError,
+    RunError,
+)
 from mmsbatch.files import digests
-from mmsbatch.gateway.account import Target
-from mmsbatch.journal import Journal
+from mmsbatch.gateway.account import Account, Target
 from mmsbatch.planning.plan import Plan
-from mmsbatch.states import Fact, Kind
+from mmsbatch.runs.journal import Journal
+from mmsbatch.runs.states import Fact, Kind
 
 SCHEMA_VERSION: Final = "1"
 """Of the Parquet files; raised when a column changes its meaning."""
@@ -307,3 +312,21 @@ def _lives(pid: int) -> bool:
     except PermissionError:  # it lives, and is somebody else's
         pass
     return True
+
+
+def target_of(facts: list[Fact]) -> str:
+    """Say on which target a run was begun."""
+    opened = next((fact for fact in facts if fact.kind is Kind.OPENED), None)
+    if opened is None:
+        raise RunError("the journal is damaged: it does not say what was opened")
+    return str(opened.data["target"])
+
+
+def check_target(folder: RunFolder, facts: list[Fact], account: Account) -> None:
+    """Make sure that a run goes on where it was begun: on the sandbox, or on people."""
+    target = target_of(facts)
+    if target != account.target:
+        raise AccountError(
+            f"{folder.path} was begun on the {target} target and this account's is "
+            f"{account.target}: " + ("add --live" if target == "live" else "leave --live out")
+        )

@@ -308,3 +308,14 @@ def read_account(body: bytes) -> Answer | None:
         return decode_answer(body)
     except UnreadableAnswer:
         return None
+
+
+def may_go(request: Request) -> bool:
+    """Say whether a request may be sent in a new execution.
+
+    Pending, or refused for a cause outside of the plan: nothing of either was sent.
+    """
+    if request.state is State.PENDING:
+        return True
+    status = request.status
+    return request.state is State.REFUSED and status is not None and status.passing

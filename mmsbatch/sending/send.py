@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mmsbatch import frames, outcomes
+from mmsbatch import frames
 from mmsbatch.deadline import Deadline, NotAfter
 from mmsbatch.earlier import earlier_runs
 from mmsbatch.errors import (
@@ -16,7 +16,6 @@ from mmsbatch.errors import (
     RunStopped,
 )
 from mmsbatch.execution import OnRequest, Options, send_rest
-from mmsbatch.folder import RunFolder
 from mmsbatch.gateway.account import Account
 from mmsbatch.gateway.client import Gateway
 from mmsbatch.limits import (
@@ -27,7 +26,9 @@ from mmsbatch.pace import Pace
 from mmsbatch.permission import check_belongs, check_may_send, with_max_recipients
 from mmsbatch.planning.plan import Plan
 from mmsbatch.policy import OnDoubt
-from mmsbatch.report import RunReport
+from mmsbatch.runs import outcomes
+from mmsbatch.runs.folder import RunFolder
+from mmsbatch.runs.report import RunReport
 from mmsbatch.workers import check_count
 
 
@@ -83,7 +84,7 @@ def send(
     Returns
     -------
     pandas.DataFrame
-        The contacts with the columns of `mmsbatch.outcomes.results` added; also in
+        The contacts with the columns of `mmsbatch.runs.outcomes.results` added; also in
         ``results.parquet`` in the run's folder.
 
     Raises
