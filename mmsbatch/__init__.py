@@ -47,7 +47,6 @@ if TYPE_CHECKING:
         UnreadableAnswer,
     )
     from mmsbatch.gateway.account import Account
-    from mmsbatch.limits import Limits
     from mmsbatch.planning.plan import Plan, plan
     from mmsbatch.planning.prepare import prepare
     from mmsbatch.planning.preview import preview
@@ -58,6 +57,7 @@ if TYPE_CHECKING:
     from mmsbatch.runs.report import summary
     from mmsbatch.runs.run import results, status
     from mmsbatch.sending.estimate import estimate
+    from mmsbatch.sending.limits import Limits
     from mmsbatch.sending.send import resume, send
     from mmsbatch.verification.verification import Verification, verify
 
@@ -153,7 +153,6 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
         "UnreadableAnswer",
     ),
     "gateway.account": ("Account",),
-    "limits": ("Limits",),
     "planning.plan": (
         "Plan",
         "plan",
@@ -176,6 +175,7 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
         "status",
     ),
     "sending.estimate": ("estimate",),
+    "sending.limits": ("Limits",),
     "sending.send": (
         "resume",
         "send",

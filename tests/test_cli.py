@@ -14,10 +14,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from conftest import fictional
-from mmsbatch import policy
 from mmsbatch.cli import app
 from mmsbatch.samples import sample
 from mmsbatch.sandbox import Sandbox, SandboxOptions
+from mmsbatch.sending import policy
 
 CRM = str(sample("crm.csv"))
 NOEL = str(sample("noel.toml"))

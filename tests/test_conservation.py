@@ -26,7 +26,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 import mmsbatch as mms
 from conftest import account_at, fictional
-from mmsbatch import files, frames, policy
+from mmsbatch import files, frames
 from mmsbatch.evidence import Finding, Shown
 from mmsbatch.gateway.client import Gateway
 from mmsbatch.reconciliation.reconcile import reconcile, settle
@@ -35,6 +35,7 @@ from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.outcomes import Outcome
 from mmsbatch.runs.states import Fact, Verdict, fold
 from mmsbatch.sandbox import Fault, Sandbox, SandboxOptions
+from mmsbatch.sending import policy
 
 COST = 3
 PER_REQUEST = 5

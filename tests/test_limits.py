@@ -15,8 +15,8 @@ import mmsbatch as mms
 from conftest import account_at, fictional, planned
 from mmsbatch.errors import InputError, PlanError, RunStopped
 from mmsbatch.gateway.wire import Answer
-from mmsbatch.limits import Budget, Heard, Limits, cost_per_recipient, credit_stop
 from mmsbatch.sandbox import Sandbox, SandboxOptions
+from mmsbatch.sending.limits import Budget, Heard, Limits, cost_per_recipient, credit_stop
 
 
 def beside(run: Path, name: str) -> Path:

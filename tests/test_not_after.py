@@ -117,7 +117,7 @@ def test_a_run_that_was_made_and_never_begun_is_refused_too(
         raise MemoryError
 
     with monkeypatch.context() as broken:
-        broken.setattr("mmsbatch.execution._send_until_stopped", crash)
+        broken.setattr("mmsbatch.sending.execution._send_until_stopped", crash)
         with pytest.raises(MemoryError):
             mms.send(planned(), account_at(sandbox), run=run)
     with pytest.raises(mms.InputError, match="nothing was sent"):

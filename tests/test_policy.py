@@ -6,11 +6,12 @@ from decimal import Decimal
 
 import pytest
 
-from mmsbatch import policy, spec
+from mmsbatch import spec
 from mmsbatch.gateway.wire import Answer
-from mmsbatch.policy import GoOn, HoldBack, OnDoubt, TryAgain, decide
 from mmsbatch.runs.report import Stop
 from mmsbatch.runs.states import Request, State, may_go
+from mmsbatch.sending import policy
+from mmsbatch.sending.policy import GoOn, HoldBack, OnDoubt, TryAgain, decide
 
 NEVER_CONNECTED = None
 

@@ -18,9 +18,9 @@ from jupyter_client.manager import start_new_kernel
 import mmsbatch as mms
 from conftest import account_at, planned
 from mmsbatch.gateway.wire import Answer
-from mmsbatch.progress import counting, sending
 from mmsbatch.runs.states import Request, State
 from mmsbatch.sandbox import Sandbox
+from mmsbatch.sending.progress import counting, sending
 
 
 class Terminal(io.StringIO):
@@ -99,7 +99,7 @@ def test_a_resumed_run_counts_what_is_left_only(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, run: Path
 ) -> None:
     """The first of three requests was sent before, the second is in doubt: one is left."""
-    monkeypatch.setattr("mmsbatch.progress.LINE_EVERY_S", 0.0)
+    monkeypatch.setattr("mmsbatch.sending.progress.LINE_EVERY_S", 0.0)
     with Sandbox(faults={2: "close:after"}) as sandbox:
         with pytest.raises(mms.RunInDoubt):
             mms.send(planned(450), account_at(sandbox), run=run, progress=False)
@@ -194,7 +194,7 @@ def test_credits_stay_known_after_a_request_without_an_answer(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was heard last is still the best that is known."""
-    monkeypatch.setattr("mmsbatch.progress.LINE_EVERY_S", 0.0)
+    monkeypatch.setattr("mmsbatch.sending.progress.LINE_EVERY_S", 0.0)
     answer = Answer(status=100, text="", credits=Decimal(7))
     with caplog.at_level(logging.INFO), sending(planned(400), [1, 2]) as on_request:
         on_request(Request(1, State.ACCEPTED, answer=answer))
@@ -205,7 +205,7 @@ def test_credits_stay_known_after_a_request_without_an_answer(
 def test_a_notebook_has_a_bar_for_a_person_and_none_under_papermill() -> None:
     """A person's notebook can be asked for input; one that papermill runs cannot."""
     manager, client = start_new_kernel(kernel_name="python3")
-    code = "from mmsbatch.progress import somebody_looks; print(somebody_looks())"
+    code = "from mmsbatch.sending.progress import somebody_looks; print(somebody_looks())"
     said: dict[bool, str] = {}
     try:
         for person in (True, False):

@@ -18,7 +18,7 @@ import pytest
 
 import mmsbatch as mms
 from conftest import account_at, fictional, planned
-from mmsbatch import frames, policy
+from mmsbatch import frames
 from mmsbatch.errors import InputError, RunInDoubt, RunStopped
 from mmsbatch.evidence import Shown
 from mmsbatch.gateway.client import Gateway, Reply
@@ -28,6 +28,7 @@ from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.outcomes import Outcome
 from mmsbatch.runs.states import Fact, Kind, Request, State
 from mmsbatch.sandbox import Sandbox, SandboxOptions
+from mmsbatch.sending import policy
 
 COST = 3
 ALL, PART = 200, 70

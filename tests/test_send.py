@@ -10,7 +10,7 @@ import pytest
 
 import mmsbatch as mms
 from conftest import account_at, fictional, planned
-from mmsbatch import policy, spec
+from mmsbatch import spec
 from mmsbatch.errors import (
     AccountError,
     CampaignError,
@@ -22,6 +22,7 @@ from mmsbatch.errors import (
 from mmsbatch.runs.folder import RunFolder
 from mmsbatch.runs.run import write_results
 from mmsbatch.sandbox import MediaFact, Sandbox, SandboxOptions
+from mmsbatch.sending import policy
 
 
 @pytest.fixture(autouse=True)

@@ -18,10 +18,10 @@ import pandas as pd
 import pytest
 
 import mmsbatch as mms
-from mmsbatch import policy
 from mmsbatch.errors import InDoubt
 from mmsbatch.gateway.client import Gateway
 from mmsbatch.sandbox import Sandbox
+from mmsbatch.sending import policy
 from socket_front import Fault, front, http
 
 Class = Literal["pending", "in_doubt", "accepted", "refused"]

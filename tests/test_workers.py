@@ -14,14 +14,12 @@ import pytest
 
 import mmsbatch as mms
 from conftest import account_at, fictional, planned
-from mmsbatch import policy, sender
 from mmsbatch.errors import InputError, RunError, RunInDoubt, RunStopped
-from mmsbatch.pace import Pace
 from mmsbatch.runs.journal import AlreadyClaimed, Journal
 from mmsbatch.runs.states import Fact, Kind, Request, State
 from mmsbatch.sandbox import Sandbox, SandboxOptions
-from mmsbatch.sending import send
-from mmsbatch.workers import Workers
+from mmsbatch.sending import policy, send, sender
+from mmsbatch.sending.workers import Pace, Workers
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from mmsbatch.planning.plan import Plan
 from mmsbatch.planning.plan import plan as make_plan
 from mmsbatch.planning.prepare import prepare
 from mmsbatch.planning.suppression import SuppressionList, read_suppression_list
-from mmsbatch.policy import OnDoubt
+from mmsbatch.sending.policy import OnDoubt
 
 
 def columns(phone: list[str] | None) -> str | list[str] | None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mmsbatch.workers import MAX_WORKERS
+from mmsbatch.sending.workers import MAX_WORKERS
 
 ContactsArgument = Annotated[
     str, typer.Argument(help="CSV, Excel or Parquet: a file, a folder of parts, or a URL.")

@@ -13,8 +13,8 @@ import typer
 
 from mmsbatch.display import labelled
 from mmsbatch.errors import InDoubt, InputError, MmsbatchError
-from mmsbatch.progress import Progress, counting
 from mmsbatch.runs.report import BAD_INPUT, IN_DOUBT, STOPPED, RunReport
+from mmsbatch.sending.progress import Progress, counting
 
 
 def bar(total: int | None, unit: str) -> AbstractContextManager[Progress]:

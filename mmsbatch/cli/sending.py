@@ -27,10 +27,10 @@ from mmsbatch.cli.options import (
 )
 from mmsbatch.cli.output import errors, print_result, print_run
 from mmsbatch.errors import InputError
-from mmsbatch.limits import Limits
 from mmsbatch.reconciliation.reconcile import reconcile as look
 from mmsbatch.reconciliation.reconcile import settle
 from mmsbatch.runs.names import run_path
+from mmsbatch.sending.limits import Limits
 from mmsbatch.sending.send import execute, execute_rest
 
 DateOption = Annotated[

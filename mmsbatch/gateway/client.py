@@ -26,7 +26,7 @@ from mmsbatch import spec
 from mmsbatch.errors import AccountError, InDoubt, NotSent
 from mmsbatch.gateway import wire
 from mmsbatch.gateway.account import Account, Target
-from mmsbatch.workers import MAX_WORKERS
+from mmsbatch.sending.workers import MAX_WORKERS
 
 CONNECT_TIMEOUT_S: Final = 10.0
 READ_TIMEOUT_S: Final = 120.0

@@ -1,5 +1,5 @@
-"""Sending a plan: what it would cost, and the way of each request to its answer.
+"""A run is sent: claim, post, record, decide.
 
-Import `estimate` from the module here.
-It may import plans, runs and the gateway, and what they rest on: no reconciliation, no audit.
+Import ``send`` and ``resume`` from ``send``, ``estimate`` from ``estimate``. This room imports runs,
+gateway, planning, campaign and the leaves.
 """

@@ -21,9 +21,9 @@ from typing import Any, Final
 import pandas as pd
 
 import mmsbatch as mms
-from mmsbatch import policy
 from mmsbatch.reconciliation.reconcile import settle
 from mmsbatch.sandbox import Sandbox, SandboxOptions
+from mmsbatch.sending import policy
 
 HERE: Final = Path(__file__).parent
 KEPT: Final = ("plan.parquet", "campaign.toml", "journal.sqlite", "journal.sqlite-wal")

@@ -21,7 +21,13 @@ from mmsbatch.errors import (
     RunError,
 )
 from mmsbatch.gateway.client import Gateway
-from mmsbatch.limits import (
+from mmsbatch.planning.plan import Plan
+from mmsbatch.runs.folder import RunFolder, check_target
+from mmsbatch.runs.journal import Journal
+from mmsbatch.runs.report import RunReport, Stop
+from mmsbatch.runs.run import report_of, write_files
+from mmsbatch.runs.states import Kind, Request, fold, read_account
+from mmsbatch.sending.limits import (
     Budget,
     Earlier,
     Limits,
@@ -29,16 +35,10 @@ from mmsbatch.limits import (
     credit_stop,
     heard_in,
 )
-from mmsbatch.pace import Pace
-from mmsbatch.planning.plan import Plan
-from mmsbatch.policy import OnDoubt
-from mmsbatch.progress import sending
-from mmsbatch.runs.folder import RunFolder, check_target
-from mmsbatch.runs.journal import Journal
-from mmsbatch.runs.report import RunReport, Stop
-from mmsbatch.runs.run import report_of, write_files
-from mmsbatch.runs.states import Kind, Request, fold, read_account
-from mmsbatch.sender import Sender
+from mmsbatch.sending.policy import OnDoubt
+from mmsbatch.sending.progress import sending
+from mmsbatch.sending.sender import Sender
+from mmsbatch.sending.workers import Pace
 
 _log = logging.getLogger("mmsbatch")
 

@@ -8,29 +8,81 @@ next, and whether there is a next one, is for the one thread that runs the sende
 
 from __future__ import annotations
 
+import hashlib
 import random
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from mmsbatch import deadline
 from mmsbatch.deadline import Deadline
-from mmsbatch.errors import CampaignError, RunError, RunInDoubt, RunStopped
-from mmsbatch.exchange import claim, exchange
-from mmsbatch.gateway.client import Gateway
-from mmsbatch.limits import Budget
-from mmsbatch.pace import Pace
+from mmsbatch.errors import CampaignError, NotSent, RunError, RunInDoubt, RunStopped
+from mmsbatch.gateway import wire
+from mmsbatch.gateway.client import Gateway, Interrupted
 from mmsbatch.phones.e164 import FIRST as FIRST_TOKEN
 from mmsbatch.planning.plan import Plan
-from mmsbatch.policy import Decision, HoldBack, OnDoubt, TryAgain, decide, held_back_by
 from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.report import Stop
-from mmsbatch.runs.states import Fact, Request, State, may_go, step
-from mmsbatch.workers import Workers
+from mmsbatch.runs.states import Fact, Kind, Request, State, may_go, stamp, step
+from mmsbatch.sending.limits import Budget
+from mmsbatch.sending.policy import Decision, HoldBack, OnDoubt, TryAgain, decide, held_back_by
+from mmsbatch.sending.workers import Pace, Workers
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """An attempt about to be made; its XML may leave once its fact is on record."""
+
+    fact: Fact
+    xml: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """An attempt that was made: what came of it, to be recorded before anything else is done."""
+
+    fact: Fact
+    retry_after_s: float | None = None
+    """Seconds the server asks to wait, if it asks."""
+
+
+def claim(plan: Plan, number: int, attempt: int, clientcode: str, clock: Clock) -> Claim:
+    """Write the XML of a request of a plan, and the fact that claims this attempt at it."""
+    planned = plan.request(number)
+    xml = wire.encode_request(plan.campaign, planned.message, planned.numbers, clientcode)
+    data = {"recipients": len(planned.numbers), "sha256": hashlib.sha256(xml).hexdigest()}
+    return Claim(Fact(Kind.SENDING, stamp(clock()), number, attempt, data), xml)
+
+
+def exchange(gateway: Gateway, claimed: Claim, clock: Clock) -> Ended:
+    """Post what was claimed; whatever comes of that is a fact."""
+    started_s = time.perf_counter()
+    retry_after_s: float | None = None
+    data: dict[str, Any]
+    body: bytes | None
+    try:
+        reply = gateway.send(claimed.xml)
+    except NotSent as error:
+        kind, data, body = Kind.NOT_SENT, {"reason": str(error)}, None
+    except Interrupted as error:
+        kind, body = Kind.BROKEN_OFF, error.body
+        data = {"reason": str(error), "http_status": error.http_status}
+    else:
+        kind, body, retry_after_s = Kind.ANSWER, reply.body, reply.retry_after_s
+        elapsed_ms = round((time.perf_counter() - started_s) * 1000)
+        data = {"http_status": reply.http_status, "elapsed_ms": elapsed_ms}
+        if retry_after_s is not None:
+            data["retry_after_s"] = retry_after_s
+    request, attempt = claimed.fact.request, claimed.fact.attempt
+    return Ended(Fact(kind, stamp(clock()), request, attempt, data, body), retry_after_s)
+
 
 INTERRUPTED: Final = Stop("interrupted after the current request", "resume when you are ready")
 
