@@ -27,8 +27,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 import mmsbatch as mms
 from conftest import account_at, fictional
 from mmsbatch import files, frames
-from mmsbatch.evidence import Finding, Shown
 from mmsbatch.gateway.client import Gateway
+from mmsbatch.reconciliation.finding import Finding, Shown
 from mmsbatch.reconciliation.reconcile import reconcile, settle
 from mmsbatch.runs.folder import RunFolder
 from mmsbatch.runs.journal import Journal

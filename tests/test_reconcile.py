@@ -20,8 +20,8 @@ import mmsbatch as mms
 from conftest import account_at, fictional, planned
 from mmsbatch import frames
 from mmsbatch.errors import InputError, RunInDoubt, RunStopped
-from mmsbatch.evidence import Shown
 from mmsbatch.gateway.client import Gateway, Reply
+from mmsbatch.reconciliation.finding import Shown
 from mmsbatch.reconciliation.reconcile import PATIENCE, Patience, Reconciliation, reconcile, settle
 from mmsbatch.runs.folder import RunFolder
 from mmsbatch.runs.journal import Journal

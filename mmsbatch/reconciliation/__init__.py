@@ -1,5 +1,5 @@
-"""What became of requests in doubt: evidence is looked for, and a person can settle it.
+"""Requests in doubt: what the account's credits show of them, and how a person settles them.
 
-Import `reconcile`, `settle` and `Reconciliation` from the module here.
-It may import runs, plans and the gateway, and what they rest on: nothing that sends.
+Import ``reconcile`` and ``settle`` from ``reconcile``. This room imports runs, gateway and what they
+import; it never sends.
 """

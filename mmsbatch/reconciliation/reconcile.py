@@ -17,15 +17,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from mmsbatch import schedule, spec
-from mmsbatch.balances import BY_CREDITS, BY_PERSON
 from mmsbatch.campaign.file import load_campaign
-from mmsbatch.conditions import Readings
 from mmsbatch.display import Block, Document, ShowsItself, joined
-from mmsbatch.elsewhere import OtherRun, Place
 from mmsbatch.errors import InDoubt, InputError, MmsbatchError, NotSent, nearest
-from mmsbatch.evidence import Finding, Shown, assess
 from mmsbatch.gateway.account import Account, Target
 from mmsbatch.gateway.client import Gateway
+from mmsbatch.reconciliation.balances import BY_CREDITS, BY_PERSON
+from mmsbatch.reconciliation.conditions import OtherRun, Place, Readings
+from mmsbatch.reconciliation.finding import Finding, Shown, assess
 from mmsbatch.runs.folder import RunFolder, check_target
 from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.report import RunReport
@@ -145,7 +144,7 @@ def reconcile(
     NotSent, InDoubt
         A sandbox target did not answer when asked whether it is one.
 
-    Source: §2 on credits, §3.2. See `mmsbatch.evidence` for what credits cannot show.
+    Source: §2 on credits, §3.2. See `mmsbatch.reconciliation.finding` for what credits cannot show.
     """
     folder = RunFolder(Path(run))
     plan = folder.load_plan()

@@ -20,11 +20,11 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Any
 
-from mmsbatch import conditions, display
-from mmsbatch.balances import Attempt, History
-from mmsbatch.conditions import Check, Readings
+from mmsbatch import display
 from mmsbatch.display import plain
-from mmsbatch.elsewhere import OtherRun, Place
+from mmsbatch.reconciliation import conditions
+from mmsbatch.reconciliation.balances import Attempt, History
+from mmsbatch.reconciliation.conditions import Check, OtherRun, Place, Readings
 from mmsbatch.runs.states import Fact
 
 
