@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     # Type checkers and editors do not run __getattr__: they read the names here.
     from mmsbatch import plots
     from mmsbatch._version import __version__
-    from mmsbatch.auditing.changes import Diff, diff
+    from mmsbatch.auditing.diff import Diff, diff
     from mmsbatch.auditing.history import history
+    from mmsbatch.auditing.overview import audit
     from mmsbatch.auditing.sql import connect
-    from mmsbatch.auditing.summary import audit
     from mmsbatch.campaign.campaign import Campaign
     from mmsbatch.campaign.content import Image, Sound, SoundImage, Text, Video
     from mmsbatch.campaign.file import load_campaign
@@ -116,13 +116,13 @@ __all__ = [
 
 _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "_version": ("__version__",),
-    "auditing.changes": (
+    "auditing.diff": (
         "Diff",
         "diff",
     ),
     "auditing.history": ("history",),
+    "auditing.overview": ("audit",),
     "auditing.sql": ("connect",),
-    "auditing.summary": ("audit",),
     "campaign.campaign": ("Campaign",),
     "campaign.content": (
         "Image",

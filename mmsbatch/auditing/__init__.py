@@ -1,5 +1,5 @@
-"""What was sent to whom, across runs, months later, and what needs a person.
+"""Many runs looked at together: audit, history, diff, SQL over their files.
 
-Import `audit`, `history`, `diff`, `Diff`, `connect` and `RunLeftOut` from the modules here.
-It may import runs, plans and what they rest on: nothing that sends or writes to a run.
+Import ``audit`` from ``overview``, ``connect`` from ``sql``, ``history`` and ``diff`` from the
+modules of these names. This room imports runs, planning, phones and the leaves; it never sends.
 """

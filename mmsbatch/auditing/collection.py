@@ -24,9 +24,9 @@ import duckdb
 import pyarrow.parquet as pq
 
 from mmsbatch import frames
-from mmsbatch.auditing.files import RunFiles, Source, in_memory
-from mmsbatch.auditing.filters import EVERYTHING, Filters
 from mmsbatch.auditing.journals import Digest, digest, facts
+from mmsbatch.auditing.run_files import RunFiles, Source, in_memory
+from mmsbatch.auditing.selection import EVERYTHING, Filters
 from mmsbatch.errors import RunError
 from mmsbatch.planning.prepare import PREFIX
 from mmsbatch.runs import outcomes

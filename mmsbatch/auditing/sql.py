@@ -29,9 +29,9 @@ import pyarrow.parquet as pq
 
 from mmsbatch import frames
 from mmsbatch.auditing.collection import REQUESTS, RESULTS, Collection, listed, open_runs
-from mmsbatch.auditing.files import in_memory
-from mmsbatch.auditing.filters import Filters, When
-from mmsbatch.auditing.summary import summarize
+from mmsbatch.auditing.overview import summarize
+from mmsbatch.auditing.run_files import in_memory
+from mmsbatch.auditing.selection import Filters, When
 from mmsbatch.errors import InputError
 from mmsbatch.runs.locations import Given
 from mmsbatch.runs.outcomes import attempts

@@ -17,7 +17,7 @@ from mmsbatch.auditing.collection import (
     literal,
     open_runs,
 )
-from mmsbatch.auditing.filters import EVERYTHING, Filters, When
+from mmsbatch.auditing.selection import EVERYTHING, Filters, When
 from mmsbatch.display import plural
 from mmsbatch.runs import report
 from mmsbatch.runs.folder import RunFolder
