@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from mmsbatch.sending.estimate import estimate
     from mmsbatch.sending.limits import Limits
     from mmsbatch.sending.send import resume, send
-    from mmsbatch.verification.verification import Verification, verify
+    from mmsbatch.verification.verify import Verification, verify
 
 __all__ = [
     "Account",
@@ -180,7 +180,7 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
         "resume",
         "send",
     ),
-    "verification.verification": (
+    "verification.verify": (
         "Verification",
         "verify",
     ),

@@ -19,7 +19,7 @@ from mmsbatch.runs import outcomes
 from mmsbatch.runs.outcomes import Named, named_by
 from mmsbatch.runs.run import write_results
 from mmsbatch.sandbox import Sandbox, SandboxOptions
-from mmsbatch.verification import scene
+from mmsbatch.verification import inputs
 from mmsbatch.verification.answers import read_list
 
 NUMBERS = [33_639_980_000, 33_712_345_678, 33_639_980_999]
@@ -177,7 +177,7 @@ def test_a_reader_that_names_too_many_is_found_out(
         return Named(every) if read.status == 100 else named_by(read)
 
     monkeypatch.setattr(outcomes, "named_by", generous)
-    monkeypatch.setattr(scene, "named_by", generous)
+    monkeypatch.setattr(inputs, "named_by", generous)
     write_results(run)
     assert "results: results.parquet: row 398, column mms_outcome is not what is rebuilt" == broken(
         run

@@ -16,7 +16,7 @@ from mmsbatch.erasure.retention import YEARS
 from mmsbatch.erasure.retention import retention as find_old
 from mmsbatch.errors import InputError
 from mmsbatch.runs.report import DONE
-from mmsbatch.verification.verification import verify as make_verification
+from mmsbatch.verification.verify import verify as make_verification
 
 BROKEN: Final = 1
 

@@ -55,8 +55,8 @@ from mmsbatch.runs.locations import Given, every_run
 from mmsbatch.runs.outcomes import attempts
 from mmsbatch.runs.states import Kind, State, fold, may_go
 from mmsbatch.verification.checks import CHECKS
+from mmsbatch.verification.inputs import Scene
 from mmsbatch.verification.journal import Broken, Row, check_chain, check_version
-from mmsbatch.verification.scene import Scene
 
 ERASED: Final = "erased"
 ALREADY: Final = "already erased"

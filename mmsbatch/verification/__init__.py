@@ -1,5 +1,5 @@
-"""Prove a run from its folder alone.
+"""A run's files held against each other, believing nothing in the folder.
 
-Import `verify`, `Verification` and `Check` from the module `verification` here.
-It may import runs, plans and what they rest on: nothing that sends or writes to a run.
+Import ``verify`` and ``Verification`` from ``verify``. This room imports runs, planning, gateway and
+the leaves; it reads journal and answers by paths of its own, and never sends.
 """

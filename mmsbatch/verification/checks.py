@@ -17,8 +17,8 @@ from mmsbatch.runs import outcomes
 from mmsbatch.runs.outcomes import Outcome, attempts
 from mmsbatch.runs.states import ATTEMPT_KINDS, Kind, Request, step
 from mmsbatch.verification.evidence import evidence
+from mmsbatch.verification.inputs import Scene, digests_of
 from mmsbatch.verification.journal import Broken
-from mmsbatch.verification.scene import Scene, digests_of
 from mmsbatch.verification.tables import (
     NO_DIGESTS,
     cells,

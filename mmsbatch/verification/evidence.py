@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmsbatch.runs.outcomes import Outcome
+from mmsbatch.verification.inputs import Reply, Scene
 from mmsbatch.verification.journal import Broken
-from mmsbatch.verification.scene import Reply, Scene
 from mmsbatch.verification.tables import cells
 
 

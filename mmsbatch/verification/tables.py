@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 
 from mmsbatch.errors import RunError
 from mmsbatch.runs.states import Kind
+from mmsbatch.verification.inputs import UNREADABLE, Scene, digests_of, unreadable
 from mmsbatch.verification.journal import Broken
-from mmsbatch.verification.scene import UNREADABLE, Scene, digests_of, unreadable
 
 NO_DIGESTS: Final = (
     "the run is of an mmsbatch that recorded no digests of its files: a change that leaves what "

@@ -45,8 +45,8 @@ from mmsbatch.display import labelled
 from mmsbatch.errors import RunError
 from mmsbatch.runs.folder import RunFolder
 from mmsbatch.verification.checks import CHECKS
+from mmsbatch.verification.inputs import Scene
 from mmsbatch.verification.journal import Broken, check_version
-from mmsbatch.verification.scene import Scene
 
 
 @dataclass(frozen=True)
