@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from mmsbatch.campaign.content import Image, Sound, SoundImage, Text, Video
     from mmsbatch.campaign.file import load_campaign
     from mmsbatch.contacts.reading import read_contacts
-    from mmsbatch.erasure.erasing import Forgetting, forget
+    from mmsbatch.erasure.erase import Forgetting, forget
     from mmsbatch.erasure.retention import retention
     from mmsbatch.errors import (
         AccountError,
@@ -133,7 +133,7 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "campaign.file": ("load_campaign",),
     "contacts.reading": ("read_contacts",),
-    "erasure.erasing": (
+    "erasure.erase": (
         "Forgetting",
         "forget",
     ),

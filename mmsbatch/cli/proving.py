@@ -11,7 +11,7 @@ import typer
 from mmsbatch.cli.answering import answer
 from mmsbatch.cli.options import JsonOption, KeyFileOption, RunArgument
 from mmsbatch.cli.output import errors, print_result
-from mmsbatch.erasure.erasing import forget as erase
+from mmsbatch.erasure.erase import forget as erase
 from mmsbatch.erasure.retention import YEARS
 from mmsbatch.erasure.retention import retention as find_old
 from mmsbatch.errors import InputError

@@ -1,5 +1,5 @@
-"""Erase people from runs, and say which runs hold people for too long.
+"""A person erased from all runs, and who has been kept too long.
 
-Import `forget`, `Forgetting` and `retention` from the modules here.
-It may import runs, plans and what they rest on: nothing that sends, reconciles or audits.
+Import ``forget`` and ``Forgetting`` from ``erase``, ``retention`` from ``retention``. This room
+imports verification, runs, planning, phones and the leaves; it never sends.
 """

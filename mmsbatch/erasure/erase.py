@@ -9,7 +9,7 @@ it becomes ``suppressed``.
 
 The order of things, over all runs given: lock each; finish what an interrupted erasure left; check
 each, and make its new files beside the old ones; only then put them into place, run by run
-(`mmsbatch.erasure.stage`). A failure or a kill before that leaves all runs as they were; after it,
+(`mmsbatch.erasure.replacement`). A failure or a kill before that leaves all runs as they were; after it,
 running the same command again does the rest.
 
 What cannot be erased from here: blocks of a disk that the old files were on, copies and backups,
@@ -37,9 +37,9 @@ import pyarrow.parquet as pq
 from mmsbatch import files, frames
 from mmsbatch._version import __version__
 from mmsbatch.display import labelled
-from mmsbatch.erasure import stage
+from mmsbatch.erasure import replacement
 from mmsbatch.erasure.journal import rewritten, write
-from mmsbatch.erasure.plan import erase
+from mmsbatch.erasure.rewriting import erase
 from mmsbatch.errors import InputError, RunError
 from mmsbatch.files import digests
 from mmsbatch.phones.column import read_phones
@@ -125,17 +125,17 @@ def forget(number: str, runs_dir: Given, *, key_file: str | Path | None = None) 
     with ExitStack() as locks:
         for folder in folders:
             locks.enter_context(folder.writer())
-            stage.finish(folder)
+            replacement.finish(folder)
         try:
             found = [erasure.prepare(folder) for folder in folders]
             remember(home, erasure.token, key)
         except BaseException:
             for folder in folders:
-                stage.abandon(folder)
+                replacement.abandon(folder)
             raise
         for folder, one in zip(folders, found, strict=True):
             if one.changes:
-                stage.commit(folder)
+                replacement.commit(folder)
     frame = pd.DataFrame([one.row for one in found])
     left = [note for one in found for note in one.left]
     left += [f"{path}: a run that was never made; remove it" for path in _half_made(home)]
@@ -166,7 +166,7 @@ class _Erasure:
     def prepare(self, folder: RunFolder) -> _Prepared:
         """Check a run, and make its new files."""
         notation = Notation(self.number)
-        stage.abandon(folder)
+        replacement.abandon(folder)
         _remove_leftovers(folder)
         scene = _checked(folder)
         plan, numbers = scene.plan, scene.plan.numbers
@@ -237,7 +237,7 @@ class _Erasure:
         rows: int,
     ) -> None:
         """Make the files anew, as the verbs that made the old ones do."""
-        made = RunFolder(stage.begin(folder))
+        made = RunFolder(replacement.begin(folder))
         before = scene.plan
         after = Plan(table.to_pandas(), before.campaign)
         metadata = folder.metadata(after) | {
