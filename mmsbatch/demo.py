@@ -17,9 +17,27 @@ from mmsbatch.planning.prepare import prepare
 from mmsbatch.runs.outcomes import Outcome
 from mmsbatch.runs.report import RunReport
 from mmsbatch.runs.run import results as results_of
-from mmsbatch.samples import sample
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 from mmsbatch.sending.send import execute
+
+_HERE = Path(__file__).parent
+_FOLDERS = (_HERE.parent / "data" / "samples", _HERE / "_samples")  # a checkout; an installation
+
+
+def sample(name: str) -> Path:
+    """Give the path of a sample: ``crm.csv``, ``crm.xlsx``, ``crm.parquet``, ``noel.toml``, ….
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such sample.
+    """
+    for folder in _FOLDERS:
+        path = folder / name
+        if path.exists():
+            return path
+    raise FileNotFoundError(f"no sample {name!r} in {' or '.join(map(str, _FOLDERS))}")
+
 
 OPTED_OUT: Final = 97
 """Every 97th recipient has opted out at the gateway, as some always have: refused numbers hide

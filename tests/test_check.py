@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import mmsbatch as mms
-from mmsbatch.check import check
+from mmsbatch.cli.check import check
 from mmsbatch.contacts.reading import BATCH_ROWS
 from mmsbatch.errors import InputError
 

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from conftest import fictional
 from mmsbatch.cli import app
-from mmsbatch.samples import sample
+from mmsbatch.demo import sample
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 from mmsbatch.sending import policy
 

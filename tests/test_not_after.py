@@ -15,8 +15,8 @@ import mmsbatch as mms
 from conftest import account_at, fictional, planned
 from mmsbatch.cli import app
 from mmsbatch.deadline import Deadline
+from mmsbatch.demo import sample
 from mmsbatch.runs.states import Request
-from mmsbatch.samples import sample
 from mmsbatch.sandbox import Sandbox
 
 NOON = datetime(2026, 11, 25, 11, tzinfo=UTC)

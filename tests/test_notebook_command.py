@@ -19,8 +19,8 @@ from typer.testing import CliRunner, Result
 import mmsbatch as mms
 from conftest import fictional
 from mmsbatch.cli import app
+from mmsbatch.demo import sample
 from mmsbatch.notebook.parameters import REQUIRED, declared, given, refuse_credentials, without
-from mmsbatch.samples import sample
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 
 PASSCODE = "p@ss/word 7"

@@ -14,8 +14,8 @@ from typer.testing import CliRunner, Result
 import mmsbatch as mms
 from conftest import fictional
 from mmsbatch.cli import app
+from mmsbatch.demo import sample
 from mmsbatch.runs.names import run_path
-from mmsbatch.samples import sample
 from mmsbatch.sandbox import Sandbox
 
 WEEKLY = "weekly-{date:%G-W%V}"

@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 
 import mmsbatch as mms
 from conftest import account_at, fictional
-from mmsbatch.check import check
 from mmsbatch.cli import app
+from mmsbatch.cli.check import check
+from mmsbatch.demo import sample
 from mmsbatch.planning.prepare import prepare_batches
-from mmsbatch.samples import sample
 from mmsbatch.sandbox import Sandbox
 
 CAMPAIGN = mms.Campaign("lettre", mms.Text("Bonjour"))

@@ -9,12 +9,12 @@ from typing import Annotated, Any
 import pandas as pd
 import typer
 
-from mmsbatch import export
 from mmsbatch.auditing.diff import diff as make_diff
 from mmsbatch.auditing.history import history as find_history
 from mmsbatch.auditing.history import read_number
 from mmsbatch.auditing.overview import audit as make_audit
 from mmsbatch.auditing.sql import connect, query
+from mmsbatch.cli import export
 from mmsbatch.cli.answering import answer
 from mmsbatch.cli.options import JsonOption
 from mmsbatch.cli.output import print_result

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from mmsbatch import notebook as notebooks
 from mmsbatch.cli.options import JsonOption
 from mmsbatch.cli.output import errors, print_result
 from mmsbatch.display import labelled
+from mmsbatch.notebook import run as notebooks
 
 
 def notebook(

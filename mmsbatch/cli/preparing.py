@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from mmsbatch import demo as demonstration
-from mmsbatch.check import Checked
-from mmsbatch.check import check as check_file
+from mmsbatch.cli.check import Checked
+from mmsbatch.cli.check import check as check_file
 from mmsbatch.cli.inputs import columns, planned, suppression
 from mmsbatch.cli.options import (
     CampaignOption,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mmsbatch import export
+from mmsbatch.cli import export
 from mmsbatch.cli.options import JsonOption, RunArgument
 from mmsbatch.cli.output import errors, print_result, print_run
 from mmsbatch.display import labelled

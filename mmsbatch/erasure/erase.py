@@ -9,8 +9,8 @@ it becomes ``suppressed``.
 
 The order of things, over all runs given: lock each; finish what an interrupted erasure left; check
 each, and make its new files beside the old ones; only then put them into place, run by run
-(`mmsbatch.erasure.replacement`). A failure or a kill before that leaves all runs as they were; after it,
-running the same command again does the rest.
+(`mmsbatch.erasure.replacement`). A failure or a kill before that leaves all runs as they were;
+after it, running the same command again does the rest.
 
 What cannot be erased from here: blocks of a disk that the old files were on, copies and backups,
 exports elsewhere, the gateway's own records, and the gateway's ID of the message (``mms_id``), by

@@ -1,5 +1,4 @@
-"""Run a notebook with checked parameters, and keep the executed copy with its run."""
+"""A notebook run with checked parameters, its executed copy kept with its run.
 
-from mmsbatch.notebook.running import Executed, execute, find, shipped
-
-__all__ = ["Executed", "execute", "find", "shipped"]
+Import ``execute``, ``find`` and ``shipped`` from ``run``. This room imports runs and the leaves.
+"""

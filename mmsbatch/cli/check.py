@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mmsbatch import export
+from mmsbatch.cli import export
 from mmsbatch.contacts.reading import contact_batches
 from mmsbatch.planning.prepare import Summary, prepare_batches
 from mmsbatch.planning.suppression import SuppressionList
