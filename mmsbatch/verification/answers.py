@@ -39,7 +39,7 @@ def read_list(body: bytes) -> Named | None:
     Returns
     -------
     Named or None
-        The same as `mmsbatch.runs.outcomes.named_by` gives of what `wire` reads; None where the list
+        The same as `mmsbatch.runs.outcomes.named_by` gives of what `wire` reads; None if the list
         is not the last of the answer, not whole, or not of equal elements.
 
     Source: §2.

@@ -1,7 +1,7 @@
 """The journal read without trust, from the file's bytes to the chain of facts, for `verify`.
 
-Nothing here goes through `mmsbatch.runs.journal`'s connection: the file is opened read-only, or a copy
-of it where its last writer died, so verifying changes nothing.
+Nothing here goes through `mmsbatch.runs.journal`'s connection: the file is opened read-only, or
+a copy of it where its last writer died, so verifying changes nothing.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ facts           each fact may follow those before it; no attempt is recorded twi
 requests        each request that left has the SHA-256 of the XML that the plan gives, and as many
                 recipients
 results         ``results.parquet`` is the file last recorded, and equal to what is rebuilt; the
-                lists of answers are read here by other means than `mmsbatch.gateway.wire`, where they are
-                as the gateway writes them, so that the file is a second reading to compare with
+                lists of answers are read here by other means than `mmsbatch.gateway.wire` if they
+                are as the gateway writes them, so that the file is a second reading to compare with
 attempts        the same of ``requests.parquet``
 conservation    every row has one outcome, and they add up to the rows of the plan
 evidence        every ``accepted`` or ``scheduled`` row is named in its answer's bytes, read here by
