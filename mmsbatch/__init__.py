@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     # Type checkers and editors do not run __getattr__: they read the names here.
     from mmsbatch import plots
-    from mmsbatch._version import __version__
     from mmsbatch.auditing.diff import Diff, diff
     from mmsbatch.auditing.history import history
     from mmsbatch.auditing.overview import audit
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
         RunStopped,
         UnreadableAnswer,
     )
+    from mmsbatch.files import __version__
     from mmsbatch.gateway.account import Account
     from mmsbatch.planning.plan import Plan, plan
     from mmsbatch.planning.prepare import prepare
@@ -115,7 +115,6 @@ __all__ = [
 ]
 
 _NAMES: Final[dict[str, tuple[str, ...]]] = {
-    "_version": ("__version__",),
     "auditing.diff": (
         "Diff",
         "diff",
@@ -152,6 +151,7 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
         "RunStopped",
         "UnreadableAnswer",
     ),
+    "files": ("__version__",),
     "gateway.account": ("Account",),
     "planning.plan": (
         "Plan",

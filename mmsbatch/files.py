@@ -6,6 +6,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -68,3 +69,6 @@ def digests(*files: Path) -> dict[str, str]:
         except OSError as error:
             raise RunError(f"{file} cannot be read ({error})") from None
     return found
+
+
+__version__ = version("mmsbatch")

@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 import mmsbatch as mms
 from conftest import account_at, fictional, planned
 from mmsbatch.cli import app
-from mmsbatch.deadline import Deadline
 from mmsbatch.demo import sample
 from mmsbatch.runs.states import Request
 from mmsbatch.sandbox import Sandbox
+from mmsbatch.times import Deadline
 
 NOON = datetime(2026, 11, 25, 11, tzinfo=UTC)
 """Noon in Paris, on a Wednesday."""

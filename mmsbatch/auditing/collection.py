@@ -34,7 +34,7 @@ from mmsbatch.runs.folder import SCHEMA_VERSION, RunFolder
 from mmsbatch.runs.locations import DERIVED, Given, LeftOut, Place, RunLeftOut, find
 from mmsbatch.runs.outcomes import attempts
 from mmsbatch.runs.states import fold
-from mmsbatch.schedule import instant, wall_time
+from mmsbatch.times import instant, wall_time
 
 RESULTS: Final = "results.parquet"
 REQUESTS: Final = "requests.parquet"

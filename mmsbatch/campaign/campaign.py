@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, get_args
 from pydantic import ValidationError, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
-from mmsbatch import errors, schedule, spec
+from mmsbatch import errors, spec
 from mmsbatch.campaign.content import (
     STRICT,
     Content,
@@ -27,6 +27,7 @@ from mmsbatch.campaign.content import (
 )
 from mmsbatch.campaign.message import columns_of, illegal_character, is_blank, with_line_feeds
 from mmsbatch.errors import CampaignError
+from mmsbatch.times import PARIS, happens_twice, instant, wall_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,7 +119,7 @@ class Campaign:
     @field_validator("send_at", mode="before")
     @classmethod
     def _in_paris(cls, given: object) -> datetime | None:
-        return None if given is None else schedule.wall_time(given)
+        return None if given is None else wall_time(given)
 
     @model_validator(mode="wrap")
     @classmethod
@@ -149,7 +150,7 @@ class Campaign:
                 "kind: sound+image is in the prose of §1.2 only, not in its example; it may be "
                 "refused (status 109)."
             )
-        if self.send_at is not None and schedule.happens_twice(self.send_at):
+        if self.send_at is not None and happens_twice(self.send_at):
             yield (
                 f"send_at: {self.send_at} happens twice in Paris, where the clocks go back; the "
                 "first is meant, and the gateway may take the second (§1.2 knows no zone)."
@@ -178,8 +179,8 @@ class Campaign:
         """
         if now.utcoffset() is None:
             raise ValueError("now must have a time zone: datetime.now(UTC)")
-        if self.send_at is not None and schedule.instant(self.send_at) <= now:
-            local = now.astimezone(schedule.PARIS).replace(tzinfo=None, microsecond=0)
+        if self.send_at is not None and instant(self.send_at) <= now:
+            local = now.astimezone(PARIS).replace(tzinfo=None, microsecond=0)
             raise CampaignError(
                 f"campaign.send_at: a time to come is needed (§1.2); found {self.send_at}, and in "
                 f"Paris it is {local}. Choose a later time, or leave it out to send at once."

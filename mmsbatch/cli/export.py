@@ -15,8 +15,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from mmsbatch import files, frames
-from mmsbatch._version import __version__
 from mmsbatch.errors import InputError
+from mmsbatch.files import __version__
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 

@@ -35,13 +35,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mmsbatch import files, frames
-from mmsbatch._version import __version__
 from mmsbatch.display import labelled
 from mmsbatch.erasure import replacement
 from mmsbatch.erasure.journal import rewritten, write
 from mmsbatch.erasure.rewriting import erase
 from mmsbatch.errors import InputError, RunError
-from mmsbatch.files import digests
+from mmsbatch.files import __version__, digests
 from mmsbatch.phones.column import read_phones
 from mmsbatch.phones.e164 import seal
 from mmsbatch.phones.e164 import token as make_token

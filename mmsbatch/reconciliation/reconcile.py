@@ -16,7 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from mmsbatch import schedule, spec
+from mmsbatch import spec
 from mmsbatch.campaign.file import load_campaign
 from mmsbatch.display import Block, Document, ShowsItself, joined
 from mmsbatch.errors import InDoubt, InputError, MmsbatchError, NotSent, nearest
@@ -30,6 +30,7 @@ from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.report import RunReport
 from mmsbatch.runs.run import status, write_files
 from mmsbatch.runs.states import Kind, Request, State, Verdict, fold, read_account
+from mmsbatch.times import instant
 
 _SETTLED: Final = {Verdict.SENT: "settled as sent", Verdict.RESEND: "may be sent again"}
 
@@ -325,7 +326,7 @@ def _other_runs(folder: RunFolder) -> Iterator[OtherRun]:
             other.name,
             facts,
             campaign.content.kind.value,
-            schedule.instant(send_at) if send_at else None,
+            instant(send_at) if send_at else None,
             being_written=other.being_written(),
         )
 

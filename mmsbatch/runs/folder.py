@@ -17,7 +17,6 @@ from shutil import rmtree
 from typing import Final
 
 from mmsbatch import files, frames
-from mmsbatch._version import __version__
 from mmsbatch.campaign.campaign import Campaign
 from mmsbatch.campaign.file import dump_campaign, load_campaign
 from mmsbatch.errors import (
@@ -26,7 +25,7 @@ from mmsbatch.errors import (
     MmsbatchError,
     RunError,
 )
-from mmsbatch.files import digests
+from mmsbatch.files import __version__, digests
 from mmsbatch.gateway.account import Account, Target
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs.journal import Journal

@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mmsbatch import spec
-from mmsbatch.deadline import Deadline
 from mmsbatch.errors import (
     InDoubt,
     NotSent,
@@ -39,6 +38,7 @@ from mmsbatch.sending.policy import OnDoubt
 from mmsbatch.sending.progress import sending
 from mmsbatch.sending.sender import Sender
 from mmsbatch.sending.workers import Pace
+from mmsbatch.times import Deadline
 
 _log = logging.getLogger("mmsbatch")
 

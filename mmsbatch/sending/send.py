@@ -10,7 +10,6 @@ from pathlib import Path
 import pandas as pd
 
 from mmsbatch import frames
-from mmsbatch.deadline import Deadline, NotAfter
 from mmsbatch.errors import (
     PlanError,
     RunError,
@@ -28,6 +27,7 @@ from mmsbatch.sending.execution import OnRequest, Options, send_rest
 from mmsbatch.sending.limits import Earlier, Limits, check
 from mmsbatch.sending.policy import OnDoubt
 from mmsbatch.sending.workers import Pace, check_count
+from mmsbatch.times import Deadline, NotAfter
 
 
 def send(

@@ -19,8 +19,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from mmsbatch import deadline
-from mmsbatch.deadline import Deadline
 from mmsbatch.errors import CampaignError, NotSent, RunError, RunInDoubt, RunStopped
 from mmsbatch.gateway import wire
 from mmsbatch.gateway.client import Gateway, Interrupted
@@ -32,6 +30,7 @@ from mmsbatch.runs.states import Fact, Kind, Request, State, may_go, stamp, step
 from mmsbatch.sending.limits import Budget
 from mmsbatch.sending.policy import Decision, HoldBack, OnDoubt, TryAgain, decide, held_back_by
 from mmsbatch.sending.workers import Pace, Workers
+from mmsbatch.times import WHAT_TO_DO, Deadline
 
 Clock = Callable[[], datetime]
 
@@ -183,7 +182,7 @@ class Sender:
     def too_late(self) -> Stop | None:
         """Stop where the time for sending has passed."""
         passed = self.not_after.passed(self.clock()) if self.not_after else ""
-        return Stop(passed, deadline.WHAT_TO_DO) if passed else None
+        return Stop(passed, WHAT_TO_DO) if passed else None
 
     def run(self) -> Stop | None:
         """Send; give why it ended early, or nothing."""
