@@ -50,7 +50,8 @@ if TYPE_CHECKING:
     from mmsbatch.planning.plan import Plan, plan
     from mmsbatch.planning.prepare import prepare
     from mmsbatch.planning.preview import preview
-    from mmsbatch.planning.suppression import SuppressionList, read_suppression_list
+    from mmsbatch.planning.suppression import SuppressionList
+    from mmsbatch.planning.suppression_files import read_suppression_list
     from mmsbatch.reconciliation.reconcile import reconcile, settle
     from mmsbatch.runs.names import run_name
     from mmsbatch.runs.outcomes import Outcome
@@ -159,10 +160,8 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "planning.prepare": ("prepare",),
     "planning.preview": ("preview",),
-    "planning.suppression": (
-        "SuppressionList",
-        "read_suppression_list",
-    ),
+    "planning.suppression": ("SuppressionList",),
+    "planning.suppression_files": ("read_suppression_list",),
     "reconciliation.reconcile": (
         "reconcile",
         "settle",

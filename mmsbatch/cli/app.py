@@ -123,7 +123,7 @@ def _root(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     if version:
-        print(import_module("mmsbatch.files").__version__)
+        print(version("mmsbatch"))
         raise typer.Exit
 
 

@@ -11,7 +11,8 @@ from mmsbatch.gateway.account import Account, Target
 from mmsbatch.planning.plan import Plan
 from mmsbatch.planning.plan import plan as make_plan
 from mmsbatch.planning.prepare import prepare
-from mmsbatch.planning.suppression import SuppressionList, read_suppression_list
+from mmsbatch.planning.suppression import SuppressionList
+from mmsbatch.planning.suppression_files import read_suppression_list
 from mmsbatch.sending.policy import OnDoubt
 
 
