@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+from importlib import import_module, metadata
 from typing import Annotated, Any, Final, NamedTuple
 
 import typer
@@ -123,7 +123,7 @@ def _root(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     if version:
-        print(version("mmsbatch"))
+        print(metadata.version("mmsbatch"))
         raise typer.Exit
 
 

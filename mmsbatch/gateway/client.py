@@ -26,7 +26,9 @@ from mmsbatch import spec
 from mmsbatch.errors import AccountError, InDoubt, NotSent
 from mmsbatch.gateway import wire
 from mmsbatch.gateway.account import Account, Target
-from mmsbatch.sending.workers import MAX_WORKERS
+
+_CONNECTIONS: Final = 256
+"""As many as there can be requests under way at once."""
 
 CONNECT_TIMEOUT_S: Final = 10.0
 READ_TIMEOUT_S: Final = 120.0
@@ -298,7 +300,7 @@ class _Adapter(HTTPAdapter):
     _pool: ConnectionPool | None = None
 
     def __init__(self) -> None:
-        super().__init__(pool_maxsize=MAX_WORKERS, max_retries=0)
+        super().__init__(pool_maxsize=_CONNECTIONS, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)

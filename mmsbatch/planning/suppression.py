@@ -1,4 +1,4 @@
-"""Who must not be written to: numbers from files, and the people erased from runs."""
+"""Who must not be written to: a list of numbers, and the people whom `forget` erased."""
 
 from __future__ import annotations
 
