@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 import mmsbatch as mms
-from conftest import account_at, fictional
+from conftest import account_at, fictional, planned
 from mmsbatch import files, frames
 from mmsbatch.gateway.client import Gateway
 from mmsbatch.reconciliation.finding import Finding, Shown
@@ -33,7 +33,7 @@ from mmsbatch.reconciliation.reconcile import reconcile, settle
 from mmsbatch.runs.folder import RunFolder
 from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.outcomes import Outcome
-from mmsbatch.runs.states import Fact, Verdict, fold
+from mmsbatch.runs.states import Fact, Kind, Verdict, fold
 from mmsbatch.sandbox import Fault, Sandbox, SandboxOptions
 from mmsbatch.sending import policy
 
@@ -95,15 +95,15 @@ def crashing(point: str, nth: int) -> Iterator[None]:
             if passed == nth:
                 raise Killed
 
-    append, send = Journal.append, Gateway.send
+    record, send = Journal.record, Gateway.send
     replaced = files.replace_file
 
-    def _append(self: Journal, kind: Any, **fact: Any) -> Fact:
-        sending = kind == "sending"
-        dies("claiming" if sending else "posted" if fact.get("request") else "")
-        made = append(self, kind, **fact)
-        dies("claimed" if sending else "recorded" if fact.get("request") else "")
-        return made
+    def _record(self: Journal, *facts: Fact) -> None:
+        of_request = any(fact.request for fact in facts)
+        sending = any(fact.kind is Kind.SENDING for fact in facts)
+        dies("claiming" if sending else "posted" if of_request else "")
+        record(self, *facts)
+        dies("claimed" if sending else "recorded" if of_request else "")
 
     def _send(self: Gateway, xml: bytes) -> Any:
         dies("posting")
@@ -114,9 +114,9 @@ def crashing(point: str, nth: int) -> Iterator[None]:
         replaced(path, write)
 
     with (
-        mock.patch.object(Journal, "append", _append),
+        mock.patch.object(Journal, "record", _record),
         mock.patch.object(Gateway, "send", _send),
-        mock.patch("mmsbatch.files.replace_file", _replace),
+        mock.patch.object(frames, "replace_file", _replace),
     ):
         yield
 
@@ -157,7 +157,13 @@ class Conservation(RuleBasedStateMachine):
         self.sandbox = self.stack.enter_context(Sandbox(options=options))
         self.account = account_at(self.sandbox)
         Jumping.offset = timedelta()
-        for module in ("sender", "runs", "reconciliation.reconcile", "folder"):
+        for module in (
+            "sending.sender",
+            "sending.execution",
+            "sending.send",
+            "reconciliation.reconcile",
+            "runs.folder",
+        ):
             place = importlib.import_module(f"mmsbatch.{module}")
             self.stack.enter_context(mock.patch.object(place, "datetime", Jumping))
         self.stack.enter_context(mock.patch.object(policy, "FIRST_PAUSE_S", 0.0))
@@ -400,6 +406,22 @@ class TestConservationAtLength(Conservation.TestCase):  # type: ignore[misc, val
     """The same, for many long histories."""
 
     settings = settings(max_examples=300, stateful_step_count=40, suppress_health_check=SLOW)
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+@pytest.mark.parametrize("point", CRASHES)
+def test_every_point_of_a_crash_is_reached(point: str, nth: int, tmp_path: Path) -> None:
+    """The machine above kills nobody where a point is passed by; here each is, and is survived."""
+    run, plan = tmp_path / "noel", planned(700)
+    with Sandbox() as sandbox:
+        with pytest.raises(Killed), crashing(point, nth):
+            mms.send(plan, account_at(sandbox), run=run)
+        with suppress(mms.RunInDoubt):
+            mms.send(plan, account_at(sandbox), run=run)
+        reached = Counter(sent.number for sent in sandbox.ledger)
+        assert set(reached.values()) == {1}
+        assert sum(mms.status(run).outcomes.values()) == 700
+        assert mms.status(run).outcomes["accepted"] <= len(reached)
 
 
 def test_the_histories_came_into_doubt_and_out_of_it() -> None:

@@ -337,11 +337,12 @@ def test_a_tool_that_lags_confirms_no_answer_that_others_overlapped(
         def in_turn(_request: Request) -> None:
             if held[3].is_set():
                 held[5].set()
-            else:  # the fourth: the fifth is claimed with its answer, and none after that
+            else:  # the fourth: the fifth is under way, and none follows
+                assert scene.sandbox.wait_for(5)
                 signal.raise_signal(signal.SIGINT)
                 held[3].set()
 
-        scene.send(plan, workers=2, on_request=in_turn)
+        scene.send(plan, workers=3, on_request=in_turn)
     said = [fact.reading.answer for fact in of_kind(scene, Kind.ANSWER)]
     assert [99_400, 98_200, 98_800, None] == [answer.credits for answer in said if answer]
     tool(lambda _, true: true + 400 * COST)
