@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mmsbatch.campaign.content import Image, Sound, SoundImage, Text, Video
     from mmsbatch.campaign.file import load_campaign
     from mmsbatch.contacts.reading import read_contacts
+    from mmsbatch.demo import sample
     from mmsbatch.erasure.erase import Forgetting, forget
     from mmsbatch.erasure.retention import retention
     from mmsbatch.errors import (
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from mmsbatch.planning.suppression import SuppressionList
     from mmsbatch.planning.suppression_files import read_suppression_list
     from mmsbatch.reconciliation.reconcile import reconcile, settle
+    from mmsbatch.runs.locations import runs_folder
     from mmsbatch.runs.names import run_name
     from mmsbatch.runs.outcomes import Outcome
     from mmsbatch.runs.report import summary
@@ -108,6 +110,8 @@ __all__ = [
     "resume",
     "retention",
     "run_name",
+    "runs_folder",
+    "sample",
     "send",
     "settle",
     "status",
@@ -133,6 +137,7 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "campaign.file": ("load_campaign",),
     "contacts.reading": ("read_contacts",),
+    "demo": ("sample",),
     "erasure.erase": (
         "Forgetting",
         "forget",
@@ -166,6 +171,7 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
         "reconcile",
         "settle",
     ),
+    "runs.locations": ("runs_folder",),
     "runs.names": ("run_name",),
     "runs.outcomes": ("Outcome",),
     "runs.report": ("summary",),

@@ -24,6 +24,7 @@ from mmsbatch.errors import InputError, MmsbatchError, RunInDoubt, RunStopped, n
 from mmsbatch.notebook import parameters
 from mmsbatch.notebook.parameters import Parameter
 from mmsbatch.runs.folder import RunFolder
+from mmsbatch.runs.locations import runs_folder
 from mmsbatch.runs.names import run_name
 from mmsbatch.runs.report import DONE, IN_DOUBT, RunReport
 from mmsbatch.runs.run import status
@@ -176,8 +177,8 @@ class _Place:
             return cls(source.stem, out.parent, None, acts=False, out=out, ours=ours)
         folder = None
         if isinstance(run, str):
-            folder = RunFolder(Path(runs_dir) / run_name(run, settings.get("date")))
-        return cls(source.stem, Path(runs_dir), folder, "target" in known, out, ours)
+            folder = RunFolder(Path(runs_folder(runs_dir)) / run_name(run, settings.get("date")))
+        return cls(source.stem, Path(runs_folder(runs_dir)), folder, "target" in known, out, ours)
 
     def report(self) -> RunReport | None:
         """Say where the run stands that the notebook acted on."""

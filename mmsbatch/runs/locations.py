@@ -13,6 +13,39 @@ import fsspec
 from mmsbatch.errors import RunError, nearest
 from mmsbatch.runs.folder import RunFolder
 
+_PROJECT: Final = ("pyproject.toml", ".git")
+"""What stands in a project's own folder."""
+
+
+def runs_folder(given: str = "data/runs") -> str:
+    """Return where a folder of runs lies, whatever folder the process was started in.
+
+    A kernel works in its notebook's folder, papermill in the caller's: a relative path would name
+    another folder in each, and one run name would send twice. So a relative path is taken in the
+    project: the nearest folder, from the working one upwards, that holds ``pyproject.toml`` or
+    ``.git``; if there is none, the nearest in which the path exists; else the working folder.
+
+    Parameters
+    ----------
+    given
+        A path, which may be absolute or begin with ``~``, or a URL.
+
+    Returns
+    -------
+    str
+        An absolute path, or what was given if it lies in the working folder or is a URL.
+    """
+    if "://" in given:
+        return given
+    path = Path(given).expanduser()
+    here = Path.cwd()
+    above = (here, *here.parents)
+    projects = (folder for folder in above if any((folder / mark).exists() for mark in _PROJECT))
+    holders = (folder for folder in above if (folder / path).exists())
+    folder = next(projects, next(holders, here))
+    return str(path if folder == here else folder / path)
+
+
 NEEDED: Final = ("journal.sqlite", "plan.parquet", "campaign.toml")
 """Without one of these there is no run; all other files can be rebuilt from them."""
 DERIVED: Final = ("results.parquet", "requests.parquet")
