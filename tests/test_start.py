@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import pkgutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -70,7 +71,7 @@ def test_checkers_and_users_find_the_same_names_at_the_same_place() -> None:
 @pytest.mark.parametrize("name", mms.__all__)
 def test_no_module_is_named_like_a_public_name(name: str) -> None:
     """Importing such a module would put it in the place of the function."""
-    modules = {path.stem for path in PACKAGE.iterdir()} - {"plots"}
+    modules = {module.name for module in pkgutil.iter_modules([str(PACKAGE)])} - {"plots"}
     assert name not in modules
 
 
