@@ -4,13 +4,13 @@
 
     import mmsbatch as mms
 
-    contacts = mms.read_contacts("data/samples/crm.csv")
+    contacts = mms.read_contacts(mms.sample("crm.csv"))
     prepared = mms.prepare(contacts, phone="mobile", fictional=True)
     campaign = mms.Campaign(
         "noel-2026", mms.Image("Joyeux Noël !", "http://www.example.com/noel.jpg")
     )
     plan = mms.plan(prepared, campaign)
-    results = mms.send(plan, mms.Account.from_env("sandbox"), run="data/runs/noel-2026")
+    results = mms.send(plan, mms.Account.from_env("sandbox"), run=mms.runs_folder() / "noel-2026")
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from typing import Final
 from mmsbatch.campaign.file import load_campaign
 from mmsbatch.contacts.reading import read_contacts
 from mmsbatch.display import labelled, plural
+from mmsbatch.errors import InputError, nearest
 from mmsbatch.gateway.account import SANDBOX_LOGIN, SANDBOX_PASSCODE, Account, Target
 from mmsbatch.planning.plan import Plan
 from mmsbatch.planning.plan import plan as make_plan
@@ -25,18 +26,29 @@ _FOLDERS = (_HERE.parent / "data" / "samples", _HERE / "_samples")  # a checkout
 
 
 def sample(name: str) -> Path:
-    """Give the path of a sample: ``crm.csv``, ``crm.xlsx``, ``crm.parquet``, ``noel.toml``, ….
+    """Give the path of a sample, in a clone as in an installation.
+
+    Parameters
+    ----------
+    name
+        ``crm.csv``, ``crm.xlsx`` and ``crm.parquet`` are the same export of 1,500 fictional people;
+        ``noel.toml`` and ``soldes.toml`` are campaigns.
 
     Raises
     ------
-    FileNotFoundError
+    InputError
         There is no such sample.
     """
     for folder in _FOLDERS:
         path = folder / name
         if path.exists():
             return path
-    raise FileNotFoundError(f"no sample {name!r} in {' or '.join(map(str, _FOLDERS))}")
+    known = sorted(
+        {path.name for folder in _FOLDERS if folder.is_dir() for path in folder.iterdir()}
+    )
+    raise InputError(
+        f"there is no sample {name!r}.{nearest(name, known)} The samples are {', '.join(known)}"
+    )
 
 
 OPTED_OUT: Final = 97

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import threading
 from collections import Counter
@@ -208,62 +207,3 @@ def test_a_campaign_beyond_its_limits_fails_before_it_sends(weeks: Weeks) -> Non
     assert refused.value.ename == "PlanError"
     assert "max_problem_share" in refused.value.evalue
     assert weeks.reached() == Counter()
-
-
-# ----- wherever it is opened ---------------------------------------------------------------------
-
-
-def in_folder(folder: Path, notebook: Path, **parameters: object) -> None:
-    """Run a notebook with its kernel in a folder, as JupyterLab does in the notebook's own."""
-    papermill.execute_notebook(
-        notebook,
-        folder.parent / f"executed-{notebook.name}",
-        parameters=parameters,
-        cwd=str(folder),
-        progress_bar=False,
-    )
-
-
-@pytest.fixture
-def clone(tmp_path: Path) -> Path:
-    """A folder that looks like a clone: the notebooks, and what stands in a project's folder."""
-    (tmp_path / "clone" / "notebooks").mkdir(parents=True)
-    (tmp_path / "clone" / "pyproject.toml").touch()
-    for path in NOTEBOOKS:
-        shutil.copy(path, tmp_path / "clone" / "notebooks")
-    return tmp_path / "clone"
-
-
-def test_every_notebook_runs_with_its_defaults_in_its_own_folder(clone: Path) -> None:
-    """Runs lie in the project's folder, and nothing beside the notebooks."""
-    notebooks = clone / "notebooks"
-    in_folder(notebooks, notebooks / "campaign.ipynb", run="noel-2025")
-    for name in ("tour", "campaign", "audit", "compare", "reconcile"):
-        in_folder(notebooks, notebooks / f"{name}.ipynb")
-    assert {path.name for path in (clone / "data" / "runs").iterdir() if path.name[0] != "."} == {
-        "tour",
-        "noel-2025",
-        "noel-2026",
-    }
-    assert not (notebooks / "data").exists()
-
-
-def test_a_copy_in_any_folder_runs_with_its_defaults(tmp_path: Path) -> None:
-    """Where there is no project, runs lie where the kernel works."""
-    copy = tmp_path / "mine" / "tour.ipynb"
-    copy.parent.mkdir()
-    shutil.copy(ROOT / "notebooks" / "tour.ipynb", copy)
-    in_folder(copy.parent, copy)
-    assert (copy.parent / "data" / "runs" / "tour" / "results.parquet").exists()
-
-
-def test_one_name_is_one_run_whatever_folder_the_kernel_works_in(clone: Path) -> None:
-    """Or the same people are sent to again from another folder."""
-    campaign = clone / "notebooks" / "campaign.ipynb"
-    with Sandbox() as sandbox, pytest.MonkeyPatch.context() as patched:
-        patched.setenv("MMSBATCH_URL", sandbox.url)
-        in_folder(clone, campaign)
-        in_folder(clone / "notebooks", campaign)
-        reached = Counter(sent.number for sent in sandbox.ledger)
-    assert set(reached.values()) == {1}
-    assert len(reached) == 1221

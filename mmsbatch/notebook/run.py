@@ -98,7 +98,7 @@ def execute(
         Its parameters, ``name=value`` each.
     out
         Where the executed copy goes. Without it: into the run's folder, where the notebook has a
-        parameter ``run``; else into ``.notebooks`` of its ``runs_dir``.
+        parameter ``run``; else into ``.notebooks`` of its ``runs_dir`` (None: `runs_folder`).
     bar
         Whether to show how many cells are done.
 
@@ -168,6 +168,8 @@ class _Place:
                 raise InputError(f"--out {out} exists, and is not written over: give another name")
             if not out.parent.is_dir():
                 raise InputError(f"--out {out}: there is no folder {out.parent}; make it first")
+        if runs_dir is None and "runs_dir" in known:
+            runs_dir = _short(runs_folder())  # as the notebook itself will find it
         if not isinstance(runs_dir, str):
             if out is None:
                 raise InputError(
@@ -177,8 +179,8 @@ class _Place:
             return cls(source.stem, out.parent, None, acts=False, out=out, ours=ours)
         folder = None
         if isinstance(run, str):
-            folder = RunFolder(Path(runs_folder(runs_dir)) / run_name(run, settings.get("date")))
-        return cls(source.stem, Path(runs_folder(runs_dir)), folder, "target" in known, out, ours)
+            folder = RunFolder(Path(runs_dir) / run_name(run, settings.get("date")))
+        return cls(source.stem, Path(runs_dir), folder, "target" in known, out, ours)
 
     def report(self) -> RunReport | None:
         """Say where the run stands that the notebook acted on."""
@@ -266,6 +268,12 @@ def _finish(path: Path, final: Path, secrets: list[str]) -> None:
                 del cell["outputs"]
         text = json.dumps(whole, ensure_ascii=False, indent=1)
         path.write_text(f"{text}\n", encoding="utf-8")
+
+
+def _short(path: Path) -> str:
+    """Give a path as it is seen from the current folder, where it is in it."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 # ----- what went wrong ---------------------------------------------------------------------------

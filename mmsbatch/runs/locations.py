@@ -10,40 +10,70 @@ from typing import Any, BinaryIO, Final
 
 import fsspec
 
-from mmsbatch.errors import RunError, nearest
+from mmsbatch.errors import InputError, RunError, nearest
 from mmsbatch.runs.folder import RunFolder
 
-_PROJECT: Final = ("pyproject.toml", ".git")
-"""What stands in a project's own folder."""
+_RUNS: Final = Path("data", "runs")
+_PROJECT: Final = (".git", "pyproject.toml")
+"""Either of these makes a folder a project."""
+_PACKAGE: Final = Path(__file__).parent.parent
 
 
-def runs_folder(given: str = "data/runs") -> str:
-    """Return where a folder of runs lies, whatever folder the process was started in.
+def runs_folder(given: str | Path | None = None) -> Path:
+    """Give the folder of runs, the same one from every folder of a project.
 
-    A kernel works in its notebook's folder, papermill in the caller's: a relative path would name
-    another folder in each, and one run name would send twice. So a relative path is taken in the
-    project: the nearest folder, from the working one upwards, that holds ``pyproject.toml`` or
-    ``.git``; if there is none, the nearest in which the path exists; else the working folder.
+    A run is sent once because its folder says what was sent. So a notebook whose kernel is started
+    in the project's folder, and one whose kernel is started in ``notebooks/``, must find the same
+    runs.
 
     Parameters
     ----------
     given
-        A path, which may be absolute or begin with ``~``, or a URL.
+        A folder of runs, which is then taken. None: ``data/runs`` in the project, which is the
+        nearest folder, from the current one upwards, that holds ``.git`` or ``pyproject.toml``.
+        Where there is no project: the nearest ``data/runs`` upwards that holds a run, else
+        ``data/runs`` in the current folder.
 
     Returns
     -------
-    str
-        An absolute path, or what was given if it lies in the working folder or is a URL.
+    pathlib.Path
+        An absolute path. The folder need not exist.
+
+    Raises
+    ------
+    InputError
+        Runs lie in another ``data/runs`` on the way up, too, so that one name could be sent twice;
+        or the folder would be inside of this package.
     """
-    if "://" in given:
-        return given
-    path = Path(given).expanduser()
-    here = Path.cwd()
-    above = (here, *here.parents)
-    projects = (folder for folder in above if any((folder / mark).exists() for mark in _PROJECT))
-    holders = (folder for folder in above if (folder / path).exists())
-    folder = next(projects, next(holders, here))
-    return str(path if folder == here else folder / path)
+    if given is not None:
+        return Path(given).absolute()
+    folders = [Path.cwd(), *Path.cwd().parents]
+    marked = [folder for folder in folders if any((folder / mark).exists() for mark in _PROJECT)]
+    if marked:
+        folders = folders[: folders.index(marked[0]) + 1]
+    holding = [folder for folder in folders if _holds_runs(folder / _RUNS)]
+    home = [*marked, *holding, folders[0]][0]
+    others = [str(folder / _RUNS) for folder in holding if folder != home]
+    if others:
+        raise InputError(
+            f"runs lie in {home / _RUNS} and in {', '.join(others)}: a run's name could be sent "
+            "twice. Move the runs into one of the two, or say which is meant (in a notebook, the "
+            "parameter runs_dir)"
+        )
+    if home == _PACKAGE or _PACKAGE in home.parents:
+        raise InputError(
+            f"{home} is inside of the installed package, where no run is kept: copy the notebook "
+            "into a folder of yours, or say where runs are kept (the parameter runs_dir)"
+        )
+    return home / _RUNS
+
+
+def _holds_runs(folder: Path) -> bool:
+    """Say whether a folder of runs has a run in it; one that may not be looked into has none."""
+    try:
+        return any((path / "journal.sqlite").exists() for path in folder.iterdir())
+    except OSError:
+        return False
 
 
 NEEDED: Final = ("journal.sqlite", "plan.parquet", "campaign.toml")
