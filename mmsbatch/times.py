@@ -71,15 +71,86 @@ def wall_time(given: object) -> datetime:
     return wall
 
 
-NotAfter = datetime | date | str | None
-"""A day (its whole length, in Paris) or a moment (Paris wall time where it has no zone)."""
+When = datetime | date | str
+"""A moment, a day or a week: ``2026-11-25 18:00``, ``2026-11-25``, ``2026-W48``; Paris time where
+no zone is given."""
 
-# Narrower than `fromisoformat`, which reads 2026-W48 as the Monday of that week.
+NotAfter = When | None
+
 _WRITTEN: Final = re.compile(
     r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})"
-    r"(?P<time>[ T][0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:?[0-9]{2})?)?"
+    r"(?P<time>[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?"
+    r"|(?P<week>[0-9]{4}-W[0-9]{2})"
 )
-_FORMS: Final = "2026-11-25 (that day included) or '2026-11-25 18:00' (Paris time)"
+_WEEK: Final = timedelta(days=7)
+_TICK: Final = timedelta(microseconds=1)
+_FORMS: Final = (
+    "2026-11-25 (all of it), 2026-W48 (Monday to Sunday) or '2026-11-25 18:00' (Paris time)"
+)
+
+
+def utc_now() -> datetime:
+    """Return the time, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Span:
+    """What somebody means who gives a moment, a day or a week: both ends belong to it (UTC)."""
+
+    first: datetime
+    last: datetime
+
+
+def span(given: When, option: str) -> Span:
+    """Read a moment, a day or a week, in Paris time where it has no zone.
+
+    Parameters
+    ----------
+    given
+        A moment is its own first and last; a day runs to its end, a week from Monday to Sunday.
+    option
+        What the error calls it.
+
+    Raises
+    ------
+    InputError
+        It is none of these, or does not exist in the calendar or on the clock.
+    """
+    try:
+        return _span(_unwritten(given))
+    except (ValueError, OverflowError) as error:
+        reason = f" ({error})" if isinstance(error, Broken) else ""
+        raise InputError(
+            f"{option} must be a day, a week or a time that exists, such as {_FORMS}; "
+            f"found {shown(given)}{reason}"
+        ) from None
+
+
+def day(given: date | str, option: str) -> date:
+    """Read a day; of a week, its Monday.
+
+    Raises
+    ------
+    InputError
+        It is no day: a moment neither, for in which zone it is which day is for the caller to say.
+    """
+    read: object = None
+    if isinstance(given, str) and _WRITTEN.fullmatch(given):
+        try:
+            read = _unwritten(given)
+        except ValueError:
+            raise InputError(f"{option}: no such day in the calendar; found {given!r}") from None
+    elif not isinstance(given, str):
+        read = given
+    if isinstance(read, _Week):
+        return read.monday
+    if isinstance(read, date) and not isinstance(read, datetime):
+        return read
+    raise InputError(
+        f"{option}: a day written YYYY-MM-DD, a datetime.date, or a week written 2026-W48 (its "
+        f"Monday) is needed; found {shown(given)}"
+    )
 
 
 @dataclass(frozen=True)
@@ -96,23 +167,14 @@ class Deadline:
 
     @classmethod
     def read(cls, given: NotAfter) -> Deadline | None:
-        """Read what was given as ``not_after``; None where nothing was.
+        """Read what was given as ``not_after``; None if nothing was.
 
         Raises
         ------
         InputError
-            It is no day and no moment.
+            It is no moment, no day and no week.
         """
-        if given is None:
-            return None
-        try:
-            return cls(_moment(_unwritten(given)))
-        except (ValueError, OverflowError) as error:
-            reason = f" ({error})" if isinstance(error, Broken) else ""
-            raise InputError(
-                f"not_after must be a day or a time that exists, such as {_FORMS}; "
-                f"found {shown(given)}{reason}"
-            ) from None
+        return None if given is None else cls(span(given, "not_after").last)
 
     def passed(self, now: datetime) -> str:
         """Say that it has passed, and for how long; empty while it has not."""
@@ -142,26 +204,41 @@ WHAT_TO_DO: Final = (
 )
 
 
-def _unwritten(given: datetime | date | str) -> datetime | date:
+@dataclass(frozen=True)
+class _Week:
+    monday: date
+
+
+def _unwritten(given: object) -> object:
+    """Read a text as what it writes; ValueError if it is none of the forms."""
     if not isinstance(given, str):
         return given
     written = _WRITTEN.fullmatch(given.strip())
     if written is None:
         raise ValueError
+    if written["week"]:
+        return _Week(date.fromisoformat(written["week"]))
     if written["time"] is None:
         return date.fromisoformat(written["day"])
     return datetime.fromisoformat(given.strip())
 
 
-def _moment(given: object) -> datetime:
+def _span(given: object) -> Span:
+    if isinstance(given, _Week):
+        return Span(_midnight(given.monday), _midnight(given.monday + _WEEK) - _TICK)
     if given is pd.NaT or not isinstance(given, date):
         raise ValueError
     if not isinstance(given, datetime):
-        return datetime.combine(given, time.max, PARIS).astimezone(UTC)
+        return Span(_midnight(given), datetime.combine(given, time.max, PARIS).astimezone(UTC))
     if given.utcoffset() is not None:
-        return given.astimezone(UTC)
-    whole = wall_time(given.replace(microsecond=0))  # refuses an hour that is skipped
-    return instant(whole)
+        at = given.astimezone(UTC)
+    else:  # an hour that is skipped is refused
+        at = instant(wall_time(given.replace(microsecond=0))).replace(microsecond=given.microsecond)
+    return Span(at, at)
+
+
+def _midnight(of: date) -> datetime:
+    return datetime.combine(of, time(), PARIS).astimezone(UTC)
 
 
 def _length(late: timedelta) -> str:

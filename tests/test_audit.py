@@ -238,6 +238,12 @@ def test_odd_names_of_folders_are_names(runs: Path) -> None:
         ({"since": "2026-05-02"}, ["lettre-2"]),
         ({"until": "2026-05-01"}, ["lettre-1", "noel"]),
         ({"since": "2026-05-01T22:30:00Z"}, ["lettre-2"]),
+        # A week is Monday to Sunday: in Paris the last was opened on the Saturday of W18.
+        ({"since": "2026-W18"}, ["lettre-2"]),
+        ({"since": "2026-W14"}, ["noel", "lettre-2"]),
+        ({"until": "2026-W18"}, ["lettre-1", "noel", "lettre-2"]),
+        ({"until": "2026-W17"}, ["lettre-1", "noel"]),
+        ({"since": "2026-W19"}, []),
         ({"campaign": "lettre", "outcome": "accepted", "until": "2026-04-30"}, ["lettre-1"]),
     ],
 )
@@ -254,7 +260,7 @@ def test_filters(runs: Path, chosen: dict[str, str], expected: list[str]) -> Non
         ({"campaign": "noël"}, "Did you mean 'noel'?"),
         ({"outcome": "acepted"}, "Did you mean 'accepted'?"),
         ({"target": "production"}, "one of sandbox, live"),
-        ({"since": "1/5/2026"}, "write a day as 2026-12-31"),
+        ({"since": "1/5/2026"}, "since must be a day, a week or a time that exists"),
         ({"since": "2026-05-01", "until": "2026-04-01"}, "no run can be between"),
     ],
 )

@@ -184,9 +184,7 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
     def wait(seconds: float) -> None:
         offset = timedelta(seconds=seconds)
-        monkeypatch.setattr(
-            "mmsbatch.reconciliation.reconcile._utc_now", lambda: datetime.now(UTC) + offset
-        )
+        monkeypatch.setattr("mmsbatch.times.utc_now", lambda: datetime.now(UTC) + offset)
 
     return wait
 

@@ -118,3 +118,5 @@ def test_the_command_takes_the_day(runs: Path) -> None:
         done = CliRunner().invoke(app, call)
     assert ["a-2021", "b-2022"] == [row["run"] for row in json.loads(done.stdout)["runs"]]
     assert 2 == CliRunner().invoke(app, [*call, "--today", "tomorrow"]).exit_code
+    of_a_week = CliRunner().invoke(app, [*call, "--today", "2024-W27"])
+    assert ["a-2021"] == [row["run"] for row in json.loads(of_a_week.stdout)["runs"]]

@@ -26,6 +26,8 @@ WEEKLY = "weekly-{date:%G-W%V}"
     [
         (WEEKLY, "2026-11-23", "weekly-2026-W48"),
         (WEEKLY, date(2026, 11, 29), "weekly-2026-W48"),
+        (WEEKLY, "2026-W48", "weekly-2026-W48"),
+        ("day-{date}", "2026-W48", "day-2026-11-23"),
         (WEEKLY, "2027-01-03", "weekly-2026-W53"),
         ("{date:%Y-%m} fidélité", "2026-11-23", "2026-11 fidélité"),
         ("day-{date}", "2026-11-23", "day-2026-11-23"),

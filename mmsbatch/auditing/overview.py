@@ -17,7 +17,7 @@ from mmsbatch.auditing.collection import (
     literal,
     open_runs,
 )
-from mmsbatch.auditing.selection import EVERYTHING, Filters, When
+from mmsbatch.auditing.selection import EVERYTHING, Filters
 from mmsbatch.display import plural
 from mmsbatch.runs import report
 from mmsbatch.runs.folder import RunFolder
@@ -25,6 +25,7 @@ from mmsbatch.runs.locations import Given
 from mmsbatch.runs.outcomes import Outcome
 from mmsbatch.runs.report import Stop
 from mmsbatch.runs.states import State
+from mmsbatch.times import When
 
 _TIMES: Final = ("opened_at", "first_sent_at", "last_sent_at")
 _COUNTS: Final = ("rows", "requests", *map(str, Outcome), "doubts")
@@ -45,8 +46,8 @@ COLUMNS: Final = (
 
 def audit(
     runs_dir: Given,
-    since: When = None,
-    until: When = None,
+    since: When | None = None,
+    until: When | None = None,
     campaign: str | None = None,
     outcome: str | None = None,
     target: str | None = None,

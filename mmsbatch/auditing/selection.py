@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import datetime
 from typing import Final, Self
-from zoneinfo import ZoneInfo
 
-from mmsbatch import spec
 from mmsbatch.auditing.journals import Digest
 from mmsbatch.errors import InputError, nearest
 from mmsbatch.gateway.account import Target
 from mmsbatch.runs.outcomes import Outcome
-
-When = str | date | datetime | None
-
-_PARIS: Final = ZoneInfo(spec.TIME_ZONE)
-_DATE_LENGTH: Final = len("2026-12-31")
+from mmsbatch.times import When, span
 
 
 @dataclass(frozen=True)
@@ -35,8 +29,8 @@ class Filters:
     def of(
         cls,
         *,
-        since: When = None,
-        until: When = None,
+        since: When | None = None,
+        until: When | None = None,
         campaign: str | None = None,
         outcome: str | None = None,
         target: str | None = None,
@@ -57,9 +51,9 @@ class Filters:
         InputError
             A time or a word cannot be read, or `since` is after `until`.
         """
-        first = None if since is None else _moment("since", since)[0]
-        last = None if until is None else _moment("until", until)[1]
-        if first is not None and last is not None and first >= last:
+        first = None if since is None else span(since, "since").first
+        last = None if until is None else span(until, "until").last
+        if first is not None and last is not None and first > last:
             raise InputError(f"since {since} is after until {until}: no run can be between them")
         return cls(
             first,
@@ -73,7 +67,7 @@ class Filters:
         """Say whether a run is wanted, by what its journal says first."""
         return (
             (self.since is None or found.opened_at >= self.since)
-            and (self.until is None or found.opened_at < self.until)
+            and (self.until is None or found.opened_at <= self.until)
             and (self.campaign is None or found.opened["campaign"] == self.campaign)
             and (self.target is None or found.opened["target"] == self.target)
         )
@@ -96,27 +90,6 @@ class Filters:
 
 EVERYTHING: Final = Filters()
 """Every run."""
-
-
-def _moment(option: str, given: str | date | datetime) -> tuple[datetime, datetime]:
-    """Give when a day or a moment begins, and the first moment after it."""
-    if isinstance(given, str):
-        try:
-            read = datetime.fromisoformat(given.strip())
-        except ValueError:
-            raise InputError(
-                f"{option} {given!r}: write a day as 2026-12-31, or a moment as 2026-12-31 18:00"
-            ) from None
-        whole_day = len(given.strip()) <= _DATE_LENGTH
-    elif isinstance(given, datetime):
-        read, whole_day = given, False
-    else:
-        read, whole_day = datetime.combine(given, time()), True
-    begins = read if read.tzinfo else read.replace(tzinfo=_PARIS)
-    if not whole_day:
-        return begins, begins + timedelta(milliseconds=1)
-    next_day = datetime.combine(read.date() + timedelta(days=1), time(), _PARIS)
-    return begins, next_day
 
 
 def _word(option: str, given: str, known: Iterable[str]) -> str:

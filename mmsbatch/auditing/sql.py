@@ -31,10 +31,11 @@ from mmsbatch import frames
 from mmsbatch.auditing.collection import REQUESTS, RESULTS, Collection, listed, open_runs
 from mmsbatch.auditing.overview import summarize
 from mmsbatch.auditing.run_files import in_memory
-from mmsbatch.auditing.selection import Filters, When
+from mmsbatch.auditing.selection import Filters
 from mmsbatch.errors import InputError
 from mmsbatch.runs.locations import Given
 from mmsbatch.runs.outcomes import attempts
+from mmsbatch.times import When
 
 VIEWS: Final = ("results", "requests", "runs")
 _OWN: Final = ("run", "path", "campaign", "target", "opened_at", "row_position")
@@ -49,8 +50,8 @@ _SEALS: Final = (
 
 def connect(
     runs_dir: Given,
-    since: When = None,
-    until: When = None,
+    since: When | None = None,
+    until: When | None = None,
     campaign: str | None = None,
     outcome: str | None = None,
     target: str | None = None,

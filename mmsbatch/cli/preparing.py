@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +27,7 @@ from mmsbatch.cli.options import (
 from mmsbatch.cli.output import bar, errors, print_result
 from mmsbatch.contacts.reading import rows_hint
 from mmsbatch.phones.problems import PROBLEMS
+from mmsbatch.times import utc_now
 
 
 def demo(
@@ -90,7 +90,7 @@ def plan(
         made = planned(
             contacts, phone, campaign, live, sheet, separator, encoding, suppress, key_file
         )
-        made.campaign.check_schedule(datetime.now(UTC))
+        made.campaign.check_schedule(utc_now())
         print_result(as_json, made.to_json(), repr(made))
 
 

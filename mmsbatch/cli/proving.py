@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -14,8 +14,8 @@ from mmsbatch.cli.output import errors, print_result
 from mmsbatch.erasure.erase import forget as erase
 from mmsbatch.erasure.retention import YEARS
 from mmsbatch.erasure.retention import retention as find_old
-from mmsbatch.errors import InputError
 from mmsbatch.runs.report import DONE
+from mmsbatch.times import PARIS, day, utc_now
 from mmsbatch.verification.verify import verify as make_verification
 
 BROKEN: Final = 1
@@ -53,16 +53,11 @@ def retention(
 ) -> None:
     """List the runs that hold people not contacted for years."""
     with answer(as_json) as left_out:
-        found = find_old(places, years=years, today=_day(today))
+        found = find_old(places, years=years, today=_today(today))
         rows = found.assign(last_contact=[at.isoformat() for at in found["last_contact"]])
         text = found.to_string(index=False) if len(found) else f"nobody is older than {years} years"
         print_result(as_json, {"runs": rows.to_dict("records"), "left_out": left_out}, text)
 
 
-def _day(text: str | None) -> date:
-    if text is None:
-        return datetime.now(UTC).date()
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise InputError(f"--today is a day such as 2026-12-01, found {text!r}") from None
+def _today(given: str | None) -> date:
+    return utc_now().astimezone(PARIS).date() if given is None else day(given, "--today")

@@ -24,7 +24,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -53,6 +52,7 @@ from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.locations import Given, every_run
 from mmsbatch.runs.outcomes import attempts
 from mmsbatch.runs.states import Kind, State, fold, may_go
+from mmsbatch.times import utc_now
 from mmsbatch.verification.checks import CHECKS
 from mmsbatch.verification.inputs import Scene
 from mmsbatch.verification.journal import Broken, Row, check_chain, check_version
@@ -261,7 +261,7 @@ class _Erasure:
         with Journal(made.journal_path) as appending:
             appending.append(
                 Kind.FORGOTTEN,
-                at=datetime.now(UTC),
+                at=utc_now(),
                 data={
                     "token": f"+{self.token}",
                     "rows": rows,

@@ -11,12 +11,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from mmsbatch import spec
+from mmsbatch import spec, times
 from mmsbatch.campaign.file import load_campaign
 from mmsbatch.display import Block, Document, ShowsItself, joined
 from mmsbatch.errors import InDoubt, InputError, MmsbatchError, NotSent, nearest
@@ -167,11 +167,11 @@ def reconcile(
                 content=plan.campaign.content.kind.value,
                 scheduled=plan.campaign.send_at is not None,
                 others=list(_other_runs(folder)),
-                now=_utc_now(),
+                now=times.utc_now(),
                 settle=timedelta(seconds=patience.settle_s),
             )
             evidence = finding.to_json()
-            journal.append(Kind.EVIDENCE, at=_utc_now(), data=evidence, body=body)
+            journal.append(Kind.EVIDENCE, at=times.utc_now(), data=evidence, body=body)
             verdict = _verdict(finding.shown, release=release, confirm=confirm)
         if finding and verdict:
             reason = f"settled by credits as {finding.shown}: {finding.reason}"
@@ -242,7 +242,7 @@ def _check_in_doubt(requests: dict[int, Request], number: int) -> None:
 def _record(journal: Journal, doubt: Request, verdict: Verdict, data: dict[str, Any]) -> None:
     journal.append(
         Kind.VERDICT,
-        at=_utc_now(),
+        at=times.utc_now(),
         request=doubt.number,
         attempt=doubt.attempts,
         data={"verdict": verdict.value, **data},
@@ -329,7 +329,3 @@ def _other_runs(folder: RunFolder) -> Iterator[OtherRun]:
             instant(send_at) if send_at else None,
             being_written=other.being_written(),
         )
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)

@@ -11,12 +11,11 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from shutil import rmtree
 from typing import Final
 
-from mmsbatch import files, frames
+from mmsbatch import files, frames, times
 from mmsbatch.campaign.campaign import Campaign
 from mmsbatch.campaign.file import dump_campaign, load_campaign
 from mmsbatch.errors import (
@@ -173,7 +172,7 @@ class RunFolder:
             with Journal(made.journal_path, create=True) as journal:
                 journal.append(
                     Kind.OPENED,
-                    at=datetime.now(UTC),
+                    at=times.utc_now(),
                     data={
                         "campaign": plan.campaign.name,
                         "files": digests(made.plan_path, made.campaign_path),
@@ -220,7 +219,7 @@ class RunFolder:
         last = next((fact for fact in reversed(facts) if fact.kind is Kind.WRITTEN), None)
         if last is None or last.data.get("files") != files:
             with Journal(self.journal_path) as journal:
-                journal.append(Kind.WRITTEN, at=datetime.now(UTC), data={"files": files})
+                journal.append(Kind.WRITTEN, at=times.utc_now(), data={"files": files})
 
     @contextmanager
     def writer(self) -> Iterator[None]:
@@ -247,7 +246,7 @@ class RunFolder:
             os.close(handle)
 
     def _sign(self, handle: int) -> None:
-        since = datetime.now(UTC).isoformat(timespec="seconds")
+        since = times.utc_now().isoformat(timespec="seconds")
         me = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
         try:
             os.ftruncate(handle, 0)

@@ -13,6 +13,7 @@ from string import Formatter
 from typing import Final
 
 from mmsbatch.errors import InputError, nearest, shown
+from mmsbatch.times import day
 
 _FIELD: Final = "date"
 _EXAMPLE: Final = "weekly-{date:%G-W%V}"
@@ -22,7 +23,6 @@ _NEEDS: Final = {"Y": "", "m": "Y", "d": "m", "j": "Y", "G": "V", "V": "G", "u":
 
 _DIRECTIVE: Final = re.compile("%(.?)", re.DOTALL)
 _SAFE: Final = re.compile(r"\w(?:[\w .+=@-]{0,98}[\w+=@-])?")
-_WRITTEN: Final = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def run_name(template: str, date: dt.date | str | None = None) -> str:
@@ -35,7 +35,8 @@ def run_name(template: str, date: dt.date | str | None = None) -> str:
         `datetime.date.strftime`'s letters: ``%Y %m %d %j``, or ISO weeks ``%G-W%V`` with ``%u``.
         A name without it is given back as it is.
     date
-        The day the run is for; ISO text or `datetime.date`.
+        The day the run is for: ``2026-11-23``, a `datetime.date`, or a week, ``2026-W48``, which
+        stands for its Monday.
 
     Returns
     -------
@@ -63,7 +64,7 @@ def run_name(template: str, date: dt.date | str | None = None) -> str:
         _check_letters(letters, template)
     name = template
     if date is not None:
-        name = template.format(date=_day(date))
+        name = template.format(date=day(date, "date"))
     if not _SAFE.fullmatch(name):
         raise InputError(
             f"a run's name is a folder's: letters, digits, and . _ - + = @ or blanks inside, at "
@@ -133,17 +134,3 @@ def _check_letters(letters: str, template: str) -> None:
             f"{where}: %Y begins in the middle of a week, which would have two names and be sent "
             f"twice; %G is the year of the week %V: write {_EXAMPLE!r}"
         )
-
-
-def _day(given: dt.date | str) -> dt.date:
-    if isinstance(given, str) and _WRITTEN.fullmatch(given):
-        try:
-            return dt.date.fromisoformat(given)
-        except ValueError:
-            raise InputError(f"date: no such day in the calendar; found {given!r}") from None
-    # A moment is refused: in which zone it is which day is for the caller to say.
-    if isinstance(given, dt.date) and not isinstance(given, dt.datetime):
-        return given
-    raise InputError(
-        f"date: a day written YYYY-MM-DD, or a datetime.date, is needed; found {shown(given)}"
-    )

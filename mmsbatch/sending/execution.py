@@ -10,10 +10,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
-from mmsbatch import spec
+from mmsbatch import spec, times
 from mmsbatch.errors import (
     InDoubt,
     NotSent,
@@ -83,7 +82,7 @@ def send_rest(folder: RunFolder, plan: Plan, gateway: Gateway, options: Options)
         try:
             if waiting := sender.waiting():
                 if options.not_after and not any(fact.kind is Kind.SENDING for fact in facts):
-                    options.not_after.check(_utc_now())
+                    options.not_after.check(times.utc_now())
                 told = sending(plan, waiting, shown=options.progress, then=options.on_request)
                 with told as sender.on_request:
                     _send_until_stopped(folder, sender)
@@ -123,13 +122,13 @@ def _send_until_stopped(folder: RunFolder, sender: Sender) -> None:
         "login": sender.gateway.account.clientcode,
         "url": sender.gateway.account.url,
     }
-    sender.journal.append(Kind.STARTED, at=_utc_now(), data=me)
+    sender.journal.append(Kind.STARTED, at=times.utc_now(), data=me)
     try:
         with _interrupts(sender.halt):
             stop = sender.too_late() or _balance_stop(sender) or sender.run()
     except KeyboardInterrupt:
         raise _broken_off(folder, sender) from None
-    sender.journal.append(Kind.STOPPED, at=_utc_now(), data=_stop_data(stop))
+    sender.journal.append(Kind.STOPPED, at=times.utc_now(), data=_stop_data(stop))
 
 
 def _broken_off(folder: RunFolder, sender: Sender) -> KeyboardInterrupt:
@@ -158,7 +157,7 @@ def _balance_stop(sender: Sender) -> Stop | None:
     except (NotSent, InDoubt):
         return None
     sender.journal.append(
-        Kind.BALANCE, at=_utc_now(), data={"http_status": reply.http_status}, body=reply.body
+        Kind.BALANCE, at=times.utc_now(), data={"http_status": reply.http_status}, body=reply.body
     )
     answer = read_account(reply.body)
     if answer is None:
@@ -196,7 +195,3 @@ def _interrupts(interrupted: threading.Event) -> Iterator[None]:
     finally:
         for number in signals:
             signal.signal(number, earlier[number])
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
 
-from mmsbatch import frames
+from mmsbatch import frames, times
 from mmsbatch.errors import (
     PlanError,
     RunError,
@@ -147,11 +146,11 @@ def execute(
     options = Options(limits, earlier, on_doubt, count, pace, last, progress, on_request)
     check_may_send(plan, account, confirm, limits, earlier)
     if new and last:
-        last.check(_utc_now())
+        last.check(times.utc_now())
     gateway = Gateway(account)
     gateway.check_sandbox()
     if new:
-        plan.campaign.check_schedule(_utc_now())
+        plan.campaign.check_schedule(times.utc_now())
         if not folder.create(plan, account.target):  # another process was faster, with what plan?
             check_belongs(folder, plan)
     return send_rest(folder, plan, gateway, options)
@@ -244,10 +243,6 @@ def _results_or_error(done: RunReport, run: Path) -> pd.DataFrame:
             stacklevel=3,
         )
     return frame
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 MIN_CONFIRMATION: int = 12

@@ -16,9 +16,10 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
+from mmsbatch import times
 from mmsbatch.errors import CampaignError, NotSent, RunError, RunInDoubt, RunStopped
 from mmsbatch.gateway import wire
 from mmsbatch.gateway.client import Gateway, Interrupted
@@ -86,10 +87,6 @@ def exchange(gateway: Gateway, claimed: Claim, clock: Clock) -> Ended:
 INTERRUPTED: Final = Stop("interrupted after the current request", "resume when you are ready")
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 @dataclass
 class Sender:
     """Sends what may be sent of a plan.
@@ -130,7 +127,7 @@ class Sender:
     not_after: Deadline | None = None
     halt: threading.Event = field(default_factory=threading.Event)
     on_request: Callable[[Request], None] = lambda _request: None
-    clock: Callable[[], datetime] = _utc_now
+    clock: Callable[[], datetime] = lambda: times.utc_now()  # noqa: PLW0108  (looked up when called)
 
     def __post_init__(self) -> None:
         """Look up which messages were refused for themselves before."""
