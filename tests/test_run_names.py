@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 import mmsbatch as mms
-from conftest import fictional
+from conftest import account_at, fictional, planned
 from mmsbatch.cli import app
 from mmsbatch.demo import sample
 from mmsbatch.runs.names import run_path
@@ -117,3 +117,29 @@ def test_a_week_is_sent_once_and_the_next_week_again(
     done = [json.loads(send("--date", day).stdout)["run"] for day in days]
     assert ["weekly-2026-W48", "weekly-2026-W48", "weekly-2026-W49"] == done
     assert 2 == len(sandbox.requests)
+
+
+@pytest.mark.parametrize(
+    ("run", "told"),
+    [
+        (f"runs/{WEEKLY}", f"run='runs/' + mms.run_name({WEEKLY!r}, '2026-11-23')"),
+        ("runs/{date}", "run='runs/' + mms.run_name('{date}', '2026-11-23')"),
+        ("runs/{week}", f"run='runs/' + mms.run_name({WEEKLY!r}, '2026-11-23')"),
+        ("runs/{date:%Y}/noel", f"run='data/runs/' + mms.run_name({WEEKLY!r}, '2026-11-23')"),
+        ("runs/{date:%Y/%m}", f"run='data/runs/' + mms.run_name({WEEKLY!r}, '2026-11-23')"),
+    ],
+)
+def test_a_template_is_no_run_in_python(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: str, told: str
+) -> None:
+    """Else all weeks would be one run; the call that is told makes the run of one week."""
+    monkeypatch.chdir(tmp_path)
+    account = account_at(sandbox)
+    with pytest.raises(mms.InputError) as refused:
+        mms.send(planned(2), account, run=run)
+    assert told in str(refused.value)
+    assert [] == list(tmp_path.iterdir())
+    assert () == sandbox.requests
+    place = eval(told.removeprefix("run="), {"mms": mms})  # noqa: S307  (pasted, as a person does)
+    mms.send(planned(2), account, run=place)
+    assert 1 == len(sandbox.requests)

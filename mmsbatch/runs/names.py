@@ -91,6 +91,28 @@ def run_path(run: Path, date: dt.date | str | None = None) -> Path:
     return run.parent / run_name(run.name, date)
 
 
+def check_filled_in(run: Path) -> None:
+    """Refuse a run's folder in whose path a template was left as it is.
+
+    It would be one run for all weeks: the second one would find it done, and send nothing.
+
+    Raises
+    ------
+    InputError
+        The name holds a brace, or a part of the path before it holds a place for a date.
+    """
+    place = f"{{{_FIELD}"
+    if not {"{", "}"} & set(run.name) and place not in str(run):
+        return
+    template = run.name if place in run.name else _EXAMPLE
+    folder = "data/runs/" if place in str(run.parent) else f"{run.parent}/"
+    raise InputError(
+        f"run {str(run)!r} is a template, and is not filled in here: each date needs a run of its "
+        f"own. Write run={folder!r} + mms.run_name({template!r}, '2026-11-23'), with the day that "
+        "the run is for"
+    )
+
+
 def _formats(template: str) -> list[str]:
     """Give the format of each place for the date."""
     if not isinstance(template, str):

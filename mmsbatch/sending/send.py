@@ -20,6 +20,7 @@ from mmsbatch.gateway.client import Gateway
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs import outcomes
 from mmsbatch.runs.folder import RunFolder
+from mmsbatch.runs.names import check_filled_in
 from mmsbatch.runs.report import RunReport
 from mmsbatch.sending.estimate import earlier_runs
 from mmsbatch.sending.execution import OnRequest, Options, send_rest
@@ -54,7 +55,8 @@ def send(
         Through which gateway. On a live account one of `confirm` and a limit of recipients is
         needed.
     run
-        The run's folder; made when it does not exist. Its name is the run's name.
+        The run's folder; made when it does not exist. Its name is the run's name. A name with a
+        date in it is made by `run_name`; a template such as ``weekly-{date:%G-W%V}`` is refused.
     confirm
         The plan's fingerprint, or at least its first 12 characters.
     max_recipients
@@ -134,6 +136,7 @@ def execute(
     NotSent, InDoubt
         A sandbox target did not answer when asked whether it is one. Nothing was sent.
     """
+    check_filled_in(Path(run))
     folder = RunFolder(Path(run))
     new = not folder.exists()
     if not new:
