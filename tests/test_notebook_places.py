@@ -248,3 +248,22 @@ def test_the_samples_reach_nobody_live(tmp_path: Path, monkeypatch: pytest.Monke
     done = CliRunner().invoke(app, ["notebook", "campaign", "-p", "target=live"])
     assert done.exit_code == 2
     assert "the samples are for the sandbox" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("path", "kept_out"),
+    [
+        ("data/runs/noel/plan.parquet", True),
+        ("notebooks/data/runs/noel/plan.parquet", True),
+        ("a/b/data/runs/.forget-key", True),
+        ("notebooks/runs/.failed/noel-campaign-1.ipynb", True),
+        ("notebooks/runs/.notebooks/audit-1.ipynb", True),
+        ("checked.csv", True),
+        ("data/samples/crm.csv", False),
+        ("notebooks/tour.ipynb", False),
+    ],
+)
+def test_git_keeps_peoples_numbers_out(clone: Path, path: str, kept_out: bool) -> None:
+    """`git add .` after a notebook, wherever its kernel was."""
+    done = subprocess.run(["git", "check-ignore", "-q", "--no-index", path], cwd=clone, check=False)
+    assert kept_out == (done.returncode == 0)
