@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -83,6 +84,7 @@ def tell(run: Path) -> Story:
         delivered = [f"+{delivery.number}" for delivery in sandbox.ledger]
     results = results_of(run)
     claimed = results.loc[results["mms_outcome"] == Outcome.ACCEPTED, "mms_e164"].tolist()
+    export, campaign = (shlex.quote(_short(path)) for path in (contacts_path, campaign_path))
     blocks = [
         "The whole job on fictional people; no connection leaves this machine.",
         "",
@@ -97,14 +99,12 @@ def tell(run: Path) -> Story:
             f"{_short(run / 'plan.parquet')}      who gets what in which request",
         ),
         "",
-        "Next, with your own export (still nobody gets anything; --live is another word):",
-        "  mmsbatch check export.csv --phone mobile --out checked.csv",
-        f"  mmsbatch plan  export.csv --phone mobile --campaign {_short(campaign_path)}",
-        (
-            f"  mmsbatch send  export.csv --phone mobile --campaign {_short(campaign_path)} "
-            "--run data/runs/first"
-        ),
-        f"  mmsbatch status {_short(run)}",
+        "Next, with an export of your own in place of this one (still nobody gets anything; --live",
+        "is another word):",
+        f"  {_command()} check {export} --phone mobile --out checked.csv",
+        f"  {_command()} plan {export} --phone mobile --campaign {campaign}",
+        f"  {_command()} send {export} --phone mobile --campaign {campaign} --run data/runs/first",
+        f"  {_command()} status {shlex.quote(_short(run))}",
     ]
     return Story(report, "\n".join(blocks))
 
@@ -121,6 +121,12 @@ def _compared(claimed: list[str], delivered: list[str]) -> str:
     same = sorted(claimed) == sorted(delivered)
     verdict = "exactly the rows called accepted" if same else "NOT the rows called accepted!"
     return f"its ledger holds {plural(len(delivered), 'message')}, {verdict}"
+
+
+def _command() -> str:
+    """Return the words that start mmsbatch: in a clone, it is not on the path."""
+    in_clone = _FOLDERS[0].is_dir() and not _FOLDERS[1].is_dir()
+    return "uv run mmsbatch" if in_clone else "mmsbatch"
 
 
 def _short(path: Path) -> str:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
 import typer.main
 
 import mmsbatch as mms
@@ -85,3 +89,62 @@ def test_only_fictional_mobiles_are_in_what_we_ship() -> None:
         text = path.read_bytes().decode("cp1252", errors="replace")
         digits = [re.sub(r"\D", "", found)[-9:] for found in number.findall(text)]
         assert [found for found in digits if not found.startswith("63998")] == [], path.name
+
+
+def shell_commands() -> list[str]:
+    """Give the commands of the README that need no live account, as one pastes them.
+
+    A block that says ``live`` needs one; a command without mmsbatch in it is for developers.
+    """
+    blocks = [block for block in README.split("```")[1::2] if block.startswith("sh\n")]
+    tried = [block for block in blocks if "--live" not in block and "target=live" not in block]
+    lines = "".join(block.removeprefix("sh\n").replace("\\\n", " ") for block in tried)
+    return [line for line in lines.splitlines() if re.search(r"^[^#]*\bmmsbatch\b", line)]
+
+
+def pasted(command: str, folder: Path) -> str:
+    """Run a command in a clone, as a person does who has only uv; give what it prints.
+
+    `uv` and `pip` are this interpreter, which has it all. Nothing else is on the path, so a bare
+    `mmsbatch` is not found here either.
+    """
+    tools = folder / "bin"
+    tools.mkdir(exist_ok=True)
+    stands_in = '#!/bin/sh\n[ "$1 $2" = "run mmsbatch" ] && shift 2\n'
+    stands_in += f'exec {sys.executable} -m mmsbatch "$@"\n'
+    for name, text in (("uv", stands_in), ("pip", "#!/bin/sh\n")):
+        (tools / name).write_text(text)
+        (tools / name).chmod(0o755)
+    environ = {"PATH": f"{tools}:/usr/bin:/bin", "HOME": str(folder), "PYTHONPATH": str(folder)}
+    words = ["sh", "-c", command]
+    done = subprocess.run(
+        words, cwd=folder, env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, (command, done.stderr)
+    return done.stdout
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """What the commands need of a clone."""
+    shutil.copytree(ROOT / "data" / "samples", tmp_path / "data" / "samples")
+    unwanted = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "mmsbatch", tmp_path / "mmsbatch", ignore=unwanted)
+    return tmp_path
+
+
+def test_the_commands_of_the_readme_run_as_they_are_pasted(clone: Path) -> None:
+    """One after the other, in a clone, on the samples and the sandbox."""
+    commands = shell_commands()
+    assert len(commands) >= 12
+    for command in commands:
+        pasted(command, clone)
+
+
+def test_the_next_steps_of_the_demo_run_as_they_are_pasted(clone: Path) -> None:
+    """What a newcomer does after the first command."""
+    told = pasted("uv run mmsbatch demo", clone).partition("Next, ")[2]
+    commands = [line for line in told.splitlines() if line.startswith("  ")]
+    assert len(commands) == 4
+    for command in commands:
+        pasted(command, clone)
