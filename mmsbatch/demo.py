@@ -20,7 +20,7 @@ from mmsbatch.runs.outcomes import Outcome
 from mmsbatch.runs.report import RunReport
 from mmsbatch.runs.run import results as results_of
 from mmsbatch.sandbox import Sandbox, SandboxOptions
-from mmsbatch.sending.send import execute
+from mmsbatch.sending.send import start
 
 _HERE = Path(__file__).parent
 _FOLDERS = (_HERE.parent / "data" / "samples", _HERE / "_samples")  # a checkout; an installation
@@ -58,14 +58,14 @@ under a status that says "sent"."""
 
 
 @dataclass(frozen=True)
-class Story:
+class DemoRun:
     """What happened, in figures and in words."""
 
     report: RunReport
     text: str
 
 
-def tell(run: Path) -> Story:
+def run_demo(run: Path) -> DemoRun:
     """Read, check, plan, send and report.
 
     Parameters
@@ -80,7 +80,7 @@ def tell(run: Path) -> Story:
     options = SandboxOptions(blacklist=frozenset(_opted_out(plan)))
     with Sandbox(options=options) as sandbox:
         account = Account(SANDBOX_LOGIN, SANDBOX_PASSCODE, sandbox.url, target=Target.SANDBOX)
-        report = execute(plan, account, run=run)
+        report = start(plan, account, run=run)
         delivered = [f"+{delivery.number}" for delivery in sandbox.ledger]
     results = results_of(run)
     claimed = results.loc[results["mms_outcome"] == Outcome.ACCEPTED, "mms_e164"].tolist()
@@ -106,7 +106,7 @@ def tell(run: Path) -> Story:
         f"  {_command()} send {export} --phone mobile --campaign {campaign} --run data/runs/first",
         f"  {_command()} status {shlex.quote(_short(run))}",
     ]
-    return Story(report, "\n".join(blocks))
+    return DemoRun(report, "\n".join(blocks))
 
 
 def _opted_out(plan: Plan) -> list[str]:

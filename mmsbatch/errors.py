@@ -94,7 +94,7 @@ _SHOWN = 60
 """Characters of a value that an error shows."""
 
 
-class Broken(ValueError):  # noqa: N818  (not an error of this package: pydantic catches it)
+class BrokenRules(ValueError):  # noqa: N818  (not an error of this package: pydantic catches it)
     """The rules that one value breaks, each without the field's name.
 
     A ValueError, so that pydantic goes on to the next field; it never leaves this package.

@@ -32,7 +32,7 @@ the reason holds for every number, so 200 is the limit throughout."""
 # ----- contents --------------------------------------------------------------------------------
 
 
-class Kind(StrEnum):
+class ContentKind(StrEnum):
     """What is sent (§1.2). The value is the word of campaign files."""
 
     TEXT = "text"
@@ -43,19 +43,19 @@ class Kind(StrEnum):
 
 
 MSGCLASS: Final = {
-    Kind.TEXT: 0,
-    Kind.IMAGE: 1,
-    Kind.VIDEO: 2,
-    Kind.SOUND: 3,
-    Kind.SOUND_IMAGE: 4,  # §1.2 in the prose only: no example block shows it
+    ContentKind.TEXT: 0,
+    ContentKind.IMAGE: 1,
+    ContentKind.VIDEO: 2,
+    ContentKind.SOUND: 3,
+    ContentKind.SOUND_IMAGE: 4,  # §1.2 in the prose only: no example block shows it
 }
 
 MAX_MESSAGE_LENGTH: Final = {
-    Kind.TEXT: 1000,
-    Kind.IMAGE: 100,
-    Kind.VIDEO: 100,
-    Kind.SOUND: 100,
-    Kind.SOUND_IMAGE: 100,
+    ContentKind.TEXT: 1000,
+    ContentKind.IMAGE: 100,
+    ContentKind.VIDEO: 100,
+    ContentKind.SOUND: 100,
+    ContentKind.SOUND_IMAGE: 100,
 }
 """§1.2, in characters; a line break counts twice (§1.3)."""
 
@@ -64,7 +64,7 @@ KILOBYTE: Final = 1000
 
 
 @dataclass(frozen=True)
-class Media:
+class MediumLimits:
     """What §1.2 allows for one medium."""
 
     extensions: tuple[str, ...]
@@ -74,9 +74,9 @@ class Media:
     """Above here both figures of §1.2 refuse."""
 
 
-IMAGE: Final = Media((".gif", ".jpg", ".jpeg"), 600 * KILOBYTE, 1000 * KILOBYTE)
-VIDEO: Final = Media((".3gp",), 299 * KILOBYTE, 600 * KILOBYTE)
-SOUND: Final = Media((".mid", ".amr"), 99 * KILOBYTE, 600 * KILOBYTE)
+IMAGE: Final = MediumLimits((".gif", ".jpg", ".jpeg"), 600 * KILOBYTE, 1000 * KILOBYTE)
+VIDEO: Final = MediumLimits((".3gp",), 299 * KILOBYTE, 600 * KILOBYTE)
+SOUND: Final = MediumLimits((".mid", ".amr"), 99 * KILOBYTE, 600 * KILOBYTE)
 
 MIN_DURATION_S: Final = 1
 """§1.2 allows 0; a medium of no length is meaningless and PHP's ``empty("0")`` would refuse it."""
@@ -92,7 +92,7 @@ TIME_ZONE: Final = "Europe/Paris"
 # ----- statuses --------------------------------------------------------------------------------
 
 
-class Stop(StrEnum):
+class Scope(StrEnum):
     """How far a status reaches beyond its own request."""
 
     NOTHING = "nothing"
@@ -112,7 +112,7 @@ class Status:
     section: str
     accepted: bool
     """The request was taken. False: nothing of it was sent."""
-    stop: Stop
+    scope: Scope
     what_to_do: str
     passing: bool = False
     """The cause lies outside of the plan (credit, a login, a medium's server): once it is mended,
@@ -122,13 +122,13 @@ class Status:
 
 
 def _accepted(code: int, text: str, what_to_do: str) -> Status:
-    return Status(code, text, "§2.2", accepted=True, stop=Stop.NOTHING, what_to_do=what_to_do)
+    return Status(code, text, "§2.2", accepted=True, scope=Scope.NOTHING, what_to_do=what_to_do)
 
 
 def _refused(
     code: int,
     text: str,
-    stop: Stop,
+    scope: Scope,
     what_to_do: str,
     *,
     passing: bool = False,
@@ -140,7 +140,7 @@ def _refused(
         text,
         section,
         accepted=False,
-        stop=stop,
+        scope=scope,
         what_to_do=what_to_do,
         passing=passing or retry,
         retry=retry,
@@ -163,14 +163,14 @@ _SENDING = (
     _refused(
         102,
         "Problème de connexion - Aucun compte ne correspond aux clientcode et passcode spécifiés",
-        Stop.RUN,  # trying again may lock the account
+        Scope.RUN,  # trying again may lock the account
         "correct the login and passcode, then resume",
         passing=True,
     ),
     _refused(
         OUT_OF_CREDIT,
         "Crédit SMS épuisé. Veuillez recréditer votre compte sur AllMySMS.com",
-        Stop.RUN,
+        Scope.RUN,
         "buy credits, then resume",
         passing=True,
     ),
@@ -178,130 +178,130 @@ _SENDING = (
         NOT_ENOUGH_CREDIT,
         "Crédit insuffisant pour traiter cet envoi. A utiliser: XX Crédits, Disponibles: XX "
         "Crédits. Veuillez recréditer votre compte sur AllMySMS.com",
-        Stop.RUN,  # never split by itself: that would send a part nobody chose
+        Scope.RUN,  # never split by itself: that would send a part nobody chose
         "buy credits, then resume",
         passing=True,
     ),
     _refused(
         105,
         "Flux XML Vide",
-        Stop.RUN,
+        Scope.RUN,
         "look for a proxy that drops request bodies, then resume; else report a bug",
         passing=True,
     ),
     _refused(
         106,
         "Flux XML invalide ou incomplet après la balise <DATA>",
-        Stop.CONTENT,
+        Scope.CONTENT,
         "look for unusual characters in the message; send the rows in a new run",
     ),
     _refused(
         107,
         "Flux XML invalide ou incomplet après la balise <CLIENT>",
-        Stop.RUN,
+        Scope.RUN,
         "check that the login is the one the vendor gave, then resume",
         passing=True,
     ),
     _refused(
         108,
         "Balise <MSGCLASS> - Type du MMS non défini (vide) dans le flux XML",
-        Stop.CONTENT,
+        Scope.CONTENT,
         "report a bug: the kind is always sent",
     ),
     _refused(
         109,
         "Balise <MSGCLASS> - Type du MMS incorrect",
-        Stop.CONTENT,
+        Scope.CONTENT,
         "choose another kind; 'sound+image' is in the document's prose only",
     ),
     _refused(
         110,
         "Balise <MESSAGE>|<IMAGE>|<VIDEO>|<SON> - non défini (vide) dans le flux XML",
-        Stop.CONTENT,
+        Scope.CONTENT,
         "complete the campaign and send the rows in a new run",
     ),
     _refused(
         111,
         "Message trop long",
-        Stop.CONTENT,
+        Scope.CONTENT,
         "shorten the message (accented letters may count twice) and send in a new run",
     ),
-    _refused(112, "Extension invalide", Stop.CONTENT, "use a medium of an allowed type"),
+    _refused(112, "Extension invalide", Scope.CONTENT, "use a medium of an allowed type"),
     _refused(
         113,
         "URL incorrecte",
-        Stop.CONTENT,
+        Scope.CONTENT,
         "use a public address that begins with http://www. and has no &",
     ),
     _refused(
         114,
         "Problème lors du téléchargement du fichier",
-        Stop.CONTENT,
+        Scope.CONTENT,
         "check that the medium can be downloaded by anyone, then resume",
         retry=True,
     ),
     _refused(
         115,
         "Média trop volumineux (image, son, vidéo)",
-        Stop.CONTENT,
+        Scope.CONTENT,
         "use a smaller file",
     ),
     _refused(
         116,
         "Impossible de se connecter au serveur pour télécharger l'image",
-        Stop.CONTENT,
+        Scope.CONTENT,
         "check that the image's server answers, then resume",
         retry=True,
     ),
     _refused(
         117,
         "Problème au cours du téléchargement de l'image",
-        Stop.CONTENT,
+        Scope.CONTENT,
         "check that the image can be downloaded by anyone, then resume",
         retry=True,
     ),
     _refused(
         118,
         "Balise <VIDEO><URL>|<SON><URL> - non définie (vide) dans le flux XML",
-        Stop.CONTENT,
+        Scope.CONTENT,
         "complete the campaign's video or sound address",
     ),
     _refused(
         119,
         "Balise <VIDEO><DUREE>|<SON><DUREE> - non définie (vide) dans le flux XML",
-        Stop.CONTENT,
+        Scope.CONTENT,
         "complete the campaign's video or sound duration",
     ),
     _refused(
         120,
         "Durée incorrect pour le son ou la vidéo",
-        Stop.CONTENT,
+        Scope.CONTENT,
         "give a duration from 1 to 1000 whole seconds",
     ),
     _refused(
         121,
         "Flux XML invalide ou date mal formatée entre les balises <DATE> et </DATE>",
-        Stop.RUN,  # the date is the campaign's, the same in every request
+        Scope.RUN,  # the date is the campaign's, the same in every request
         "correct send_at and send in a new run",
     ),
     _refused(
         122,
         "Flux XML invalide ou incomplet après la balise <MOBILEPHONE>",
-        Stop.NOTHING,  # never bisected: that nothing was sent is only the wording's implication
+        Scope.NOTHING,  # never bisected: that nothing was sent is only the wording's implication
         "check the numbers of this request",
     ),
     _refused(
         NO_VALID_NUMBER,
         "Aucun numéro de téléphone valide dans le flux. Veuillez vous référer à la documentation "
         "en ligne pour connaitre les formats valides.",
-        Stop.NOTHING,
+        Scope.NOTHING,
         "check the numbers of this request",
     ),
     _refused(
         200,
         "Vous n'avez pas l'autorisation d'utiliser ce module. Contactez le support AllMySMS pour "
         "plus de renseignements.",
-        Stop.RUN,
+        Scope.RUN,
         "ask the vendor to open the MMS module for this account, then resume",
         passing=True,
     ),
@@ -318,7 +318,7 @@ def sending_status(code: int) -> Status:
     what it says of success it says with 100 or 101.
     """
     return SENDING.get(code) or _refused(
-        code, "", Stop.CONTENT, f"ask the vendor what status {code} means", section="(none)"
+        code, "", Scope.CONTENT, f"ask the vendor what status {code} means", section="(none)"
     )
 
 
@@ -330,7 +330,7 @@ _ACCOUNT = (
         "Compte actif",
         "§3.2",  # the example says 100, the table 300: both are read as active
         accepted=True,
-        stop=Stop.NOTHING,
+        scope=Scope.NOTHING,
         what_to_do="nothing",
     ),
     Status(
@@ -338,18 +338,18 @@ _ACCOUNT = (
         "Compte actif",
         "§3.3",
         accepted=True,
-        stop=Stop.NOTHING,
+        scope=Scope.NOTHING,
         what_to_do="nothing",
     ),
-    _refused(301, "Compte inexistant", Stop.RUN, "check the login", section="§3.3"),
+    _refused(301, "Compte inexistant", Scope.RUN, "check the login", section="§3.3"),
     _refused(
         302,
         "Vous n'avez pas accès aux informations concernant ce compte",
-        Stop.NOTHING,  # sending may work all the same
+        Scope.NOTHING,  # sending may work all the same
         "ask for your own login",
         section="§3.3",
     ),
-    _refused(303, "Compte inactif", Stop.RUN, "ask the vendor to activate it", section="§3.3"),
+    _refused(303, "Compte inactif", Scope.RUN, "ask the vendor to activate it", section="§3.3"),
 )
 
 ACCOUNT: Final[dict[int, Status]] = {status.code: status for status in _ACCOUNT}
@@ -365,7 +365,7 @@ def account_status(code: int) -> Status:
     return ACCOUNT.get(code) or _refused(
         code,
         "",
-        Stop.RUN,
+        Scope.RUN,
         "check the login and passcode" if code == 102 else f"ask the vendor about status {code}",  # noqa: PLR2004
         section="§3.3",
     )

@@ -22,7 +22,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from mmsbatch.runs.journal import Journal
-from mmsbatch.runs.states import Fact, Kind
+from mmsbatch.runs.states import Fact, FactKind
 
 # The 1,000-row plan has an answer of 11 kB: read in pieces of 2 kB it has a middle.
 _PIECE_BYTES = 2048
@@ -81,7 +81,7 @@ class Points:
             with self.around(names.now):
                 record(journal, *facts)
             # What goes over the wire between these facts is the request itself.
-            self._exchange.of_a_request = facts[-1].kind is Kind.SENDING
+            self._exchange.of_a_request = facts[-1].kind is FactKind.SENDING
             self._exchange.received = 0
 
         def about_to_run(statement: str) -> None:

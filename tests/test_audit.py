@@ -20,7 +20,7 @@ from conftest import account_at, fictional
 from mmsbatch.cli import app
 from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.outcomes import Outcome
-from mmsbatch.runs.states import Kind, Request
+from mmsbatch.runs.states import FactKind, Request
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 
 OUTCOMES = [str(word) for word in Outcome]
@@ -163,7 +163,7 @@ def test_a_crash_before_the_results_were_written_counts_as_in_doubt(tmp_path: Pa
         facts = journal.facts()
         attempt = max(fact.attempt or 0 for fact in facts if fact.request == refused)
         journal.append(
-            Kind.SENDING,
+            FactKind.SENDING,
             at=datetime(2026, 3, 3, tzinfo=UTC),
             request=int(refused),
             attempt=attempt + 1,

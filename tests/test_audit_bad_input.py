@@ -19,7 +19,7 @@ from conftest import account_at, fictional
 from mmsbatch.cli import app
 from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.locations import RunLeftOut
-from mmsbatch.runs.states import Kind
+from mmsbatch.runs.states import FactKind
 from mmsbatch.sandbox import Sandbox
 
 
@@ -107,7 +107,7 @@ def another_plan(run: Path) -> None:
 def sent_again(run: Path) -> None:
     """A fact that cannot follow, and so results that must be rebuilt and cannot."""
     with Journal(run / "journal.sqlite") as journal:
-        journal.append(Kind.SENDING, at=datetime(2026, 3, 3, tzinfo=UTC), request=1, attempt=9)
+        journal.append(FactKind.SENDING, at=datetime(2026, 3, 3, tzinfo=UTC), request=1, attempt=9)
 
 
 DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
@@ -119,7 +119,10 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "no SQLite": (overwritten("journal.sqlite", 0, 20), "not an SQLite file"),
     "damaged journal": (overwritten("journal.sqlite", 4096), "damaged or was copied in part"),
     "no facts": (told("DELETE FROM facts"), "does not say what was opened"),
-    "another kind": (told("UPDATE facts SET kind = 'x' WHERE seq = 3"), "'x' is not a valid Kind"),
+    "another kind": (
+        told("UPDATE facts SET kind = 'x' WHERE seq = 3"),
+        "'x' is not a valid FactKind",
+    ),
     "no JSON": (told("UPDATE facts SET data = '{' WHERE seq = 1"), "damaged"),
     "newer journal": (of_version, "newer mmsbatch .*upgrade"),
     "newer results": (of_schema("results.parquet", schema_version="2"), "results.* newer mmsbatch"),

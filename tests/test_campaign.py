@@ -15,7 +15,7 @@ import pytest
 
 from mmsbatch.campaign.campaign import Campaign, Image, Sound, SoundImage, Text, Video
 from mmsbatch.errors import CampaignError
-from mmsbatch.spec import Kind
+from mmsbatch.spec import ContentKind
 
 JPG = "http://www.example.com/noel.jpg"
 FILM = "http://www.example.com/film.3gp"
@@ -352,7 +352,7 @@ def test_a_campaign_is_a_value() -> None:
     one, same = (campaign(content=Video("a", FILM, 9), send_at="2030-01-31 09:00:00") for _ in "ab")
     assert {one} == {same, pickle.loads(pickle.dumps(one))}  # noqa: S301  (our own bytes)
     assert one != dataclasses.replace(one, name="other")
-    assert Kind.VIDEO is one.content.kind
+    assert ContentKind.VIDEO is one.content.kind
     with pytest.raises(dataclasses.FrozenInstanceError):
         one.name = "other"  # type: ignore[misc]
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mmsbatch.campaign.campaign import Campaign, Content, Image, Sound, SoundImage, Text, Video
 from mmsbatch.campaign.file import dump_campaign, load_campaign
 from mmsbatch.errors import CampaignError
-from mmsbatch.spec import Kind
+from mmsbatch.spec import ContentKind
 
 JPG = "http://www.example.com/a.jpg"
 FILM = "http://www.example.com/a.3gp"
@@ -57,16 +57,16 @@ def campaigns(draw: st.DrawFn) -> Campaign:
     size, seconds = draw(st.none() | st.integers(1, 600_000)), draw(st.integers(1, 1000))
     content: Content
     try:
-        match draw(st.sampled_from(Kind)):
-            case Kind.TEXT:
+        match draw(st.sampled_from(ContentKind)):
+            case ContentKind.TEXT:
                 content = Text(message)
-            case Kind.IMAGE:
+            case ContentKind.IMAGE:
                 content = Image(message, image, image_bytes=size)
-            case Kind.VIDEO:
+            case ContentKind.VIDEO:
                 content = Video(message, video, seconds, video_bytes=size)
-            case Kind.SOUND:
+            case ContentKind.SOUND:
                 content = Sound(message, sound, seconds, sound_bytes=size)
-            case Kind.SOUND_IMAGE:
+            case ContentKind.SOUND_IMAGE:
                 content = SoundImage(message, image, sound, seconds, sound_bytes=size)
         return Campaign(
             draw(text),

@@ -26,13 +26,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 import mmsbatch as mms
 from conftest import account_at, fictional, planned
 from mmsbatch import files, frames
-from mmsbatch.gateway.client import Gateway
-from mmsbatch.reconciliation.finding import Finding, Shown
+from mmsbatch.gateway.client import GatewayClient
+from mmsbatch.reconciliation.finding import Conclusion, Finding
 from mmsbatch.reconciliation.reconcile import reconcile, settle
 from mmsbatch.runs.folder import RunFolder
 from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.outcomes import Outcome
-from mmsbatch.runs.states import Fact, Kind, Verdict, fold
+from mmsbatch.runs.states import Fact, FactKind, Verdict, fold
 from mmsbatch.sandbox import Fault, Sandbox, SandboxOptions
 from mmsbatch.sending import policy
 
@@ -94,17 +94,17 @@ def crashing(point: str, nth: int) -> Iterator[None]:
             if passed == nth:
                 raise Killed
 
-    record, send = Journal.record, Gateway.send
+    record, send = Journal.record, GatewayClient.send
     replaced = files.replace_file
 
     def _record(self: Journal, *facts: Fact) -> None:
         of_request = any(fact.request for fact in facts)
-        sending = any(fact.kind is Kind.SENDING for fact in facts)
+        sending = any(fact.kind is FactKind.SENDING for fact in facts)
         dies("claiming" if sending else "posted" if of_request else "")
         record(self, *facts)
         dies("claimed" if sending else "recorded" if of_request else "")
 
-    def _send(self: Gateway, xml: bytes) -> Any:
+    def _send(self: GatewayClient, xml: bytes) -> Any:
         dies("posting")
         return send(self, xml)
 
@@ -114,7 +114,7 @@ def crashing(point: str, nth: int) -> Iterator[None]:
 
     with (
         mock.patch.object(Journal, "record", _record),
-        mock.patch.object(Gateway, "send", _send),
+        mock.patch.object(GatewayClient, "send", _send),
         mock.patch.object(frames, "replace_file", _replace),
     ):
         yield
@@ -250,8 +250,8 @@ class Conservation(RuleBasedStateMachine):
         assert set(done.finding.requests) == doubts
         self._check_finding(done.finding, [truth[number] for number in done.finding.requests])
         expected = {
-            Shown.NOT_SENT: Verdict.RESEND if release else None,
-            Shown.ALL_SENT: Verdict.SENT if confirm else None,
+            Conclusion.NOT_SENT: Verdict.RESEND if release else None,
+            Conclusion.ALL_SENT: Verdict.SENT if confirm else None,
         }
         assert expected.get(done.finding.shown) is done.verdict
         if done.verdict:
@@ -376,11 +376,11 @@ class Conservation(RuleBasedStateMachine):
 
     def _check_finding(self, finding: Finding, truth: list[int]) -> None:
         """A finding that decides says what the ledger says."""
-        if finding.shown is Shown.NOT_SENT:
+        if finding.shown is Conclusion.NOT_SENT:
             assert 0 == sum(truth)
-        if finding.shown is Shown.ALL_SENT:
+        if finding.shown is Conclusion.ALL_SENT:
             assert finding.recipients == sum(truth)
-        if finding.shown is Shown.PARTLY_SENT:
+        if finding.shown is Conclusion.PARTLY_SENT:
             assert 0 < sum(truth) < finding.recipients
 
 
@@ -419,4 +419,4 @@ def test_the_histories_came_into_doubt_and_out_of_it() -> None:
     """A machine in which evidence never decided, or always did, would prove little."""
     if not Conservation.findings:
         pytest.skip("counts what the machine has met, which has not run")
-    assert {Shown.UNDECIDABLE} < set(Conservation.findings)
+    assert {Conclusion.UNDECIDABLE} < set(Conservation.findings)

@@ -19,7 +19,7 @@ import pytest
 from conftest import fictional, planned
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs.outcomes import results
-from mmsbatch.runs.states import Fact, Kind, Request, fold
+from mmsbatch.runs.states import Fact, FactKind, Request, fold
 
 ROWS: Final = 200
 REFUSED: Final = frozenset(fictional(ROWS)[7::40])
@@ -89,8 +89,8 @@ def outcomes(body: bytes) -> Mapping[str, frozenset[str]]:
     """Give the numbers of each outcome after this answer, in national form."""
     at = datetime(2026, 12, 24, tzinfo=UTC)
     facts = [
-        Fact(Kind.SENDING, at, 1, 1),
-        Fact(Kind.ANSWER, at, 1, 1, {"http_status": 200}, body),
+        Fact(FactKind.SENDING, at, 1, 1),
+        Fact(FactKind.ANSWER, at, 1, 1, {"http_status": 200}, body),
     ]
     return _outcomes_of(fold(facts, 1)[1])
 

@@ -30,7 +30,7 @@ from mmsbatch.runs.folder import RunFolder
 from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.outcomes import RESULT_COLUMNS
 from mmsbatch.runs.run import write_results
-from mmsbatch.runs.states import Kind
+from mmsbatch.runs.states import FactKind
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 from year_of_runs import REGULAR, Year
 
@@ -242,7 +242,7 @@ def test_the_old_fingerprint_can_still_be_proved(runs: Path) -> None:
     old = mms.status(runs / "personal").fingerprint
     mms.forget("0639980005", runs)
     with Journal(runs / "personal" / "journal.sqlite") as journal:
-        fact = next(fact for fact in journal.facts() if fact.kind is Kind.FORGOTTEN)
+        fact = next(fact for fact in journal.facts() if fact.kind is FactKind.FORGOTTEN)
     assert seal(old, (runs / ".forget-key").read_bytes()) == fact.data["sealed"]["fingerprint"]
 
 

@@ -12,7 +12,7 @@ import pytest
 import mmsbatch as mms
 from conftest import account_at
 from mmsbatch.errors import AccountError, InDoubt, NotSent
-from mmsbatch.gateway.client import Gateway, Interrupted, Reply
+from mmsbatch.gateway.client import GatewayClient, HttpReply, Interrupted
 from mmsbatch.sandbox import Sandbox
 
 XML = (
@@ -51,7 +51,7 @@ def raw_server(answer: bytes) -> Iterator[tuple[str, list[bytes]]]:
 
 def test_a_request_is_answered(sandbox: Sandbox) -> None:
     """And the sandbox's ledger shows that it understood it."""
-    reply = Gateway(account_at(sandbox)).send(XML)
+    reply = GatewayClient(account_at(sandbox)).send(XML)
     assert reply.http_status == 200
     assert reply.body.startswith(b"Status=100\n")
     assert [delivery.number for delivery in sandbox.ledger] == ["33639980001"]
@@ -61,9 +61,9 @@ def test_credentials_travel_in_the_body_only() -> None:
     """Neither the address nor a header shows what an access log must not hold."""
     ok = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nStatus=100"
     with raw_server(ok) as (url, received):
-        reply = Gateway(mms.Account("demo", "s3cr3t", url)).send(XML)
+        reply = GatewayClient(mms.Account("demo", "s3cr3t", url)).send(XML)
     head, body = received
-    assert reply == Reply(200, b"Status=100")
+    assert reply == HttpReply(200, b"Status=100")
     assert head.startswith(b"POST /amsmodule.sendmms.v2.php HTTP/1.1\r\n")
     assert b"s3cr3t" not in head
     assert b"33639980001" not in head
@@ -76,7 +76,7 @@ def test_a_redirect_is_not_followed() -> None:
     """A followed 302 turns one POST into a GET somewhere else."""
     moved = b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"
     with raw_server(moved) as (url, _):
-        assert Gateway(mms.Account("demo", "x", url)).send(XML).http_status == 302
+        assert GatewayClient(mms.Account("demo", "x", url)).send(XML).http_status == 302
 
 
 def test_a_proxy_of_the_environment_is_not_used(
@@ -85,7 +85,7 @@ def test_a_proxy_of_the_environment_is_not_used(
     """A proxy changes who answers."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-    assert Gateway(account_at(sandbox)).send(XML).http_status == 200
+    assert GatewayClient(account_at(sandbox)).send(XML).http_status == 200
 
 
 def test_a_refused_connection_is_not_sent() -> None:
@@ -93,13 +93,13 @@ def test_a_refused_connection_is_not_sent() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(NotSent, match=r"no connection to http://127\.0\.0\.1"):
-        Gateway(mms.Account("demo", "s3cr3t", f"http://127.0.0.1:{port}")).send(XML)
+        GatewayClient(mms.Account("demo", "s3cr3t", f"http://127.0.0.1:{port}")).send(XML)
 
 
 def test_an_unknown_name_is_not_sent() -> None:
     """The reserved top-level domain .invalid never resolves."""
     with pytest.raises(NotSent, match="no connection to"):
-        Gateway(mms.Account("demo", "s3cr3t", "https://gateway.invalid")).send(XML)
+        GatewayClient(mms.Account("demo", "s3cr3t", "https://gateway.invalid")).send(XML)
 
 
 def test_a_failed_tls_handshake_is_not_sent() -> None:
@@ -117,7 +117,7 @@ def test_a_failed_tls_handshake_is_not_sent() -> None:
         thread.start()
         account = mms.Account("demo", "demo", f"https://127.0.0.1:{listener.getsockname()[1]}")
         with pytest.raises(NotSent, match="no connection to https"):
-            Gateway(account).send(XML)
+            GatewayClient(account).send(XML)
         thread.join()
 
 
@@ -140,7 +140,7 @@ def test_a_failed_tls_handshake_is_not_sent() -> None:
 def test_whatever_breaks_after_connecting_is_in_doubt(answer: bytes) -> None:
     """The request may have been taken: nothing here can prove the contrary."""
     with raw_server(answer) as (url, received), pytest.raises(InDoubt, match="broke off"):
-        Gateway(mms.Account("demo", "s3cr3t", url)).send(XML)
+        GatewayClient(mms.Account("demo", "s3cr3t", url)).send(XML)
     assert received[1].endswith(b"%3C%2FDATA%3E")
 
 
@@ -148,7 +148,7 @@ def test_what_came_before_the_break_is_kept() -> None:
     """For whoever looks into it."""
     cut = b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nStatus=100\n"
     with raw_server(cut) as (url, _), pytest.raises(Interrupted) as raised:
-        Gateway(mms.Account("demo", "s3cr3t", url)).send(XML)
+        GatewayClient(mms.Account("demo", "s3cr3t", url)).send(XML)
     assert raised.value.http_status == 200
     assert raised.value.body in (b"", b"Status=100\n")
 
@@ -165,14 +165,14 @@ def test_a_connection_that_a_server_leaves_open_is_not_used_again() -> None:
             _whole_request(connection)
             connection.sendall(answer)
 
-        gateway = Gateway(
+        gateway = GatewayClient(
             mms.Account("demo", "s3cr3t", f"http://127.0.0.1:{listener.getsockname()[1]}"),
             read_timeout_s=5,
         )
         for _ in range(2):
             thread = threading.Thread(target=serve)
             thread.start()
-            assert gateway.send(XML) == Reply(200, b"Status=100")
+            assert gateway.send(XML) == HttpReply(200, b"Status=100")
             thread.join()
         listener.close()
         with pytest.raises(NotSent):
@@ -183,7 +183,7 @@ def test_a_silent_gateway_is_in_doubt() -> None:
     """It took the request and says nothing in time."""
     with Sandbox(faults={1: "stall"}) as sandbox:
         with pytest.raises(InDoubt, match="broke off"):
-            Gateway(account_at(sandbox), read_timeout_s=0.2).send(XML)
+            GatewayClient(account_at(sandbox), read_timeout_s=0.2).send(XML)
         sandbox.release()
 
 
@@ -191,14 +191,14 @@ def test_an_answer_without_end_is_cut_off() -> None:
     """A gateway's answer is a page at most; a flood is not it."""
     flood = b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * (3 << 20)
     with raw_server(flood) as (url, _), pytest.raises(InDoubt, match="more than 1048576 bytes"):
-        Gateway(mms.Account("demo", "s3cr3t", url)).send(XML)
+        GatewayClient(mms.Account("demo", "s3cr3t", url)).send(XML)
 
 
 def test_no_error_shows_the_passcode_or_a_number() -> None:
     """Tracebacks end up in notebooks."""
     for answer in (b"", b"junk"):
         with raw_server(answer) as (url, _), pytest.raises(InDoubt) as raised:
-            Gateway(mms.Account("demo", "s3cr3t", url)).send(XML)
+            GatewayClient(mms.Account("demo", "s3cr3t", url)).send(XML)
         assert "s3cr3t" not in str(raised.value)
         assert "33639980001" not in str(raised.value)
         assert raised.value.__cause__ is None
@@ -208,9 +208,9 @@ def test_a_sandbox_account_speaks_to_a_sandbox_only() -> None:
     """A tunnel on this machine that leads to the live gateway is found before anything is sent."""
     page = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
     with raw_server(page) as (url, _), pytest.raises(AccountError, match="does not identify"):
-        Gateway(mms.Account("demo", "demo", url, target="sandbox")).check_sandbox()
+        GatewayClient(mms.Account("demo", "demo", url, target="sandbox")).check_sandbox()
 
 
 def test_a_sandbox_identifies_itself(sandbox: Sandbox) -> None:
     """So that the check above can pass."""
-    Gateway(account_at(sandbox)).check_sandbox()
+    GatewayClient(account_at(sandbox)).check_sandbox()

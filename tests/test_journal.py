@@ -10,7 +10,7 @@ import pytest
 
 from mmsbatch.errors import RunError
 from mmsbatch.runs.journal import AlreadyClaimed, Journal
-from mmsbatch.runs.states import Fact, Kind
+from mmsbatch.runs.states import Fact, FactKind
 
 AT = datetime(2026, 12, 1, 9, 0, 0, 123_000, tzinfo=UTC)
 
@@ -23,14 +23,14 @@ def path(tmp_path: Path) -> Path:
 def test_facts_come_back_as_they_went_in(path: Path) -> None:
     """Another process reads the same facts, with bytes and accents untouched."""
     with Journal(path, create=True) as journal:
-        journal.append(Kind.OPENED, at=AT, data={"campaign": "Noël", "rows": 3})
-        journal.append(Kind.SENDING, at=AT, request=1, attempt=1)
-        journal.append(Kind.ANSWER, at=AT, request=1, attempt=1, body=b"\x00\xe9Status")
+        journal.append(FactKind.OPENED, at=AT, data={"campaign": "Noël", "rows": 3})
+        journal.append(FactKind.SENDING, at=AT, request=1, attempt=1)
+        journal.append(FactKind.ANSWER, at=AT, request=1, attempt=1, body=b"\x00\xe9Status")
     with Journal(path) as journal:
         assert journal.facts() == [
-            Fact(Kind.OPENED, AT, data={"campaign": "Noël", "rows": 3}),
-            Fact(Kind.SENDING, AT, 1, 1),
-            Fact(Kind.ANSWER, AT, 1, 1, body=b"\x00\xe9Status"),
+            Fact(FactKind.OPENED, AT, data={"campaign": "Noël", "rows": 3}),
+            Fact(FactKind.SENDING, AT, 1, 1),
+            Fact(FactKind.ANSWER, AT, 1, 1, body=b"\x00\xe9Status"),
         ]
 
 
@@ -38,28 +38,28 @@ def test_times_are_utc_to_the_millisecond(path: Path) -> None:
     """Whatever the zone of the clock."""
     paris = timezone(timedelta(hours=1))
     with Journal(path, create=True) as journal:
-        journal.append(Kind.STARTED, at=datetime(2026, 12, 1, 10, 0, 0, 123_999, tzinfo=paris))
+        journal.append(FactKind.STARTED, at=datetime(2026, 12, 1, 10, 0, 0, 123_999, tzinfo=paris))
         assert [fact.at for fact in journal.facts()] == [AT]
 
 
 def test_an_attempt_is_claimed_once(path: Path) -> None:
     """The second claim of an attempt fails in the database, not by anybody's care."""
     with Journal(path, create=True) as first, Journal(path) as second:
-        first.append(Kind.SENDING, at=AT, request=7, attempt=1)
+        first.append(FactKind.SENDING, at=AT, request=7, attempt=1)
         with pytest.raises(AlreadyClaimed, match="request 7, attempt 1"):
-            second.append(Kind.SENDING, at=AT, request=7, attempt=1)
-        second.append(Kind.SENDING, at=AT, request=7, attempt=2)
+            second.append(FactKind.SENDING, at=AT, request=7, attempt=1)
+        second.append(FactKind.SENDING, at=AT, request=7, attempt=2)
         assert len(first.facts()) == 2
 
 
 def test_facts_recorded_together_are_all_there_or_none(path: Path) -> None:
     """One that cannot be there takes the others with it; by themselves they can be written."""
-    answer, claim = Fact(Kind.ANSWER, AT, 1, 1), Fact(Kind.SENDING, AT, 2, 1)
+    answer, claim = Fact(FactKind.ANSWER, AT, 1, 1), Fact(FactKind.SENDING, AT, 2, 1)
     with Journal(path, create=True) as journal:
-        journal.record(Fact(Kind.SENDING, AT, 1, 1), claim)
+        journal.record(Fact(FactKind.SENDING, AT, 1, 1), claim)
         with pytest.raises(AlreadyClaimed, match=r"request 1, .* or request 2, .*sending"):
             journal.record(answer, claim)
-        assert [fact.kind for fact in journal.facts()] == [Kind.SENDING] * 2
+        assert [fact.kind for fact in journal.facts()] == [FactKind.SENDING] * 2
         journal.record(answer)
         assert journal.facts()[2:] == [answer]
 
@@ -68,7 +68,7 @@ def test_each_fact_is_chained_to_the_one_before(path: Path) -> None:
     """Equal facts get different hashes: what came before is in them."""
     with Journal(path, create=True) as journal:
         for _ in range(3):
-            journal.append(Kind.STARTED, at=AT)
+            journal.append(FactKind.STARTED, at=AT)
     with sqlite3.connect(path) as connection:
         hashes = [row[0] for row in connection.execute("SELECT hash FROM facts ORDER BY seq")]
     connection.close()
@@ -78,7 +78,7 @@ def test_each_fact_is_chained_to_the_one_before(path: Path) -> None:
 def test_the_file_is_its_owners(path: Path) -> None:
     """Answers hold phone numbers."""
     with Journal(path, create=True) as journal:
-        journal.append(Kind.STARTED, at=AT)
+        journal.append(FactKind.STARTED, at=AT)
         modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
     assert set(modes.values()) == {0o600}
 
@@ -110,7 +110,7 @@ def test_a_newer_journal_is_left_alone(path: Path) -> None:
 def test_a_fact_of_an_unknown_kind_is_named(path: Path) -> None:
     """It may mean anything, so nothing is concluded from the others."""
     with Journal(path, create=True) as journal:
-        journal.append(Kind.STARTED, at=datetime.now(UTC))
+        journal.append(FactKind.STARTED, at=datetime.now(UTC))
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE facts SET kind='recalled'")
     connection.close()

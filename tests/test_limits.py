@@ -16,7 +16,7 @@ from conftest import account_at, fictional, planned
 from mmsbatch.errors import InputError, PlanError, RunStopped
 from mmsbatch.gateway.wire import Answer
 from mmsbatch.sandbox import Sandbox, SandboxOptions
-from mmsbatch.sending.limits import Budget, Heard, Limits, cost_per_recipient, credit_stop
+from mmsbatch.sending.limits import Budget, CreditReading, Limits, cost_per_recipient, credit_stop
 
 
 def beside(run: Path, name: str) -> Path:
@@ -241,16 +241,16 @@ def test_the_price_is_learned_whatever_comes_back_first(
     price: int, sizes: list[int], spender: int, data: st.DataObject
 ) -> None:
     """Answers in any order, and one colleague who spends in between."""
-    left, words = 10**7, [Heard(Decimal(10**7), 0)]
+    left, words = 10**7, [CreditReading(Decimal(10**7), 0)]
     meddled = data.draw(st.integers(0, len(sizes) - 1))
     for place, size in enumerate(sizes):
         left -= price * size + (spender if place == meddled else 0)
-        words.append(Heard(Decimal(left), size))
+        words.append(CreditReading(Decimal(left), size))
     assert cost_per_recipient(data.draw(st.permutations(words))) == price
 
 
 def test_a_price_is_not_made_up() -> None:
     """A balance that does not fall, or was heard once, shows none."""
     assert cost_per_recipient([]) is None
-    assert cost_per_recipient([Heard(Decimal(5), 0)]) is None
-    assert cost_per_recipient([Heard(Decimal(5), 0), Heard(Decimal(5), 3)]) is None
+    assert cost_per_recipient([CreditReading(Decimal(5), 0)]) is None
+    assert cost_per_recipient([CreditReading(Decimal(5), 0), CreditReading(Decimal(5), 3)]) is None

@@ -23,7 +23,7 @@ from mmsbatch.campaign.message import (
     render,
 )
 from mmsbatch.errors import CampaignError
-from mmsbatch.spec import MAX_MESSAGE_LENGTH, Kind
+from mmsbatch.spec import MAX_MESSAGE_LENGTH, ContentKind
 
 JPG = "http://www.example.com/a.jpg"
 
@@ -45,7 +45,9 @@ def problems(rendered: Rendered) -> list[str | None]:
     return [None if pd.isna(word) else word for word in rendered.problem]
 
 
-def write(message: str, frame: pd.DataFrame, kind: Kind = Kind.TEXT) -> list[str | None]:
+def write(
+    message: str, frame: pd.DataFrame, kind: ContentKind = ContentKind.TEXT
+) -> list[str | None]:
     """Render, and give the message of each row."""
     return rows(render(message, kind, frame))
 
@@ -83,7 +85,7 @@ def test_a_message_is_refused_or_can_be_sent(text: str) -> None:
         return
     frame = pd.DataFrame({"texte": pd.Series([text], dtype=object)})
     own = "{{ texte | default(' ') }}"  # a blank cell is missing
-    sent = write(own, frame, Kind.IMAGE)[0]
+    sent = write(own, frame, ContentKind.IMAGE)[0]
     try:
         Image(text, JPG)
     except CampaignError:
@@ -203,7 +205,7 @@ def test_the_text_of_every_branch_is_warned_of(part: str) -> None:
 def test_each_row_gets_its_own_message_once() -> None:
     """Messages are listed in order of first appearance, and rows point at them."""
     frame = pd.DataFrame({"ville": ["Lyon", "Brest", "Lyon", None, "Brest"]}, index=[7, 7, 0, 1, 7])
-    rendered = render("À {{ ville }} !", Kind.TEXT, frame)
+    rendered = render("À {{ ville }} !", ContentKind.TEXT, frame)
     assert rendered.messages == ("À Lyon !", "À Brest !")
     assert rendered.codes.tolist() == [0, 1, 0, -1, 1]
     assert rendered.codes.dtype == np.int64
@@ -218,12 +220,12 @@ def test_a_template_keeps_its_own_blanks() -> None:
 def test_different_values_may_give_one_message() -> None:
     """Rows are alike by the text they get, not by the values behind it."""
     frame = pd.DataFrame({"a": ["x", "X", "y"]})
-    assert render("{{ a | upper }}", Kind.TEXT, frame).messages == ("X", "Y")
+    assert render("{{ a | upper }}", ContentKind.TEXT, frame).messages == ("X", "Y")
 
 
 def test_a_constant_message_is_one_message() -> None:
     """Without columns every row gets the same text, with line breaks as they are sent."""
-    rendered = render("a\r\nb", Kind.TEXT, pd.DataFrame(index=[1, 1, 2]))
+    rendered = render("a\r\nb", ContentKind.TEXT, pd.DataFrame(index=[1, 1, 2]))
     assert rendered.messages == ("a\nb",)
     assert rendered.codes.tolist() == [0, 0, 0]
     assert problems(rendered) == [None, None, None]
@@ -232,7 +234,7 @@ def test_a_constant_message_is_one_message() -> None:
 @pytest.mark.parametrize("message", ["Bonjour", "Bonjour {{ a }}"])
 def test_no_rows_give_no_messages(message: str) -> None:
     """An empty frame is no special case."""
-    rendered = render(message, Kind.TEXT, pd.DataFrame({"a": pd.Series([], dtype="str")}))
+    rendered = render(message, ContentKind.TEXT, pd.DataFrame({"a": pd.Series([], dtype="str")}))
     assert (len(rendered.codes), rendered.messages, len(rendered.problem)) == (0, (), 0)
 
 
@@ -241,7 +243,7 @@ def test_every_problem_of_a_row() -> None:
     frame = pd.DataFrame(
         {"a": ["ok", None, "x\x07", "\u200b", "y" * 101, "z" * 99 + "\r", "w" * 100]}
     )
-    rendered = render("{{ a }}", Kind.IMAGE, frame)
+    rendered = render("{{ a }}", ContentKind.IMAGE, frame)
     expected = [
         None,
         "message_value_missing",
@@ -260,7 +262,7 @@ def test_every_problem_of_a_row() -> None:
 def test_a_missing_cell_is_never_sent_as_text(cell: Any) -> None:
     """No one reads "Bonjour nan": a missing or blank cell is a problem of its row."""
     frame = pd.DataFrame({"a": pd.Series(["x", cell], dtype=object)})
-    rendered = render("Bonjour {{ a }}", Kind.TEXT, frame)
+    rendered = render("Bonjour {{ a }}", ContentKind.TEXT, frame)
     assert problems(rendered) == [None, "message_value_missing"]
     assert write("Bonjour {{ a | default('vous') }}", frame) == ["Bonjour x", "Bonjour vous"]
     assert write("Ah{% if a is defined %} {{ a }}{% endif %}", frame) == ["Ah x", "Ah"]
@@ -288,7 +290,7 @@ def test_a_missing_cell_is_never_sent_as_text(cell: Any) -> None:
 def test_a_missing_value_is_missing_in_every_use(message: str) -> None:
     """No filter, test or comparison makes something out of a missing value."""
     frame = pd.DataFrame({"a": ["x", None]})
-    assert problems(render(message, Kind.TEXT, frame))[1] == "message_value_missing"
+    assert problems(render(message, ContentKind.TEXT, frame))[1] == "message_value_missing"
 
 
 def test_a_value_that_is_not_used_may_be_missing() -> None:
@@ -302,7 +304,7 @@ def test_a_value_that_is_not_used_may_be_missing() -> None:
 def test_a_column_may_have_any_name(name: str) -> None:
     """A column named like something of Python or Jinja2 is a column all the same."""
     frame = pd.DataFrame({name: ["x", None]})
-    rendered = render('{{ row["' + name + '"] }}', Kind.TEXT, frame)
+    rendered = render('{{ row["' + name + '"] }}', ContentKind.TEXT, frame)
     assert rows(rendered) == ["x", None]
     assert problems(rendered) == [None, "message_value_missing"]
 
@@ -353,14 +355,14 @@ def test_a_cell_that_is_no_text_is_refused(cell: object) -> None:
     """A list in a cell is named with its column and never sent as Python writes it."""
     frame = pd.DataFrame({"tags": pd.Series([cell], dtype=object)})
     with pytest.raises(CampaignError, match=f"'tags' holds a {type(cell).__name__}"):
-        render("{{ tags }}", Kind.TEXT, frame)
+        render("{{ tags }}", ContentKind.TEXT, frame)
 
 
 def test_columns_that_are_not_there_are_named_with_the_nearest() -> None:
     """All misspelt columns are listed at once, each with the nearest name."""
     frame = pd.DataFrame({"Prénom": ["a"], "ville": ["b"], 3: ["c"]})
     with pytest.raises(CampaignError) as caught:
-        render("{{ prenom }} {{ vile | default('x') }} {{ ville }}", Kind.TEXT, frame)
+        render("{{ prenom }} {{ vile | default('x') }} {{ ville }}", ContentKind.TEXT, frame)
     first, second = str(caught.value).split("\n")
     assert first.startswith("campaign.message: no column 'prenom'; there are 'Prénom', 'ville', 3.")
     assert first.endswith("Did you mean 'Prénom'?")
@@ -371,14 +373,14 @@ def test_a_column_that_is_there_twice_is_refused() -> None:
     """Which of two columns is meant is not guessed."""
     frame = pd.DataFrame([["a", "b"]], columns=["nom", "nom"])
     with pytest.raises(CampaignError, match="several columns 'nom'"):
-        render("{{ nom }}", Kind.TEXT, frame)
+        render("{{ nom }}", ContentKind.TEXT, frame)
 
 
 @pytest.mark.parametrize("message", ["{{ a | truncate('x') }}", "{{ a | first(1) }}"])
 def test_a_filter_that_is_used_wrongly_is_an_error_of_the_campaign(message: str) -> None:
     """What fails for every row is told once, without any cell's value."""
     with pytest.raises(CampaignError, match="template fails") as caught:
-        render(message, Kind.TEXT, pd.DataFrame({"a": ["secret" * 99]}))
+        render(message, ContentKind.TEXT, pd.DataFrame({"a": ["secret" * 99]}))
     assert "secret" not in str(caught.value)
 
 
@@ -386,7 +388,7 @@ def test_the_frame_is_not_changed() -> None:
     """Rendering reads the contacts and leaves them as they were."""
     frame = pd.DataFrame({"a": pd.Series([1.0, None, "x"], dtype=object)}, index=[1, 1, 1])
     before = frame.copy(deep=True)
-    render("{{ a }}", Kind.TEXT, frame)
+    render("{{ a }}", ContentKind.TEXT, frame)
     pd.testing.assert_frame_equal(before, frame)
 
 
@@ -400,10 +402,10 @@ def test_rows_are_written_one_by_one(
     """A row's message depends on that row alone, not on its neighbours or their order."""
     frame = pd.DataFrame(cells, columns=["a", "b"], dtype=object)
     message = "{{ a }}-{{ row['b'] | default('?') }}"
-    whole = render(message, Kind.IMAGE, frame)
+    whole = render(message, ContentKind.IMAGE, frame)
     places = list(range(len(cells)))
     order.shuffle(places)
-    shuffled = render(message, Kind.IMAGE, frame.iloc[places])
+    shuffled = render(message, ContentKind.IMAGE, frame.iloc[places])
     assert [rows(whole)[place] for place in places] == rows(shuffled)
     assert [problems(whole)[place] for place in places] == problems(shuffled)
     for (a, b), text, problem in zip(cells, rows(whole), problems(whole), strict=True):
@@ -417,4 +419,4 @@ def test_rows_are_written_one_by_one(
         assert (problem is None) == (text is not None)
     seen = [text for text in rows(whole) if text is not None]
     assert tuple(dict.fromkeys(seen)) == whole.messages
-    assert all(length(text) <= MAX_MESSAGE_LENGTH[Kind.IMAGE] for text in whole.messages)
+    assert all(length(text) <= MAX_MESSAGE_LENGTH[ContentKind.IMAGE] for text in whole.messages)

@@ -20,7 +20,7 @@ from papermill.exceptions import PapermillExecutionError
 import mmsbatch as mms
 from conftest import fictional
 from mmsbatch.runs.journal import Journal
-from mmsbatch.runs.states import Kind
+from mmsbatch.runs.states import FactKind
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 
 ROOT = Path(__file__).parent.parent
@@ -136,7 +136,7 @@ def kill_sender(run: Path, sandbox: Sandbox, requests: int) -> None:
     """Kill the process that sends a run, once so many requests have arrived."""
     assert sandbox.wait_for(requests, 60)
     with Journal(run / "journal.sqlite") as journal:
-        (started,) = (fact for fact in journal.facts() if fact.kind is Kind.STARTED)
+        (started,) = (fact for fact in journal.facts() if fact.kind is FactKind.STARTED)
     os.kill(started.data["pid"], signal.SIGKILL)
 
 

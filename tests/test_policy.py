@@ -41,8 +41,8 @@ def test_what_follows_each_status(status: int) -> None:
         return
     first, last = (decide(refused(status), tries=tries) for tries in (1, policy.MAX_TRIES))
     assert isinstance(first, TryAgain) is (status in RETRIED)
-    stops = {spec.Stop.NOTHING: GoOn, spec.Stop.CONTENT: HoldBack, spec.Stop.RUN: Stop}
-    assert isinstance(last, stops[known.stop])
+    stops = {spec.Scope.NOTHING: GoOn, spec.Scope.CONTENT: HoldBack, spec.Scope.RUN: Stop}
+    assert isinstance(last, stops[known.scope])
 
 
 @pytest.mark.parametrize(

@@ -20,13 +20,13 @@ import mmsbatch as mms
 from conftest import account_at, fictional, planned
 from mmsbatch import frames
 from mmsbatch.errors import InputError, RunInDoubt, RunStopped
-from mmsbatch.gateway.client import Gateway, Reply
-from mmsbatch.reconciliation.finding import Shown
+from mmsbatch.gateway.client import GatewayClient, HttpReply
+from mmsbatch.reconciliation.finding import Conclusion
 from mmsbatch.reconciliation.reconcile import PATIENCE, Patience, Reconciliation, reconcile, settle
 from mmsbatch.runs.folder import RunFolder
 from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.outcomes import Outcome
-from mmsbatch.runs.states import Fact, Kind, Request, State
+from mmsbatch.runs.states import Fact, FactKind, Request, State
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 from mmsbatch.sending import policy
 
@@ -34,7 +34,7 @@ COST = 3
 ALL, PART = 200, 70
 
 TRUTHS = {"none": ("process:none", 0), "all": ("process:all", ALL), "part": ("process:70", PART)}
-EXPECTED = {"none": Shown.NOT_SENT, "all": Shown.ALL_SENT, "part": Shown.PARTLY_SENT}
+EXPECTED = {"none": Conclusion.NOT_SENT, "all": Conclusion.ALL_SENT, "part": Conclusion.PARTLY_SENT}
 
 
 @pytest.fixture(autouse=True)
@@ -105,12 +105,12 @@ def failed(done: Reconciliation) -> list[str]:
     return [check.name for check in done.finding.checks if not check.holds]
 
 
-def shown(done: Reconciliation) -> Shown:
+def shown(done: Reconciliation) -> Conclusion:
     assert done.finding is not None
     return done.finding.shown
 
 
-def of_kind(scene: Scene, kind: Kind) -> list[Fact]:
+def of_kind(scene: Scene, kind: FactKind) -> list[Fact]:
     return [fact for fact in scene.facts() if fact.kind is kind]
 
 
@@ -140,7 +140,7 @@ def test_after_resuming_the_doubt_is_still_decided(stage: Stage) -> None:
     scene.send()
     scene.send()
     assert {"accepted": 300, "in_doubt": 200} == counts(scene)
-    assert Shown.ALL_SENT is shown(scene.look())
+    assert Conclusion.ALL_SENT is shown(scene.look())
 
 
 def test_nothing_in_doubt_asks_nobody(stage: Stage) -> None:
@@ -160,20 +160,20 @@ def test_nothing_in_doubt_asks_nobody(stage: Stage) -> None:
 @pytest.fixture
 def tool(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int, int], int]], None]:
     """Put words into the account tool's mouth: from the reading's number and the true balance."""
-    honest = Gateway.account_info
+    honest = GatewayClient.account_info
 
     def speak(says: Callable[[int, int], int]) -> None:
         readings = 0
 
-        def account_info(gateway: Gateway) -> Reply:
+        def account_info(gateway: GatewayClient) -> HttpReply:
             nonlocal readings
             readings += 1
             reply = honest(gateway)
             head, _, true = reply.body.partition(b"Credits=")
             amount = str(says(readings, int(true))).encode()
-            return Reply(reply.http_status, head + b"Credits=" + amount + b"\n")
+            return HttpReply(reply.http_status, head + b"Credits=" + amount + b"\n")
 
-        monkeypatch.setattr(Gateway, "account_info", account_info)
+        monkeypatch.setattr(GatewayClient, "account_info", account_info)
 
     return speak
 
@@ -221,7 +221,7 @@ def test_a_late_tool_is_waited_for(
     tool(lambda _, true: 100_000 - 200 * COST if age_s < 590 else true)
     done = scene.look(release=True, confirm=True, patience=Patience(600, 0))
     if age_s < 600:
-        assert (Shown.UNDECIDABLE, ["settled"]) == (shown(done), failed(done))
+        assert (Conclusion.UNDECIDABLE, ["settled"]) == (shown(done), failed(done))
         assert "reconcile again after" in repr(done)
     else:
         assert EXPECTED[truth] is shown(done)
@@ -270,7 +270,7 @@ def test_a_tool_that_lags_behind_its_own_run_is_not_counted_from(
     later(700)
     done = scene.look(patience=Patience(600, 0))
     assert done.finding is not None
-    assert (Shown.NOT_SENT, Decimal(100_000 - 200 * COST)) == (
+    assert (Conclusion.NOT_SENT, Decimal(100_000 - 200 * COST)) == (
         done.finding.shown,
         done.finding.before,
     )
@@ -280,9 +280,9 @@ def test_a_tool_that_lags_behind_its_own_run_is_not_counted_from(
 def answers_held(scene: Scene, *arrivals: int) -> Iterator[dict[int, threading.Event]]:
     """Let requests arrive one after the other; the answers to some come once their event is set."""
     held = {arrival: threading.Event() for arrival in arrivals}
-    arriving, post = threading.Lock(), Gateway.send
+    arriving, post = threading.Lock(), GatewayClient.send
 
-    def send(gateway: Gateway, xml: bytes) -> Reply:
+    def send(gateway: GatewayClient, xml: bytes) -> HttpReply:
         with arriving:
             reply = post(gateway, xml)
             arrival = len(scene.sandbox.requests)
@@ -290,7 +290,7 @@ def answers_held(scene: Scene, *arrivals: int) -> Iterator[dict[int, threading.E
             assert held[arrival].wait(30)
         return reply
 
-    with mock.patch.object(Gateway, "send", send):
+    with mock.patch.object(GatewayClient, "send", send):
         yield held
 
 
@@ -314,7 +314,7 @@ def test_an_answer_that_was_overtaken_is_not_counted_from(
                 held[3].set()
 
         scene.send(plan, workers=2, on_request=let_it_come)
-    said = [fact.reading.answer for fact in of_kind(scene, Kind.ANSWER)]
+    said = [fact.reading.answer for fact in of_kind(scene, FactKind.ANSWER)]
     left = [answer.credits for answer in said if answer]
     assert [99_400, None if other == "without:Credits" else 98_200, 98_800] == left
     scene.send(plan)
@@ -341,7 +341,7 @@ def test_a_tool_that_lags_confirms_no_answer_that_others_overlapped(
                 held[3].set()
 
         scene.send(plan, workers=3, on_request=in_turn)
-    said = [fact.reading.answer for fact in of_kind(scene, Kind.ANSWER)]
+    said = [fact.reading.answer for fact in of_kind(scene, FactKind.ANSWER)]
     assert [99_400, 98_200, 98_800, None] == [answer.credits for answer in said if answer]
     tool(lambda _, true: true + 400 * COST)
     scene.send(plan)
@@ -363,7 +363,7 @@ def test_somebody_else_spending_or_a_top_up_settles_nothing(
     scene.send()
     scene.others_spend(spent)
     done = scene.look(release=True, confirm=True)
-    assert Shown.UNDECIDABLE is shown(done), done
+    assert Conclusion.UNDECIDABLE is shown(done), done
     assert {"accepted": 200, "in_doubt": 200, "pending": 100} == counts(scene)
 
 
@@ -376,7 +376,7 @@ def test_whoever_spends_like_the_request_can_only_keep_it_from_being_sent_again(
     scene.send()
     scene.others_spend(recipients * COST)
     done = scene.look(release=True)
-    assert Shown.NOT_SENT is not shown(done)
+    assert Conclusion.NOT_SENT is not shown(done)
     assert (None, 200) == (done.verdict, counts(scene)["in_doubt"])
 
 
@@ -384,10 +384,10 @@ def test_a_balance_that_changes_after_it_had_come_to_rest_decides_nothing(stage:
     """The first look is on record, so whoever spends the request's very sum later is seen."""
     scene = stage({2: lost("none")})
     scene.send()
-    assert Shown.NOT_SENT is shown(scene.look())
+    assert Conclusion.NOT_SENT is shown(scene.look())
     scene.others_spend(200 * COST)
     done = scene.look(confirm=True)
-    assert (Shown.UNDECIDABLE, ["balance_steady"]) == (shown(done), failed(done))
+    assert (Conclusion.UNDECIDABLE, ["balance_steady"]) == (shown(done), failed(done))
 
 
 def test_a_top_up_seen_between_decides_nothing(stage: Stage) -> None:
@@ -398,7 +398,7 @@ def test_a_top_up_seen_between_decides_nothing(stage: Stage) -> None:
     scene.send()
     scene.others_spend(5_000 - 200 * COST)
     done = scene.look(release=True)
-    assert (Shown.UNDECIDABLE, ["balance_steady"]) == (shown(done), failed(done))
+    assert (Conclusion.UNDECIDABLE, ["balance_steady"]) == (shown(done), failed(done))
 
 
 @pytest.mark.parametrize("truth", TRUTHS)
@@ -410,7 +410,7 @@ def test_a_scheduled_run_decides_nothing(stage: Stage, truth: str) -> None:
     prepared = mms.prepare(pd.DataFrame({"m": fictional(500)}), phone="m", fictional=True)
     scene.send(mms.plan(prepared, campaign))
     done = scene.look(release=True, confirm=True)
-    assert Shown.UNDECIDABLE is shown(done)
+    assert Conclusion.UNDECIDABLE is shown(done)
     assert "not_scheduled" in failed(done)
 
 
@@ -424,7 +424,7 @@ def test_another_run_of_the_account_since_decides_nothing(stage: Stage, truth: s
     scene.send()
     scene.send(planned(7, "Autre"), scene.run.parent / "autre")
     done = scene.look(release=True, confirm=True)
-    assert (Shown.UNDECIDABLE, "no_other_run") == (shown(done), failed(done)[0])
+    assert (Conclusion.UNDECIDABLE, "no_other_run") == (shown(done), failed(done)[0])
     assert done.finding is not None
     assert "run autre used this account too (scanned: autre)" == done.finding.reason
 
@@ -434,7 +434,7 @@ def test_another_run_of_the_account_before_is_no_obstacle(stage: Stage) -> None:
     scene = stage({3: lost("none")})
     scene.send(planned(7, "Autre"), scene.run.parent / "autre")
     scene.send()
-    assert Shown.NOT_SENT is shown(scene.look())
+    assert Conclusion.NOT_SENT is shown(scene.look())
 
 
 def test_another_run_sent_now_decides_nothing(stage: Stage) -> None:
@@ -478,7 +478,7 @@ def test_runs_of_other_accounts_are_no_obstacle(stage: Stage) -> None:
     scene.send()
     with Sandbox() as elsewhere:
         mms.send(planned(7), account_at(elsewhere), run=scene.run.parent / "ailleurs")
-    assert Shown.NOT_SENT is shown(scene.look())
+    assert Conclusion.NOT_SENT is shown(scene.look())
 
 
 # ----- what must be known ------------------------------------------------------------------------
@@ -490,7 +490,7 @@ def test_without_a_cost_seen_before_nothing_is_decided(stage: Stage, truth: str)
     scene = stage({1: lost(truth)})
     scene.send()
     done = scene.look(release=True, confirm=True)
-    assert (Shown.UNDECIDABLE, ["cost_seen"]) == (shown(done), failed(done))
+    assert (Conclusion.UNDECIDABLE, ["cost_seen"]) == (shown(done), failed(done))
 
 
 @pytest.mark.parametrize("truth", TRUTHS)
@@ -600,7 +600,7 @@ def test_refused_numbers_cost_nothing(stage: Stage) -> None:
     out = frozenset([*fictional(5, start=10), *fictional(3, start=410)])
     scene = stage({2: lost("all")}, blacklist=out)
     scene.send(on_doubt="continue")
-    assert Shown.ALL_SENT is shown(scene.look())
+    assert Conclusion.ALL_SENT is shown(scene.look())
 
 
 def test_numbers_refused_within_the_doubt_look_like_a_part(stage: Stage) -> None:
@@ -608,7 +608,7 @@ def test_numbers_refused_within_the_doubt_look_like_a_part(stage: Stage) -> None
     scene = stage({2: lost("all")}, blacklist=frozenset(fictional(5, start=210)))
     scene.send()
     done = scene.look(confirm=True)
-    assert (Shown.PARTLY_SENT, None) == (shown(done), done.verdict)
+    assert (Conclusion.PARTLY_SENT, None) == (shown(done), done.verdict)
 
 
 def test_a_later_answer_that_names_too_few_decides_nothing(stage: Stage) -> None:
@@ -622,15 +622,15 @@ def test_a_later_answer_that_names_too_few_decides_nothing(stage: Stage) -> None
 @pytest.mark.parametrize(
     ("first", "second", "expected"),
     [
-        ("none", "none", Shown.NOT_SENT),
-        ("all", "all", Shown.ALL_SENT),
-        ("none", "all", Shown.UNDECIDABLE),
-        ("all", "part", Shown.UNDECIDABLE),
-        ("part", "none", Shown.UNDECIDABLE),
+        ("none", "none", Conclusion.NOT_SENT),
+        ("all", "all", Conclusion.ALL_SENT),
+        ("none", "all", Conclusion.UNDECIDABLE),
+        ("all", "part", Conclusion.UNDECIDABLE),
+        ("part", "none", Conclusion.UNDECIDABLE),
     ],
 )
 def test_several_doubts_are_decided_only_together(
-    stage: Stage, first: str, second: str, expected: Shown
+    stage: Stage, first: str, second: str, expected: Conclusion
 ) -> None:
     """Nothing taken, or all: any other sum has several readings."""
     scene = stage({2: lost(first), 4: lost(second)})
@@ -649,7 +649,7 @@ def test_with_many_workers_the_finding_is_the_truth_or_none(stage: Stage, truth:
     """Requests that overlap may hide what one costs, and never make it look otherwise."""
     scene = stage({4: lost(truth), 0: "delay:20"})
     scene.send(planned(2_000), on_doubt="continue", workers=4)
-    assert shown(scene.look()) in {EXPECTED[truth], Shown.UNDECIDABLE}
+    assert shown(scene.look()) in {EXPECTED[truth], Conclusion.UNDECIDABLE}
 
 
 def test_another_account_decides_nothing(stage: Stage) -> None:
@@ -678,17 +678,17 @@ def test_an_account_tool_that_says_nothing_decides_nothing(
     scene = stage({2: lost("none")})
     scene.send()
 
-    def account_info(_: Gateway) -> Reply:
+    def account_info(_: GatewayClient) -> HttpReply:
         if problem == "silent":
             raise mms.NotSent("no connection")
         body = {"inactive": b"Status=303\nStatusText=Compte inactif\n", "page": b"<html></html>"}
-        return Reply(200, body[problem])
+        return HttpReply(200, body[problem])
 
-    monkeypatch.setattr(Gateway, "account_info", account_info)
+    monkeypatch.setattr(GatewayClient, "account_info", account_info)
     done = scene.look(release=True)
     assert ["readings_agree"] == failed(done)
-    assert [None if problem == "silent" else account_info(Gateway(scene.account)).body] == [
-        fact.body for fact in of_kind(scene, Kind.EVIDENCE)
+    assert [None if problem == "silent" else account_info(GatewayClient(scene.account)).body] == [
+        fact.body for fact in of_kind(scene, FactKind.EVIDENCE)
     ]
 
 
@@ -755,8 +755,8 @@ def test_nothing_is_settled_that_was_not_asked_for_or_not_found(
     done = scene.look(**asked)
     assert (None, (), 3) == (done.verdict, done.settled, done.report.exit_code)
     assert before == counts(scene)
-    assert [] == of_kind(scene, Kind.VERDICT)
-    assert [EXPECTED[truth]] == [one.data["shown"] for one in of_kind(scene, Kind.EVIDENCE)]
+    assert [] == of_kind(scene, FactKind.VERDICT)
+    assert [EXPECTED[truth]] == [one.data["shown"] for one in of_kind(scene, FactKind.EVIDENCE)]
 
 
 def test_a_verdict_is_a_fact_with_its_evidence(stage: Stage) -> None:
@@ -768,7 +768,7 @@ def test_a_verdict_is_a_fact_with_its_evidence(stage: Stage) -> None:
     facts = scene.facts()
     assert earlier == facts[: len(earlier)]
     evidence, verdict, written = facts[len(earlier) :]
-    assert (Kind.EVIDENCE, Kind.VERDICT, Kind.WRITTEN) == (
+    assert (FactKind.EVIDENCE, FactKind.VERDICT, FactKind.WRITTEN) == (
         evidence.kind,
         verdict.kind,
         written.kind,
@@ -796,8 +796,8 @@ def test_a_released_request_that_is_lost_again_is_decided_again(stage: Stage) ->
     scene.send()
     scene.look(release=True)
     scene.send()
-    assert Shown.ALL_SENT is shown(scene.look(confirm=True))
-    verdicts = of_kind(scene, Kind.VERDICT)
+    assert Conclusion.ALL_SENT is shown(scene.look(confirm=True))
+    verdicts = of_kind(scene, FactKind.VERDICT)
     assert [(1, "resend"), (2, "sent")] == [(one.attempt, one.data["verdict"]) for one in verdicts]
     scene.send()
     assert {"accepted": 300, "unreported": 200} == counts(scene)
@@ -811,7 +811,7 @@ def test_a_person_may_know_better(stage: Stage) -> None:
     settle(scene.run, 2, "resend", " back office shows none of them ")
     done = settle(scene.run, 3, "sent", "back office shows 200 sent")
     assert ("sent", (3,)) == (done.verdict, done.settled)
-    verdicts = of_kind(scene, Kind.VERDICT)
+    verdicts = of_kind(scene, FactKind.VERDICT)
     assert [
         ("resend", "back office shows none of them"),
         ("sent", "back office shows 200 sent"),

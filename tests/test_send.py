@@ -281,9 +281,9 @@ def test_every_status_of_the_table_is_obeyed(code: int, run: Path) -> None:
     first = mms.results(run)["mms_outcome"].iloc[0]
     accepted = {100: "accepted", 101: "scheduled", 123: "rejected"}
     assert first == accepted.get(code, "refused")
-    assert stopped is (known.stop is not spec.Stop.NOTHING)
+    assert stopped is (known.scope is not spec.Scope.NOTHING)
     tries = policy.MAX_TRIES if known.retry else 1
-    assert sent == (2 if known.stop is spec.Stop.NOTHING else tries)
+    assert sent == (2 if known.scope is spec.Scope.NOTHING else tries)
     assert mms.results(run)["mms_status"].iloc[0] == code
 
 

@@ -21,7 +21,7 @@ import pytest
 import mmsbatch as mms
 from conftest import account_at, planned
 from mmsbatch.errors import MmsbatchError, RunError, RunInDoubt, RunStopped
-from mmsbatch.gateway.client import Gateway, Reply
+from mmsbatch.gateway.client import GatewayClient, HttpReply
 from mmsbatch.runs.run import write_results
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 
@@ -121,15 +121,15 @@ def test_an_answer_that_cannot_be_recorded_is_in_doubt(
     workers: int, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Exit code 3: the gateway took it, and there is no evidence of it any more."""
-    mms_send = Gateway.send
+    mms_send = GatewayClient.send
 
-    def send_and_fill_the_disk(gateway: Gateway, xml: bytes) -> Reply:
+    def send_and_fill_the_disk(gateway: GatewayClient, xml: bytes) -> HttpReply:
         reply = mms_send(gateway, xml)
         resource.setrlimit(resource.RLIMIT_FSIZE, (1, _NO_LIMIT))
         return reply
 
     with Sandbox() as sandbox:
-        monkeypatch.setattr(Gateway, "send", send_and_fill_the_disk)
+        monkeypatch.setattr(GatewayClient, "send", send_and_fill_the_disk)
         with files_up_to(_NO_LIMIT):
             with pytest.raises(RunInDoubt, match=r"requests? 1.* in doubt.* cannot be used"):
                 mms.send(planned(1000), account_at(sandbox), run=run, workers=workers)

@@ -19,7 +19,7 @@ import pytest
 
 import mmsbatch as mms
 from mmsbatch.errors import InDoubt
-from mmsbatch.gateway.client import Gateway
+from mmsbatch.gateway.client import GatewayClient
 from mmsbatch.sandbox import Sandbox
 from mmsbatch.sending import policy
 from socket_front import Fault, front, http
@@ -129,7 +129,7 @@ FULL_ONLY: Final = frozenset(
 def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
     """No pause between tries, and time-outs that a test can wait for."""
     monkeypatch.setattr(policy, "FIRST_PAUSE_S", 0.0)
-    monkeypatch.setattr(Gateway.__init__, "__defaults__", (TIMEOUT_S, TIMEOUT_S))
+    monkeypatch.setattr(GatewayClient.__init__, "__defaults__", (TIMEOUT_S, TIMEOUT_S))
 
 
 def two_requests() -> mms.Plan:
@@ -257,7 +257,7 @@ def test_a_request_that_breaks_while_it_is_written_is_in_doubt() -> None:
     """Much larger than the socket's buffers, so that the writing itself fails."""
     fault = Fault(read=lambda _length: 1 << 16, reset=True)
     with Sandbox() as sandbox, front(sandbox, fault) as server:
-        gateway = Gateway(mms.Account("demo", "demo", server.url), read_timeout_s=10)
+        gateway = GatewayClient(mms.Account("demo", "demo", server.url), read_timeout_s=10)
         with pytest.raises(InDoubt, match="broke off"):
             gateway.send(b"x" * (32 << 20))
 

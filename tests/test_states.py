@@ -8,24 +8,24 @@ from itertools import product
 import pytest
 
 from mmsbatch.errors import RunError
-from mmsbatch.runs.states import TRANSITIONS, Event, Fact, Kind, Request, State, fold, step
+from mmsbatch.runs.states import TRANSITIONS, Event, Fact, FactKind, Request, State, fold, step
 
 AT = datetime(2026, 12, 1, 9, 0, tzinfo=UTC)
 
 OK = b"Status=100\nIDs=<RECOVERIDS></RECOVERIDS>\n"
 NO = b"Status=103\n"
 
-SENDING = Fact(Kind.SENDING, AT, 1, 1)
-NOT_SENT = Fact(Kind.NOT_SENT, AT, 1, 1, {"reason": "refused"})
-BROKEN_OFF = Fact(Kind.BROKEN_OFF, AT, 1, 1, {"reason": "reset"}, OK)
+SENDING = Fact(FactKind.SENDING, AT, 1, 1)
+NOT_SENT = Fact(FactKind.NOT_SENT, AT, 1, 1, {"reason": "refused"})
+BROKEN_OFF = Fact(FactKind.BROKEN_OFF, AT, 1, 1, {"reason": "reset"}, OK)
 
 
-RELEASED = Fact(Kind.VERDICT, AT, 1, 1, {"verdict": "resend", "reason": "credits"})
-CONFIRMED = Fact(Kind.VERDICT, AT, 1, 1, {"verdict": "sent", "reason": "a person"})
+RELEASED = Fact(FactKind.VERDICT, AT, 1, 1, {"verdict": "resend", "reason": "credits"})
+CONFIRMED = Fact(FactKind.VERDICT, AT, 1, 1, {"verdict": "sent", "reason": "a person"})
 
 
 def answered(body: bytes, http_status: int = 200) -> Fact:
-    return Fact(Kind.ANSWER, AT, 1, 1, {"http_status": http_status}, body)
+    return Fact(FactKind.ANSWER, AT, 1, 1, {"http_status": http_status}, body)
 
 
 FACT_OF = {
@@ -88,7 +88,7 @@ def test_a_verdict_keeps_what_came_of_the_attempt() -> None:
 
 def test_an_unknown_verdict_is_damage() -> None:
     """Nothing is sent again for a word nobody knows."""
-    unknown = Fact(Kind.VERDICT, AT, 1, 1, {"verdict": "perhaps"})
+    unknown = Fact(FactKind.VERDICT, AT, 1, 1, {"verdict": "perhaps"})
     with pytest.raises(RunError, match="a verdict on request 1 says 'perhaps'"):
         fold([SENDING, unknown], 1)
 
@@ -146,11 +146,11 @@ def test_a_crash_writes_nothing_and_leaves_the_request_in_doubt() -> None:
 
 def test_a_request_refused_and_sent_again_is_what_its_last_attempt_made_it() -> None:
     """Attempts are counted, and the newest decides."""
-    request = fold([SENDING, answered(NO), Fact(Kind.SENDING, AT, 1, 2), answered(OK)], 1)[1]
+    request = fold([SENDING, answered(NO), Fact(FactKind.SENDING, AT, 1, 2), answered(OK)], 1)[1]
     assert (request.state, request.attempts) == (State.ACCEPTED, 2)
 
 
 def test_a_fact_about_a_request_the_plan_does_not_have_is_damage() -> None:
     """Plan and journal belong together."""
     with pytest.raises(RunError, match="a fact about request 3, and the plan has 2"):
-        fold([Fact(Kind.SENDING, AT, 3, 1)], 2)
+        fold([Fact(FactKind.SENDING, AT, 3, 1)], 2)

@@ -26,7 +26,7 @@ from mmsbatch.gateway.wire import Answer, decode_answer
 from mmsbatch.runs.folder import RunFolder
 from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.run import write_results
-from mmsbatch.runs.states import Kind
+from mmsbatch.runs.states import FactKind
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 from mmsbatch.verification.journal import SCHEMA
 
@@ -139,10 +139,12 @@ def test_results_that_are_out_of_date_do_not_hold(run: Path) -> None:
     """A crash came after an attempt and before the files: said as such, with what to do."""
     with Journal(run / "journal.sqlite") as journal:
         facts = journal.facts()
-        first = next(fact for fact in facts if fact.kind is Kind.SENDING)
+        first = next(fact for fact in facts if fact.kind is FactKind.SENDING)
         data = {"recipients": 200, "sha256": _sha256_of(run, 2)}
         journal.append(first.kind, at=first.at, request=2, attempt=2, data=data)
-        journal.append(Kind.NOT_SENT, at=first.at, request=2, attempt=2, data={"reason": "no net"})
+        journal.append(
+            FactKind.NOT_SENT, at=first.at, request=2, attempt=2, data={"reason": "no net"}
+        )
     place = len(facts) + 1
     assert (
         f"results: results.parquet is out of date: it was written before fact {place} "
@@ -161,7 +163,7 @@ def test_facts_in_the_log_of_a_dead_writer_are_read(made: Path, tmp_path: Path) 
     """What SQLite has not yet brought into the file counts; the log is left as it is."""
     run = copy(made, tmp_path / "noel")
     with Journal(run / "journal.sqlite") as journal:
-        journal.append(Kind.STARTED, at=journal.facts()[0].at, data={"login": "x"})
+        journal.append(FactKind.STARTED, at=journal.facts()[0].at, data={"login": "x"})
         dead = copy(run, tmp_path / "dead" / "noel")
     (dead / "journal.sqlite-shm").unlink()
     log = (dead / "journal.sqlite-wal").read_bytes()

@@ -16,7 +16,7 @@ from conftest import account_at, fictional, planned
 from mmsbatch.errors import UnreadableAnswer
 from mmsbatch.gateway.wire import Answer, decode_answer
 from mmsbatch.runs import outcomes
-from mmsbatch.runs.outcomes import Named, named_by
+from mmsbatch.runs.outcomes import NamedNumbers, named_by
 from mmsbatch.runs.run import write_results
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 from mmsbatch.verification import inputs
@@ -41,7 +41,7 @@ def answer(
     return f"{head}{end}IDs={listed}{end}".encode()
 
 
-def as_pairs(named: Named) -> list[tuple[int, str | None]]:
+def as_pairs(named: NamedNumbers) -> list[tuple[int, str | None]]:
     ids = named.ids or [None] * len(named.numbers)
     return list(zip(named.numbers.tolist(), ids, strict=True))
 
@@ -173,8 +173,8 @@ def test_a_reader_that_names_too_many_is_found_out(
     """Were the results built by it, they are not what the bytes say."""
     every = planned(402).numbers
 
-    def generous(read: Answer) -> Named:
-        return Named(every) if read.status == 100 else named_by(read)
+    def generous(read: Answer) -> NamedNumbers:
+        return NamedNumbers(every) if read.status == 100 else named_by(read)
 
     monkeypatch.setattr(outcomes, "named_by", generous)
     monkeypatch.setattr(inputs, "named_by", generous)

@@ -21,7 +21,7 @@ from changed_runs import broken, copy, record, replaced, rewrite
 from conftest import account_at, fictional
 from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.run import write_results
-from mmsbatch.runs.states import Kind
+from mmsbatch.runs.states import FactKind
 from mmsbatch.sandbox import Sandbox
 
 ROWS = 70_000
@@ -204,19 +204,19 @@ def often(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Journal(run / "journal.sqlite") as journal:
         facts = {fact.kind: fact for fact in journal.facts()}
     (run / "journal.sqlite").unlink()
-    at = facts[Kind.SENDING].at
+    at = facts[FactKind.SENDING].at
     with Journal(run / "journal.sqlite", create=True) as journal:
-        for kind in (Kind.OPENED, Kind.STARTED):
+        for kind in (FactKind.OPENED, FactKind.STARTED):
             journal.append(kind, at=at, data=facts[kind].data)
         for attempt in range(1, 1101):
-            data = facts[Kind.SENDING].data
-            journal.append(Kind.SENDING, at=at, request=1, attempt=attempt, data=data)
+            data = facts[FactKind.SENDING].data
+            journal.append(FactKind.SENDING, at=at, request=1, attempt=attempt, data=data)
             if attempt < 1100:
                 why = {"reason": "no net"}
-                journal.append(Kind.NOT_SENT, at=at, request=1, attempt=attempt, data=why)
-        answer = facts[Kind.ANSWER]
+                journal.append(FactKind.NOT_SENT, at=at, request=1, attempt=attempt, data=why)
+        answer = facts[FactKind.ANSWER]
         journal.append(
-            Kind.ANSWER, at=at, request=1, attempt=1100, data=answer.data, body=answer.body
+            FactKind.ANSWER, at=at, request=1, attempt=1100, data=answer.data, body=answer.body
         )
     write_results(run)
     return run

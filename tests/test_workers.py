@@ -16,7 +16,7 @@ import mmsbatch as mms
 from conftest import account_at, fictional, planned
 from mmsbatch.errors import InputError, RunError, RunInDoubt, RunStopped
 from mmsbatch.runs.journal import AlreadyClaimed, Journal
-from mmsbatch.runs.states import Fact, Kind, Request, State
+from mmsbatch.runs.states import Fact, FactKind, Request, State
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 from mmsbatch.sending import policy, send, sender
 from mmsbatch.sending.workers import Pace, Workers
@@ -66,7 +66,7 @@ def test_as_many_requests_are_under_way_as_there_are_workers(run: Path) -> None:
         assert ledger(sandbox).total() == 90
     with Journal(run / "journal.sqlite") as journal:
         kinds = [fact.kind for fact in journal.facts() if fact.request]
-    assert kinds[:4] == [Kind.SENDING] * 4
+    assert kinds[:4] == [FactKind.SENDING] * 4
 
 
 def send_until(state: State, sandbox: Sandbox, run: Path) -> None:
@@ -213,7 +213,7 @@ def test_after_an_interrupt_no_worker_takes_what_waits(run: Path) -> None:
 
 def test_a_claim_of_somebody_else_costs_no_answer(run: Path) -> None:
     """An answer is on record before the next claim is tried, which may be taken."""
-    begun = Fact(Kind.SENDING, datetime(2026, 12, 1, tzinfo=UTC), request=3, attempt=1)
+    begun = Fact(FactKind.SENDING, datetime(2026, 12, 1, tzinfo=UTC), request=3, attempt=1)
 
     def claim_the_third() -> None:
         assert sandbox.wait_for(2)
@@ -269,7 +269,7 @@ def test_threads_and_processes_cannot_claim_twice(tmp_path: Path) -> None:
         def claim(journal: Journal) -> None:
             for request in range(1, 31):
                 try:
-                    journal.append(Kind.SENDING, at=at, request=request, attempt=1)
+                    journal.append(FactKind.SENDING, at=at, request=request, attempt=1)
                 except AlreadyClaimed:
                     continue
                 won.append(request)
@@ -288,10 +288,10 @@ def test_threads_and_processes_cannot_claim_twice(tmp_path: Path) -> None:
 def test_nothing_is_appended_to_a_closed_journal(tmp_path: Path) -> None:
     """A worker that outlives its run cannot claim for it."""
     journal = Journal(tmp_path / "journal.sqlite", create=True)
-    journal.append(Kind.STARTED, at=datetime(2026, 12, 1, tzinfo=UTC))
+    journal.append(FactKind.STARTED, at=datetime(2026, 12, 1, tzinfo=UTC))
     journal.close()
     with pytest.raises(mms.RunError, match="is closed"):
-        journal.append(Kind.SENDING, at=datetime(2026, 12, 1, tzinfo=UTC), request=1, attempt=1)
+        journal.append(FactKind.SENDING, at=datetime(2026, 12, 1, tzinfo=UTC), request=1, attempt=1)
 
 
 # ----- workers by themselves ---------------------------------------------------------------------

@@ -24,14 +24,14 @@ import duckdb
 import pyarrow.parquet as pq
 
 from mmsbatch import frames
-from mmsbatch.auditing.journals import Digest, digest, facts
-from mmsbatch.auditing.run_files import RunFiles, Source, in_memory
+from mmsbatch.auditing.journals import JournalSummary, digest, facts
+from mmsbatch.auditing.run_files import FileSource, RunFiles, in_memory
 from mmsbatch.auditing.selection import EVERYTHING, Filters
 from mmsbatch.errors import RunError
 from mmsbatch.planning.prepare import PREFIX
 from mmsbatch.runs import outcomes
 from mmsbatch.runs.folder import SCHEMA_VERSION, RunFolder
-from mmsbatch.runs.locations import DERIVED, Given, LeftOut, Place, RunLeftOut, find
+from mmsbatch.runs.locations import DERIVED, LeftOut, RunLeftOut, RunLocation, RunPaths, find
 from mmsbatch.runs.outcomes import attempts
 from mmsbatch.runs.states import fold
 from mmsbatch.times import instant, wall_time
@@ -48,8 +48,8 @@ class OpenedRun:
 
     number: int
     """Its place among the runs opened together, from 0."""
-    place: Place
-    digest: Digest
+    place: RunLocation
+    digest: JournalSummary
     results: str
     requests: str
 
@@ -145,7 +145,7 @@ class Collection:
 
 
 def open_runs(
-    given: Given, filters: Filters = EVERYTHING, *, sealed: bool = False, strict: bool = False
+    given: RunPaths, filters: Filters = EVERYTHING, *, sealed: bool = False, strict: bool = False
 ) -> Collection:
     """Open the runs in what was given.
 
@@ -223,7 +223,9 @@ def listed(urls: Iterable[str]) -> str:
     return f"[{', '.join(map(literal, urls))}]"
 
 
-def _digests(given: Given, left_out: list[LeftOut]) -> Iterator[tuple[Place, Digest]]:
+def _digests(
+    given: RunPaths, left_out: list[LeftOut]
+) -> Iterator[tuple[RunLocation, JournalSummary]]:
     for place in find(given):
         if isinstance(place, LeftOut):
             left_out.append(place)
@@ -246,7 +248,7 @@ class _Opening:
         self._sealed = sealed
 
     def runs(
-        self, wanted: Sequence[tuple[Place, Digest]], left_out: list[LeftOut]
+        self, wanted: Sequence[tuple[RunLocation, JournalSummary]], left_out: list[LeftOut]
     ) -> Iterator[OpenedRun]:
         urls: dict[tuple[str, str], str] = {
             (place.label, name): self._url(number, place, name)
@@ -276,13 +278,13 @@ class _Opening:
             except RunError as error:
                 left_out.append(LeftOut(place.label, str(error)))
 
-    def _url(self, number: int, place: Place, name: str) -> str:
+    def _url(self, number: int, place: RunLocation, name: str) -> str:
         """Give a file's path, or the name under which it is read where DuckDB could not."""
         path = place.path(name)
         # DuckDB would take these for a pattern.
         if place.local is not None and not self._sealed and not set("*?[{") & set(path):
             return path
-        source = Source(lambda: place.open(name), place.sizes[name])
+        source = FileSource(lambda: place.open(name), place.sizes[name])
         return self._files.put_source(f"{number}/{name}", source)
 
     def _metadata(self, urls: list[str]) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
@@ -322,7 +324,7 @@ class _Opening:
         ).fetchall()
         return dict(rows)
 
-    def _rebuilt(self, number: int, place: Place) -> dict[str, str]:
+    def _rebuilt(self, number: int, place: RunLocation) -> dict[str, str]:
         with _folder(place) as folder:
             plan = folder.load_plan()
             told = facts(place)
@@ -346,7 +348,11 @@ class _Opening:
 
 
 def _check_file(
-    name: str, said: dict[str, str] | None, unreadable: str | None, found: Digest, place: Place
+    name: str,
+    said: dict[str, str] | None,
+    unreadable: str | None,
+    found: JournalSummary,
+    place: RunLocation,
 ) -> None:
     if said is None:
         what_to_do = (
@@ -370,7 +376,7 @@ def _check_file(
         )
 
 
-def _check_shadowed(name: str, column: str | None, place: Place) -> None:
+def _check_shadowed(name: str, column: str | None, place: RunLocation) -> None:
     if column is not None:
         raise RunError(
             f"{name} has an input column {column!r}, which SQL cannot tell from "
@@ -380,7 +386,7 @@ def _check_shadowed(name: str, column: str | None, place: Place) -> None:
 
 
 @contextmanager
-def _folder(place: Place) -> Iterator[RunFolder]:
+def _folder(place: RunLocation) -> Iterator[RunFolder]:
     """Give the folder of a run on this machine; of one elsewhere, a copy for the moment."""
     if place.local is not None:
         yield RunFolder(place.local)

@@ -18,7 +18,7 @@ from mmsbatch.auditing.collection import (
 from mmsbatch.errors import InputError
 from mmsbatch.phones.problems import PROBLEMS
 from mmsbatch.planning.prepare import prepare
-from mmsbatch.runs.locations import Given
+from mmsbatch.runs.locations import RunPaths
 
 _OF_ROW: Final = {
     "outcome": "mms_outcome",
@@ -57,7 +57,7 @@ _DTYPES: Final = {
 }
 
 
-def history(number: str | int, runs_dir: Given) -> pd.DataFrame:
+def history(number: str | int, runs_dir: RunPaths) -> pd.DataFrame:
     """Find everything that was ever sent, or was not, to one person.
 
     Parameters

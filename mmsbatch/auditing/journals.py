@@ -20,19 +20,19 @@ from typing import Any, Final
 
 from mmsbatch.errors import RunError
 from mmsbatch.runs.journal import SCHEMA_VERSION
-from mmsbatch.runs.locations import Place
+from mmsbatch.runs.locations import RunLocation
 from mmsbatch.runs.report import Stop, last_stop
-from mmsbatch.runs.states import Fact, Kind, read_account
+from mmsbatch.runs.states import Fact, FactKind, read_account
 
 _JOURNAL: Final = "journal.sqlite"
 _LOG: Final = "journal.sqlite-wal"
 _HEADER_BYTES: Final = 100
 _COLUMNS: Final = "kind, at, request, attempt, data"
-_ENDS: Final = frozenset({Kind.STARTED, Kind.STOPPED})
+_ENDS: Final = frozenset({FactKind.STARTED, FactKind.STOPPED})
 
 
 @dataclass(frozen=True)
-class Digest:
+class JournalSummary:
     """What a journal says of its run, without reading what each answer said."""
 
     opened_at: datetime
@@ -49,7 +49,7 @@ class Digest:
     """What the account had whenever the run began or went on, where the account tool said so."""
 
 
-def digest(place: Place) -> Digest:
+def digest(place: RunLocation) -> JournalSummary:
     """Read a journal.
 
     Raises
@@ -61,7 +61,7 @@ def digest(place: Place) -> Digest:
         return _digest(connection)
 
 
-def facts(place: Place) -> list[Fact]:
+def facts(place: RunLocation) -> list[Fact]:
     """Read every fact of a journal, with the answers.
 
     Raises
@@ -73,12 +73,12 @@ def facts(place: Place) -> list[Fact]:
         return list(_facts(connection, f"SELECT {_COLUMNS}, body FROM facts ORDER BY seq"))  # noqa: S608  (names of this module)
 
 
-def _digest(connection: sqlite3.Connection) -> Digest:
+def _digest(connection: sqlite3.Connection) -> JournalSummary:
     # An index finds the few facts of the run among the many of its requests; those are only looked
     # at from either end. Reading every line takes as long as counting all results does.
     of_run = dict(_numbered(connection, "request IS NULL ORDER BY seq"))
     opened = of_run.get(1)
-    if opened is None or opened.kind is not Kind.OPENED:
+    if opened is None or opened.kind is not FactKind.OPENED:
         raise RunError(
             "the journal is damaged: it does not say what was opened. Restore the run's folder "
             "from a copy"
@@ -89,16 +89,16 @@ def _digest(connection: sqlite3.Connection) -> Digest:
             f"the journal is damaged: its first fact has no {', '.join(sorted(missing))}. Restore "
             "the run's folder from a copy"
         )
-    written = max((seq for seq, fact in of_run.items() if fact.kind is Kind.WRITTEN), default=0)
+    written = max((seq for seq, fact in of_run.items() if fact.kind is FactKind.WRITTEN), default=0)
     last_of_requests = dict(_numbered(connection, "request IS NOT NULL ORDER BY seq DESC LIMIT 1"))
     first_sending, last_sending = (
         next((fact.at for _, fact in _numbered(connection, f"kind = 'sending' {end}")), None)
         for end in ("ORDER BY seq LIMIT 1", "ORDER BY seq DESC LIMIT 1")
     )
     ends = {seq: fact for seq, fact in of_run.items() if fact.kind in _ENDS}
-    later = f"seq > {max(ends, default=0)} AND kind = '{Kind.VERDICT}' ORDER BY seq"
+    later = f"seq > {max(ends, default=0)} AND kind = '{FactKind.VERDICT}' ORDER BY seq"
     verdicts = [fact for _, fact in _numbered(connection, later)]
-    return Digest(
+    return JournalSummary(
         opened_at=opened.at,
         opened=dict(opened.data),
         origin=str(connection.execute("SELECT hash FROM facts WHERE seq = 1").fetchone()[0]),
@@ -106,7 +106,7 @@ def _digest(connection: sqlite3.Connection) -> Digest:
         first_sending_at=first_sending,
         last_sending_at=last_sending,
         stopped=last_stop([*ends.values(), *verdicts]),
-        balances=tuple(_heard(fact for fact in of_run.values() if fact.kind is Kind.BALANCE)),
+        balances=tuple(_heard(fact for fact in of_run.values() if fact.kind is FactKind.BALANCE)),
     )
 
 
@@ -130,14 +130,16 @@ def _numbered(connection: sqlite3.Connection, where: str) -> Iterator[tuple[int,
 
 def _fact(row: Sequence[Any]) -> Fact:
     kind, at, request, attempt, data, body = row
-    return Fact(Kind(kind), datetime.fromisoformat(at), request, attempt, json.loads(data), body)
+    return Fact(
+        FactKind(kind), datetime.fromisoformat(at), request, attempt, json.loads(data), body
+    )
 
 
 # ----- the file ----------------------------------------------------------------------------------
 
 
 @contextmanager
-def _opened(place: Place) -> Iterator[sqlite3.Connection]:
+def _opened(place: RunLocation) -> Iterator[sqlite3.Connection]:
     try:
         with _readable(place) as address:
             connection = sqlite3.connect(address, uri=True)
@@ -156,7 +158,7 @@ def _opened(place: Place) -> Iterator[sqlite3.Connection]:
 
 
 @contextmanager
-def _readable(place: Place) -> Iterator[str]:
+def _readable(place: RunLocation) -> Iterator[str]:
     """Give an address at which SQLite can read the journal and changes nothing beside it."""
     _check_size(place)
     log = place.sizes.get(_LOG, 0)
@@ -171,7 +173,7 @@ def _readable(place: Place) -> Iterator[str]:
         yield f"{Path(folder, _JOURNAL).as_uri()}?mode=rw"
 
 
-def _check_size(place: Place) -> None:
+def _check_size(place: RunLocation) -> None:
     """Compare the size with the one in the file's own header: SQLite itself overlooks a cut."""
     with place.open(_JOURNAL) as file:
         header = file.read(_HEADER_BYTES)

@@ -21,7 +21,7 @@ from mmsbatch.auditing.selection import EVERYTHING, Filters
 from mmsbatch.display import plural
 from mmsbatch.runs import report
 from mmsbatch.runs.folder import RunFolder
-from mmsbatch.runs.locations import Given
+from mmsbatch.runs.locations import RunPaths
 from mmsbatch.runs.outcomes import Outcome
 from mmsbatch.runs.report import Stop
 from mmsbatch.runs.states import State
@@ -45,7 +45,7 @@ COLUMNS: Final = (
 
 
 def audit(
-    runs_dir: Given,
+    runs_dir: RunPaths,
     since: When | None = None,
     until: When | None = None,
     campaign: str | None = None,

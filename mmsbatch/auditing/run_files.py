@@ -19,16 +19,16 @@ PROTOCOL: Final = "mmsrun"
 
 
 @dataclass(frozen=True)
-class Source:
+class FileSource:
     """How one file is read."""
 
     open: Callable[[], BinaryIO]
     size: int
 
 
-def in_memory(content: bytes) -> Source:
+def in_memory(content: bytes) -> FileSource:
     """Give a file that exists only here."""
-    return Source(lambda: io.BytesIO(content), len(content))
+    return FileSource(lambda: io.BytesIO(content), len(content))
 
 
 class RunFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
@@ -39,10 +39,10 @@ class RunFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
 
     def __init__(self) -> None:
         super().__init__()
-        self._sources: dict[str, Source] = {}
+        self._sources: dict[str, FileSource] = {}
         self._since = datetime.now(UTC).replace(tzinfo=None)
 
-    def put_source(self, name: str, source: Source) -> str:
+    def put_source(self, name: str, source: FileSource) -> str:
         """Add a file; gives the URL at which DuckDB finds it."""
         self._sources[name] = source
         return f"{PROTOCOL}://{name}"
@@ -70,7 +70,7 @@ class RunFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
             raise PermissionError("files of runs are read-only")
         return self._source(path).open()
 
-    def _source(self, path: str) -> Source:
+    def _source(self, path: str) -> FileSource:
         try:
             return self._sources[self._strip_protocol(path)]
         except KeyError:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Self
 
-from mmsbatch.auditing.journals import Digest
+from mmsbatch.auditing.journals import JournalSummary
 from mmsbatch.errors import InputError, nearest
 from mmsbatch.gateway.account import Target
 from mmsbatch.runs.outcomes import Outcome
@@ -63,7 +63,7 @@ class Filters:
             None if target is None else Target(_word("target", target, Target)),
         )
 
-    def takes(self, found: Digest) -> bool:
+    def takes(self, found: JournalSummary) -> bool:
         """Say whether a run is wanted, by what its journal says first."""
         return (
             (self.since is None or found.opened_at >= self.since)

@@ -33,7 +33,7 @@ from mmsbatch.auditing.overview import summarize
 from mmsbatch.auditing.run_files import in_memory
 from mmsbatch.auditing.selection import Filters
 from mmsbatch.errors import InputError
-from mmsbatch.runs.locations import Given
+from mmsbatch.runs.locations import RunPaths
 from mmsbatch.runs.outcomes import attempts
 from mmsbatch.times import When
 
@@ -49,7 +49,7 @@ _SEALS: Final = (
 
 
 def connect(
-    runs_dir: Given,
+    runs_dir: RunPaths,
     since: When | None = None,
     until: When | None = None,
     campaign: str | None = None,

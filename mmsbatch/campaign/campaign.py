@@ -113,7 +113,9 @@ class Campaign:
     def _one_of_five(cls, content: object) -> object:
         if not isinstance(content, get_args(Content)):
             known = ", ".join(one.__name__ for one in get_args(Content))
-            raise errors.Broken(f"one of {known} is needed (§1.2); found {errors.shown(content)}.")
+            raise errors.BrokenRules(
+                f"one of {known} is needed (§1.2); found {errors.shown(content)}."
+            )
         return content
 
     @field_validator("send_at", mode="before")
@@ -145,7 +147,7 @@ class Campaign:
                 "name: only letters A-Z, digits, blanks, _ and - (at most 50) are certain to be "
                 "taken; §1.2 does not say what else is."
             )
-        if self.content.kind is spec.Kind.SOUND_IMAGE:
+        if self.content.kind is spec.ContentKind.SOUND_IMAGE:
             yield (
                 "kind: sound+image is in the prose of §1.2 only, not in its example; it may be "
                 "refused (status 109)."

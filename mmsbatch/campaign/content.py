@@ -17,8 +17,8 @@ from mmsbatch import spec
 from mmsbatch.campaign import media
 from mmsbatch.campaign import message as messages
 from mmsbatch.campaign.message import ARTICLES
-from mmsbatch.errors import Broken, CampaignError, nearest, shown
-from mmsbatch.spec import Kind, Media
+from mmsbatch.errors import BrokenRules, CampaignError, nearest, shown
+from mmsbatch.spec import ContentKind, MediumLimits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,10 +34,10 @@ _NEEDED = {
 
 
 def require(rules: Iterable[str]) -> None:
-    """Raise `Broken` if there is any broken rule."""
+    """Raise `BrokenRules` if there is any broken rule."""
     found = tuple(rules)
     if found:
-        raise Broken(*found)
+        raise BrokenRules(*found)
 
 
 def reported(error: ValidationError, what: str, fields: Sequence[str]) -> CampaignError:
@@ -69,7 +69,7 @@ def _lines(detail: ErrorDetails, what: str, fields: Sequence[str]) -> Iterable[t
     name = fields[place] if isinstance(place, int) else place
     field = f"campaign.{name}"
     broken = detail.get("ctx", {}).get("error")
-    if isinstance(broken, Broken):
+    if isinstance(broken, BrokenRules):
         yield from ((field, rule) for rule in broken.rules)
     elif kind in ("missing", "missing_argument"):
         yield field, f"missing; {takes} (§1.2)."
@@ -91,7 +91,7 @@ STRICT: Final = ConfigDict(strict=True, extra="forbid")
 """No value is turned into another type: "5" and True are not numbers."""
 
 
-def _obeys(rule: Callable[..., Iterator[str]], *medium: Media) -> AfterValidator:
+def _obeys(rule: Callable[..., Iterator[str]], *medium: MediumLimits) -> AfterValidator:
     """Make pydantic apply a rule to a field and give the value back as it was."""
 
     def check(value: Any) -> Any:
@@ -116,7 +116,7 @@ _MEDIA: Final = {"image": spec.IMAGE, "video": spec.VIDEO, "sound": spec.SOUND}
 class _Captioned:
     """What the five contents share: a message, and errors and warnings that list everything."""
 
-    kind: ClassVar[Kind]
+    kind: ClassVar[ContentKind]
 
     message: str
 
@@ -168,7 +168,7 @@ class Text(_Captioned):
     Source: §1.2, §1.3.
     """
 
-    kind: ClassVar[Kind] = Kind.TEXT
+    kind: ClassVar[ContentKind] = ContentKind.TEXT
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -194,7 +194,7 @@ class Image(_Captioned):
     Source: §1.2.
     """
 
-    kind: ClassVar[Kind] = Kind.IMAGE
+    kind: ClassVar[ContentKind] = ContentKind.IMAGE
 
     image: _ImageUrl
     image_bytes: _ImageBytes = field(default=None, kw_only=True)
@@ -225,7 +225,7 @@ class Video(_Captioned):
     Source: §1.2.
     """
 
-    kind: ClassVar[Kind] = Kind.VIDEO
+    kind: ClassVar[ContentKind] = ContentKind.VIDEO
 
     video: _VideoUrl
     duration_s: _Duration
@@ -257,7 +257,7 @@ class Sound(_Captioned):
     Source: §1.2.
     """
 
-    kind: ClassVar[Kind] = Kind.SOUND
+    kind: ClassVar[ContentKind] = ContentKind.SOUND
 
     sound: _SoundUrl
     duration_s: _Duration
@@ -287,7 +287,7 @@ class SoundImage(_Captioned):
     Source: §1.2, in its prose only: no example shows this kind.
     """
 
-    kind: ClassVar[Kind] = Kind.SOUND_IMAGE
+    kind: ClassVar[ContentKind] = ContentKind.SOUND_IMAGE
 
     image: _ImageUrl
     sound: _SoundUrl
@@ -298,6 +298,6 @@ class SoundImage(_Captioned):
 
 Content = Text | Image | Video | Sound | SoundImage
 
-CONTENTS: Final[dict[Kind, type[Content]]] = {
+CONTENTS: Final[dict[ContentKind, type[Content]]] = {
     one.kind: one for one in (Text, Image, Video, Sound, SoundImage)
 }

@@ -26,18 +26,18 @@ from mmsbatch.campaign.campaign import Campaign
 from mmsbatch.campaign.content import CONTENTS, Content, Text
 from mmsbatch.campaign.message import ARTICLES
 from mmsbatch.errors import CampaignError, nearest, shown
-from mmsbatch.spec import Kind
+from mmsbatch.spec import ContentKind
 
 if TYPE_CHECKING:
     from os import PathLike
 
 _ABOUT: Final = ("name", "send_at", "notify_by_mail")
 _MEDIA: Final = {
-    Kind.TEXT: (),
-    Kind.IMAGE: ("image",),
-    Kind.VIDEO: ("video",),
-    Kind.SOUND: ("sound",),
-    Kind.SOUND_IMAGE: ("image", "sound"),
+    ContentKind.TEXT: (),
+    ContentKind.IMAGE: ("image",),
+    ContentKind.VIDEO: ("video",),
+    ContentKind.SOUND: ("sound",),
+    ContentKind.SOUND_IMAGE: ("image", "sound"),
 }
 _TABLE_KEYS: Final = {
     "image": ("url", "bytes"),
@@ -132,8 +132,8 @@ def _unknown(place: str, given: dict[str, Any], known: tuple[str, ...]) -> list[
     ]
 
 
-def _kind(given: dict[str, Any], problems: list[str]) -> Kind | None:
-    kinds = [str(kind) for kind in Kind]
+def _kind(given: dict[str, Any], problems: list[str]) -> ContentKind | None:
+    kinds = [str(kind) for kind in ContentKind]
     if "kind" not in given:
         problems.append(f"campaign.kind: missing; one of {', '.join(kinds)} (§1.2).")
         return None
@@ -143,7 +143,7 @@ def _kind(given: dict[str, Any], problems: list[str]) -> Kind | None:
             f"found {shown(given['kind'])}.{nearest(str(given['kind']), kinds)}"
         )
         return None
-    return Kind(given["kind"])
+    return ContentKind(given["kind"])
 
 
 def _content(given: dict[str, Any], problems: list[str]) -> Content | None:
@@ -172,7 +172,7 @@ def _content(given: dict[str, Any], problems: list[str]) -> Content | None:
 
 
 def _medium(
-    key: str, given: dict[str, Any], kind: Kind, problems: list[str], places: dict[str, str]
+    key: str, given: dict[str, Any], kind: ContentKind, problems: list[str], places: dict[str, str]
 ) -> dict[str, Any]:
     """Read one medium's arguments, and note under which key of the file each stands."""
     value, shape = given.get(key), _SHAPES[key]

@@ -15,7 +15,7 @@ from mmsbatch.errors import shown
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mmsbatch.spec import Media
+    from mmsbatch.spec import MediumLimits
 
 _BLANK = re.compile(r"[\x00-\x20\x7f\s]")
 _FOREIGN = re.compile(r"[^\x00-\x7f]")
@@ -31,7 +31,7 @@ def _split(url: str) -> SplitResult | None:
     return parts
 
 
-def url_rules(url: str, medium: Media) -> Iterator[str]:
+def url_rules(url: str, medium: MediumLimits) -> Iterator[str]:
     """Say which rules an address breaks (§1.2)."""
     found = "found a login in it" if "@" in url else f"found {shown(url)}"
     if url.startswith("https://"):
@@ -87,7 +87,7 @@ def url_doubts(url: str) -> Iterator[str]:
             )
 
 
-def size_rules(size: int | None, medium: Media) -> Iterator[str]:
+def size_rules(size: int | None, medium: MediumLimits) -> Iterator[str]:
     """Say which rules a file's size breaks, when it is known (§1.2)."""
     if size is None:
         return
@@ -100,7 +100,7 @@ def size_rules(size: int | None, medium: Media) -> Iterator[str]:
         )
 
 
-def size_doubts(size: int | None, medium: Media) -> Iterator[str]:
+def size_doubts(size: int | None, medium: MediumLimits) -> Iterator[str]:
     """Say whether a size lies between the two figures that §1.2 gives for a medium."""
     if size is not None and size > medium.certain_bytes:
         yield (

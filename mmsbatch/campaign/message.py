@@ -13,7 +13,7 @@ from jinja2 import StrictUndefined, TemplateError, UndefinedError
 
 from mmsbatch.campaign import template
 from mmsbatch.errors import CampaignError, nearest
-from mmsbatch.spec import MAX_MESSAGE_LENGTH, Kind
+from mmsbatch.spec import MAX_MESSAGE_LENGTH, ContentKind
 
 # What XML 1.0 (2.2) cannot carry, escaped or not; CR is not here, because line breaks become LF.
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -61,11 +61,11 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 ARTICLES: Final = {
-    Kind.TEXT: "a text",
-    Kind.IMAGE: "an image",
-    Kind.VIDEO: "a video",
-    Kind.SOUND: "a sound",
-    Kind.SOUND_IMAGE: "a sound with image",
+    ContentKind.TEXT: "a text",
+    ContentKind.IMAGE: "an image",
+    ContentKind.VIDEO: "a video",
+    ContentKind.SOUND: "a sound",
+    ContentKind.SOUND_IMAGE: "a sound with image",
 }
 
 MESSAGE_PROBLEMS: Final = {
@@ -94,7 +94,7 @@ _BEYOND_BMP = re.compile("[\U00010000-\U0010ffff]")
 _OTHER_PLACEHOLDER = re.compile(r"\{\w[^{}\n]*\}|\}\}|%\}")
 
 
-def broken_rules(message: str, kind: Kind) -> Iterator[str]:
+def broken_rules(message: str, kind: ContentKind) -> Iterator[str]:
     """Say which rules a message breaks, as far as they do not depend on a row.
 
     Yields
@@ -128,7 +128,7 @@ def broken_rules(message: str, kind: Kind) -> Iterator[str]:
         )
 
 
-def doubts(message: str, kind: Kind) -> Iterator[str]:
+def doubts(message: str, kind: ContentKind) -> Iterator[str]:
     """Say what may go wrong with a message that breaks no rule.
 
     Yields
@@ -205,7 +205,7 @@ def columns_of(message: str) -> frozenset[str]:
         raise CampaignError(f"campaign.message: {problem}.") from None
 
 
-def render(message: str, kind: Kind, frame: pd.DataFrame) -> Rendered:
+def render(message: str, kind: ContentKind, frame: pd.DataFrame) -> Rendered:
     """Write the message of every row.
 
     Parameters
@@ -278,7 +278,7 @@ def _filled(compiled: jinja2.Template, values: dict[str, str | StrictUndefined])
         raise CampaignError(f"campaign.message: the template fails: {error}.") from None
 
 
-def _problem(text: str | None, kind: Kind) -> str | None:
+def _problem(text: str | None, kind: ContentKind) -> str | None:
     """Say what forbids sending a row's message."""
     if text is None:
         return "message_value_missing"

@@ -15,7 +15,7 @@ from mmsbatch.cli.options import JsonOption, LiveOption
 from mmsbatch.cli.output import errors, print_result
 from mmsbatch.display import amount
 from mmsbatch.errors import InputError, NotSent
-from mmsbatch.gateway.client import Gateway
+from mmsbatch.gateway.client import GatewayClient
 from mmsbatch.runs.report import DONE, STOPPED
 from mmsbatch.runs.states import read_account
 from mmsbatch.sandbox import Sandbox, SandboxOptions
@@ -31,7 +31,7 @@ def account(
     """Ask the gateway about the account: does it exist, is it active, what has it left."""
     with errors(as_json):
         mine = account_from(live)
-        gateway = Gateway(mine)
+        gateway = GatewayClient(mine)
         gateway.check_sandbox()
         if login is not None and not login.strip():
             raise InputError("--login is empty: give the login to ask about, or leave it out")

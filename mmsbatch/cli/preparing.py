@@ -36,7 +36,7 @@ def demo(
 ) -> None:
     """Do the whole job on the sample export, on a sandbox inside this process."""
     with errors(as_json):
-        story = demonstration.tell(run)
+        story = demonstration.run_demo(run)
         print_result(as_json, story.report.to_json(), story.text)
         raise typer.Exit(story.report.exit_code)
 

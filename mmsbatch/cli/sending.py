@@ -31,7 +31,7 @@ from mmsbatch.reconciliation.reconcile import reconcile as look
 from mmsbatch.reconciliation.reconcile import settle
 from mmsbatch.runs.names import run_path
 from mmsbatch.sending.limits import Limits
-from mmsbatch.sending.send import execute, execute_rest
+from mmsbatch.sending.send import go_on, start
 
 DateOption = Annotated[
     str | None,
@@ -93,7 +93,7 @@ def send(
         made = planned(
             contacts, phone, campaign, live, sheet, separator, encoding, suppress, key_file
         )
-        done = execute(
+        done = start(
             made,
             account,
             run=run,
@@ -120,7 +120,7 @@ def resume(
     """Go on with a run: what is pending is sent, what is in doubt is left alone."""
     with errors(as_json):
         doubt = doubt_policy(on_doubt)
-        done = execute_rest(
+        done = go_on(
             run,
             account_from(live),
             limits=Limits(max_credits=max_credits),

@@ -15,7 +15,7 @@ from mmsbatch.errors import ContactsError, nearest
 HEAD_BYTES: Final = 4096
 
 
-class Kind(StrEnum):
+class FileKind(StrEnum):
     """What a file can be read as; the value completes "is …"."""
 
     TEXT = "text, such as CSV"
@@ -29,35 +29,35 @@ class Kind(StrEnum):
 
 
 COMPRESSED: Final = {
-    ".gz": Kind.GZIP,
-    ".bz2": Kind.BZIP2,
-    ".xz": Kind.XZ,
-    ".zst": Kind.ZSTD,
-    ".zip": Kind.ZIP,
+    ".gz": FileKind.GZIP,
+    ".bz2": FileKind.BZIP2,
+    ".xz": FileKind.XZ,
+    ".zst": FileKind.ZSTD,
+    ".zip": FileKind.ZIP,
 }
 """Suffixes that stand behind another: ``crm.csv.gz``."""
 
 _SUFFIXES: Final = {
-    ".csv": Kind.TEXT,
-    ".tsv": Kind.TEXT,
-    ".tab": Kind.TEXT,
-    ".txt": Kind.TEXT,
-    ".xlsx": Kind.WORKBOOK,
-    ".xlsm": Kind.WORKBOOK,
-    ".xlsb": Kind.WORKBOOK,
-    ".xls": Kind.WORKBOOK,
-    ".ods": Kind.WORKBOOK,
-    ".parquet": Kind.PARQUET,
-    ".pq": Kind.PARQUET,
+    ".csv": FileKind.TEXT,
+    ".tsv": FileKind.TEXT,
+    ".tab": FileKind.TEXT,
+    ".txt": FileKind.TEXT,
+    ".xlsx": FileKind.WORKBOOK,
+    ".xlsm": FileKind.WORKBOOK,
+    ".xlsb": FileKind.WORKBOOK,
+    ".xls": FileKind.WORKBOOK,
+    ".ods": FileKind.WORKBOOK,
+    ".parquet": FileKind.PARQUET,
+    ".pq": FileKind.PARQUET,
     **COMPRESSED,
 }
 _OLE2: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _READABLE: Final = (
-    (b"PAR1", Kind.PARQUET),
-    (b"\x1f\x8b", Kind.GZIP),
-    (b"BZh", Kind.BZIP2),
-    (b"\xfd7zXZ\0", Kind.XZ),
-    (b"\x28\xb5\x2f\xfd", Kind.ZSTD),
+    (b"PAR1", FileKind.PARQUET),
+    (b"\x1f\x8b", FileKind.GZIP),
+    (b"BZh", FileKind.BZIP2),
+    (b"\xfd7zXZ\0", FileKind.XZ),
+    (b"\x28\xb5\x2f\xfd", FileKind.ZSTD),
 )
 _OTHER: Final = (
     (b"%PDF", "a PDF document", "Ask for the table itself, as CSV or Excel."),
@@ -84,7 +84,7 @@ _MARKUP: Final = (
 )
 
 
-def identify(head: bytes, file: BinaryIO, label: str) -> Kind:
+def identify(head: bytes, file: BinaryIO, label: str) -> FileKind:
     """Name what a file is.
 
     Parameters
@@ -114,10 +114,10 @@ def identify(head: bytes, file: BinaryIO, label: str) -> Kind:
     if head.startswith(_OLE2):
         return _ole2(file, label)
     _refuse_markup(head, label)
-    return Kind.TEXT
+    return FileKind.TEXT
 
 
-def expect(kind: Kind, name: str, label: str) -> None:
+def expect(kind: FileKind, name: str, label: str) -> None:
     """Refuse a file whose name says another kind than it is.
 
     Raises
@@ -128,9 +128,11 @@ def expect(kind: Kind, name: str, label: str) -> None:
     suffix = PurePosixPath(name).suffix.lower()
     said = _SUFFIXES.get(suffix, kind)
     if said != kind:
-        usual = {Kind.TEXT: ".csv", Kind.WORKBOOK: ".xlsx", Kind.PARQUET: ".parquet"}.get(kind) or (
-            suffix + next(end for end, packed in COMPRESSED.items() if packed == kind)
-        )
+        usual = {
+            FileKind.TEXT: ".csv",
+            FileKind.WORKBOOK: ".xlsx",
+            FileKind.PARQUET: ".parquet",
+        }.get(kind) or (suffix + next(end for end, packed in COMPRESSED.items() if packed == kind))
         raise ContactsError(
             f"{label}: is named {suffix}, but is {kind}. Rename it to end in {usual}, or export it "
             "again."
@@ -148,7 +150,7 @@ def _refuse_markup(head: bytes, label: str) -> None:
             )
 
 
-def _zipped(file: BinaryIO, label: str) -> Kind:
+def _zipped(file: BinaryIO, label: str) -> FileKind:
     """Tell workbooks, which are zip archives, from documents and plain archives."""
     try:
         with zipfile.ZipFile(file) as archive:
@@ -161,24 +163,24 @@ def _zipped(file: BinaryIO, label: str) -> Kind:
             f"{label}: is a zip archive or workbook that was cut off or damaged. Fetch it again."
         ) from error
     if "spreadsheet" in mime or any(name.startswith("xl/") for name in names):
-        return Kind.WORKBOOK
+        return FileKind.WORKBOOK
     if any(name.startswith("Index/") and name.endswith(".iwa") for name in names):
         what = "a workbook of Apple Numbers"
     elif mime.startswith("application/vnd.oasis") or any(n.startswith("word/") for n in names):
         what = "a text document"
     else:
-        return Kind.ZIP
+        return FileKind.ZIP
     raise ContactsError(f"{label}: is {what}. Export the table as CSV or Excel.")
 
 
-def _ole2(file: BinaryIO, label: str) -> Kind:
+def _ole2(file: BinaryIO, label: str) -> FileKind:
     """Tell old workbooks from encrypted new ones and from other documents, by stream names."""
     file.seek(0)
     content = file.read()
     if "EncryptedPackage".encode("utf-16-le") in content:
         raise ContactsError(f"{label}: is protected by a password. Save it without one, or as CSV.")
     if any(name.encode("utf-16-le") in content for name in ("Workbook", "Book")):
-        return Kind.WORKBOOK
+        return FileKind.WORKBOOK
     raise ContactsError(
         f"{label}: is an old Office document without a workbook. Save the table as .xlsx or CSV."
     )

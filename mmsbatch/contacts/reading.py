@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from mmsbatch.contacts.delimited import DelimitedFile
 from mmsbatch.contacts.encodings import read_bytes
-from mmsbatch.contacts.formats import Kind, choose, same_columns
-from mmsbatch.contacts.sources import Content, content, parts
+from mmsbatch.contacts.formats import FileKind, choose, same_columns
+from mmsbatch.contacts.sources import Unpacked, content, parts
 from mmsbatch.contacts.typed import ParquetFile, Sheet
 from mmsbatch.errors import ContactsError
 
@@ -130,10 +130,10 @@ def rows_hint(source: str | os.PathLike[str]) -> int | None:
     try:
         for part in parts(source):
             found = content(part)
-            if found.packed or found.kind is Kind.WORKBOOK:
+            if found.packed or found.kind is FileKind.WORKBOOK:
                 return None
             with found.open() as file:
-                if found.kind is Kind.PARQUET:
+                if found.kind is FileKind.PARQUET:
                     total += ParquetFile(file, part.label).rows
                 else:
                     sample = read_bytes(file, 1 << 16, part.label)
@@ -152,7 +152,7 @@ def _tables(
     encoding: str | None,
 ) -> Iterator[pa.Table]:
     """Yield the text of every part; the columns in the order of the first."""
-    first: Content | None = None
+    first: Unpacked | None = None
     names: list[str] = []
     wanted: list[str] = []
     rows = 0
@@ -181,12 +181,12 @@ def _tables(
 
 
 def _reader(
-    found: Content, sheet: str | None, separator: str | None, encoding: str | None
+    found: Unpacked, sheet: str | None, separator: str | None, encoding: str | None
 ) -> _Reader:
     label = found.part.label
-    if found.kind is Kind.TEXT:
+    if found.kind is FileKind.TEXT:
         return DelimitedFile(found.open, label, separator, encoding)
-    if found.kind is Kind.WORKBOOK:
+    if found.kind is FileKind.WORKBOOK:
         with found.open() as file:
             return Sheet(read_bytes(file, _WORKBOOK_BYTES, label), label, sheet)
     file = found.open()
@@ -194,12 +194,12 @@ def _reader(
 
 
 def _check_options(
-    found: Content, sheet: str | None, separator: str | None, encoding: str | None
+    found: Unpacked, sheet: str | None, separator: str | None, encoding: str | None
 ) -> None:
     """Refuse an option that has no meaning for this kind of file."""
     given = {"separator": separator, "encoding": encoding}
-    if found.kind is not Kind.WORKBOOK:
-        given = {"sheet": sheet} | (given if found.kind is Kind.PARQUET else {})
+    if found.kind is not FileKind.WORKBOOK:
+        given = {"sheet": sheet} | (given if found.kind is FileKind.PARQUET else {})
     for option, value in given.items():
         if value is not None:
             raise ContactsError(

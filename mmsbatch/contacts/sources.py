@@ -19,7 +19,7 @@ import fsspec
 import pyarrow as pa
 
 from mmsbatch.contacts.encodings import UNREADABLE, damaged, read_bytes
-from mmsbatch.contacts.formats import COMPRESSED, HEAD_BYTES, Kind, expect, identify
+from mmsbatch.contacts.formats import COMPRESSED, HEAD_BYTES, FileKind, expect, identify
 from mmsbatch.errors import ContactsError, nearest
 
 _NOT_PARTS: Final = (".", "_", "~$")
@@ -55,13 +55,13 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Content:
+class Unpacked:
     """What a part really holds once it is unpacked."""
 
     part: Part
-    kind: Kind
+    kind: FileKind
     """Never a compression."""
-    packed: tuple[Kind, ...]
+    packed: tuple[FileKind, ...]
     """The compressions around it, the outermost first."""
 
     def open(self) -> BinaryIO:
@@ -107,7 +107,7 @@ def parts(source: str | os.PathLike[str]) -> list[Part]:
     return found
 
 
-def content(part: Part) -> Content:
+def content(part: Part) -> Unpacked:
     """Find out what a part holds, through any compression, and that its name says so.
 
     Raises
@@ -117,7 +117,7 @@ def content(part: Part) -> Content:
         files; damaged compression.
     """
     file, name = part.open(), PurePosixPath(part.path).name
-    packed: list[Kind] = []
+    packed: list[FileKind] = []
     while True:
         head = read_bytes(file, HEAD_BYTES, part.label)
         if not file.seekable() and head.startswith((b"PK", b"\xd0\xcf")):
@@ -126,7 +126,7 @@ def content(part: Part) -> Content:
         expect(kind, name, part.label)
         if kind not in COMPRESSED.values():
             file.close()
-            return Content(part, kind, tuple(packed))
+            return Unpacked(part, kind, tuple(packed))
         if len(packed) > 1:
             raise ContactsError(f"{part.label}: is compressed more than twice. Unpack it first.")
         packed.append(kind)
@@ -198,15 +198,15 @@ def _rest(file: BinaryIO, label: str) -> bytes:
     return b"".join(pieces)
 
 
-def _unpack(file: BinaryIO, kind: Kind, label: str) -> tuple[BinaryIO, str | None]:
+def _unpack(file: BinaryIO, kind: FileKind, label: str) -> tuple[BinaryIO, str | None]:
     """Open what is compressed; and its name, where the archive keeps one."""
-    if kind is Kind.GZIP:
+    if kind is FileKind.GZIP:
         return cast("BinaryIO", gzip.GzipFile(fileobj=file)), None
-    if kind is Kind.BZIP2:
+    if kind is FileKind.BZIP2:
         return cast("BinaryIO", bz2.BZ2File(file)), None
-    if kind is Kind.XZ:
+    if kind is FileKind.XZ:
         return cast("BinaryIO", lzma.LZMAFile(file)), None
-    if kind is Kind.ZSTD:
+    if kind is FileKind.ZSTD:
         return cast("BinaryIO", pa.CompressedInputStream(pa.PythonFile(file, "r"), "zstd")), None
     return _only_file(file, label)
 

@@ -49,13 +49,13 @@ from mmsbatch.planning.suppression import read_key, remember
 from mmsbatch.runs import outcomes
 from mmsbatch.runs.folder import RunFolder
 from mmsbatch.runs.journal import Journal
-from mmsbatch.runs.locations import Given, every_run
+from mmsbatch.runs.locations import RunPaths, every_run
 from mmsbatch.runs.outcomes import attempts
-from mmsbatch.runs.states import Kind, State, fold, may_go
+from mmsbatch.runs.states import FactKind, State, fold, may_go
 from mmsbatch.times import utc_now
 from mmsbatch.verification.checks import CHECKS
-from mmsbatch.verification.inputs import Scene
-from mmsbatch.verification.journal import Broken, Row, check_chain, check_version
+from mmsbatch.verification.inputs import RunInputs
+from mmsbatch.verification.journal import CheckFailed, Row, check_chain, check_version
 
 ERASED: Final = "erased"
 ALREADY: Final = "already erased"
@@ -90,7 +90,7 @@ class Forgetting:
         }
 
 
-def forget(number: str, runs_dir: Given, *, key_file: str | Path | None = None) -> Forgetting:
+def forget(number: str, runs_dir: RunPaths, *, key_file: str | Path | None = None) -> Forgetting:
     """Erase a person from runs, and remember under a keyed hash that they are not to be written to.
 
     Parameters
@@ -146,7 +146,7 @@ def forget(number: str, runs_dir: Given, *, key_file: str | Path | None = None) 
 
 
 @dataclass(frozen=True)
-class _Prepared:
+class _RunErasure:
     """What is to be changed in one run; the new files lie beside the old ones."""
 
     row: dict[str, str | int]
@@ -162,15 +162,15 @@ class _Erasure:
     token: int
     key: bytes
 
-    def prepare(self, folder: RunFolder) -> _Prepared:
+    def prepare(self, folder: RunFolder) -> _RunErasure:
         """Check a run, and make its new files."""
         notation = Notation(self.number)
         replacement.abandon(folder)
         _remove_leftovers(folder)
-        scene = _checked(folder)
-        plan, numbers = scene.plan, scene.plan.numbers
+        run = _checked(folder)
+        plan, numbers = run.plan, run.plan.numbers
         mine = numbers == self.number
-        unsent = self._unsent(scene, mine, notation)
+        unsent = self._unsent(run, mine, notation)
         done = erase(
             pq.read_table(folder.plan_path),
             mine,
@@ -181,7 +181,7 @@ class _Erasure:
         )
         facts = [
             row["seq"]
-            for row in scene.rows
+            for row in run.rows
             if notation.is_in(row["data"]) or notation.is_in_bytes(row["body"] or b"")
         ]
         texts, left = _texts(folder, notation)
@@ -190,7 +190,7 @@ class _Erasure:
         changes = bool(done.rows or done.cells or facts or texts or _messages_hold(plan, notation))
         state = ERASED if changes else ALREADY if (numbers == self.token).any() else NOT_IN_IT
         if changes:
-            self._make(folder, scene, done.table, notation, texts, unsent, done.rows)
+            self._make(folder, run, done.table, notation, texts, unsent, done.rows)
         row: dict[str, str | int] = {
             "run": folder.name,
             "state": state,
@@ -199,14 +199,14 @@ class _Erasure:
             "facts": len(facts),
             "files": len(texts),
         }
-        return _Prepared(row, changes, tuple(left))
+        return _RunErasure(row, changes, tuple(left))
 
     def _unsent(
-        self, scene: Scene, mine: npt.NDArray[np.bool_], notation: Notation
+        self, run: RunInputs, mine: npt.NDArray[np.bool_], notation: Notation
     ) -> npt.NDArray[np.bool_]:
         """Say which rows have not left and shall not; refuse where a request may leave again."""
-        plan, unsent = scene.plan, np.zeros(len(mine), dtype=bool)
-        for number, request in scene.requests.items():
+        plan, unsent = run.plan, np.zeros(len(mine), dtype=bool)
+        for number, request in run.requests.items():
             positions = plan.positions(number)
             concerned = positions[mine[positions]]
             written = notation.is_in(plan.message_of(number)) and len(positions) > len(concerned)
@@ -214,7 +214,7 @@ class _Erasure:
                 continue
             if request.state is State.IN_DOUBT or (written and may_go(request)):
                 raise RunError(
-                    f"{scene.folder.path}: request {number} is {request.state} and names this "
+                    f"{run.folder.path}: request {number} is {request.state} and names this "
                     "person: finish it first (`mmsbatch reconcile` where it is in doubt, "
                     "`mmsbatch resume` otherwise), then run the same command again. No run was "
                     "changed"
@@ -228,7 +228,7 @@ class _Erasure:
     def _make(
         self,
         folder: RunFolder,
-        scene: Scene,
+        run: RunInputs,
         table: pa.Table,
         notation: Notation,
         texts: dict[Path, bytes],
@@ -237,10 +237,10 @@ class _Erasure:
     ) -> None:
         """Make the files anew, as the verbs that made the old ones do."""
         made = RunFolder(replacement.begin(folder))
-        before = scene.plan
+        before = run.plan
         after = Plan(table.to_pandas(), before.campaign)
         metadata = folder.metadata(after) | {
-            "mmsbatch.package_version": scene.plan_metadata["mmsbatch.package_version"]
+            "mmsbatch.package_version": run.plan_metadata["mmsbatch.package_version"]
         }
         said = {key.encode(): value.encode() for key, value in metadata.items()}
         table = table.replace_schema_metadata({**table.schema.metadata, **said})
@@ -250,25 +250,25 @@ class _Erasure:
             "requests": after.requests,
             "files": digests(folder.campaign_path) | digests(made.plan_path),
         }
-        journal = rewritten(scene.rows, (before, after), notation, self.token, opened, self.key)
+        journal = rewritten(run.rows, (before, after), notation, self.token, opened, self.key)
         write(journal, made.journal_path)
         facts = check_chain(journal)
         frame = outcomes.results(after, fold(facts, after.requests))
-        _check_same(folder, outcomes.results(before, scene.requests), frame, unsent)
+        _check_same(folder, outcomes.results(before, run.requests), frame, unsent)
         frames.write(frame, made.results_path, folder.metadata(after))
         frames.write(attempts(facts), made.requests_path, folder.metadata(after))
         shutil.copy(folder.campaign_path, made.campaign_path)
         with Journal(made.journal_path) as appending:
             appending.append(
-                Kind.FORGOTTEN,
+                FactKind.FORGOTTEN,
                 at=utc_now(),
                 data={
                     "token": f"+{self.token}",
                     "rows": rows,
-                    "facts": _changed(scene.rows, journal),
+                    "facts": _changed(run.rows, journal),
                     "sealed": {
                         "fingerprint": seal(before.fingerprint, self.key),
-                        "last_hash": seal(scene.rows[-1]["hash"], self.key),
+                        "last_hash": seal(run.rows[-1]["hash"], self.key),
                     },
                     "package_version": __version__,
                 },
@@ -282,31 +282,31 @@ class _Erasure:
             place.chmod(path.stat().st_mode & 0o777)
 
 
-def _checked(folder: RunFolder) -> Scene:
+def _checked(folder: RunFolder) -> RunInputs:
     """Make sure that plan and journal hold: what is damaged must not be made to look whole."""
     folder.check_exists()
     check_version(folder.journal_path)
-    scene = Scene(folder)
+    run = RunInputs(folder)
     for name, _, look in CHECKS:
         if name == "results":  # derived: made anew in any case
             break
         try:
-            look(scene)
-        except Broken as broken:
+            look(run)
+        except CheckFailed as broken:
             raise RunError(
                 f"{folder.path} does not verify ({broken}): restore it from a copy, or remove it "
                 "as a whole. No run was changed"
             ) from None
-    return scene
+    return run
 
 
 def _check_whole(made: RunFolder) -> None:
     """Make sure that what was made holds, before anything is replaced by it."""
-    scene = Scene(made)
+    run = RunInputs(made)
     try:
         for _, _, look in CHECKS:
-            look(scene)
-    except Broken as broken:
+            look(run)
+    except CheckFailed as broken:
         raise RunError(
             f"{made.path.parent}: without the person the run would not verify ({broken}), so no "
             "run was changed: report a bug"

@@ -23,7 +23,7 @@ from mmsbatch.phones.e164 import seal
 from mmsbatch.phones.in_text import Notation
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs.journal import Journal, chained_hash
-from mmsbatch.runs.states import Kind
+from mmsbatch.runs.states import FactKind
 from mmsbatch.verification.journal import Row
 
 _KEPT: Final = ("login", "url")
@@ -56,17 +56,17 @@ def rewritten(
     made, previous, login = [], "", ""
     for row in rows:
         data = json.loads(row["data"])
-        if row["kind"] == Kind.STARTED:
+        if row["kind"] == FactKind.STARTED:
             login = str(data.get("login", ""))
-        if row["kind"] == Kind.OPENED:
+        if row["kind"] == FactKind.OPENED:
             data |= opened
-        elif row["kind"] == Kind.SENDING:
+        elif row["kind"] == FactKind.SENDING:
             data["sha256"] = _digest(plans, row["request"], login, data["sha256"])
             # Fewer where a request that was refused as a whole may go again, without the person.
             data["recipients"] = len(plans[1].positions(row["request"]))
-        elif row["kind"] == Kind.WRITTEN:
+        elif row["kind"] == FactKind.WRITTEN:
             data["files"] = {name: sealed(old, key) for name, old in data["files"].items()}
-        elif row["kind"] != Kind.FORGOTTEN:
+        elif row["kind"] != FactKind.FORGOTTEN:
             data = {
                 name: value if name in _KEPT else _replaced(value, notation, token)
                 for name, value in data.items()

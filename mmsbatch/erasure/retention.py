@@ -22,13 +22,13 @@ from mmsbatch.phones.e164 import FIRST
 from mmsbatch.runs import outcomes
 from mmsbatch.runs.folder import RunFolder
 from mmsbatch.runs.journal import Journal
-from mmsbatch.runs.locations import Given, RunLeftOut, every_run
+from mmsbatch.runs.locations import RunLeftOut, RunPaths, every_run
 from mmsbatch.runs.states import fold
 
 YEARS: Final = 3
 
 
-def retention(runs_dir: Given, *, years: int = YEARS, today: date) -> pd.DataFrame:
+def retention(runs_dir: RunPaths, *, years: int = YEARS, today: date) -> pd.DataFrame:
     """Say which runs hold people whose last contact, over all the runs given, is too long ago.
 
     Parameters

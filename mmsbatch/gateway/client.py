@@ -45,7 +45,7 @@ SANDBOX_PATH: Final = "/sandbox/about"
 
 
 @dataclass(frozen=True)
-class Reply:
+class HttpReply:
     """What came back over HTTP, read by nobody yet."""
 
     http_status: int
@@ -63,7 +63,7 @@ class Interrupted(InDoubt):
 
 
 @dataclass(frozen=True)
-class Gateway:
+class GatewayClient:
     """The two endpoints, for one account.
 
     Parameters
@@ -78,7 +78,7 @@ class Gateway:
     connect_timeout_s: float = CONNECT_TIMEOUT_S
     read_timeout_s: float = READ_TIMEOUT_S
 
-    def send(self, xml: bytes) -> Reply:
+    def send(self, xml: bytes) -> HttpReply:
         """Post one request (§1.1).
 
         Raises
@@ -92,7 +92,7 @@ class Gateway:
         form = wire.encode_form(xml, account.clientcode, account.passcode.get_secret_value())
         return self._post(spec.SEND_PATH, form)
 
-    def account_info(self, login: str | None = None) -> Reply:
+    def account_info(self, login: str | None = None) -> HttpReply:
         """Ask the account tool about a login, the account's own by default (§3.1).
 
         Raises as `send` does.
@@ -122,10 +122,10 @@ class Gateway:
                 "with `mmsbatch sandbox`, or send live on purpose"
             )
 
-    def _post(self, path: str, form: bytes) -> Reply:
+    def _post(self, path: str, form: bytes) -> HttpReply:
         return self._exchange("POST", path, form)
 
-    def _exchange(self, method: str, path: str, form: bytes | None) -> Reply:
+    def _exchange(self, method: str, path: str, form: bytes | None) -> HttpReply:
         connection = _connection.renew(self.read_timeout_s)
         received = bytearray()
         response: requests.Response | None = None
@@ -157,7 +157,7 @@ class Gateway:
         finally:
             if response is not None:
                 response.close()
-        return Reply(response.status_code, bytes(received), _retry_after_s(response))
+        return HttpReply(response.status_code, bytes(received), _retry_after_s(response))
 
     def _prepared(self, method: str, path: str, form: bytes | None) -> requests.PreparedRequest:
         """Give the request to be sent; all but its body is the same for every one of a kind."""

@@ -114,7 +114,7 @@ def execute(
     source = find(notebook)
     known = _declared(source)
     values = parameters.given(words, known, source.name)
-    place = _Place.of(source, known, values, out)
+    place = _Destination.of(source, known, values, out)
     papermill = _papermill()
     with _copy(place) as copy, _quiet():
         try:
@@ -141,7 +141,7 @@ def execute(
 
 
 @dataclass(frozen=True)
-class _Place:
+class _Destination:
     """Where a notebook's executed copy belongs."""
 
     name: str
@@ -156,7 +156,7 @@ class _Place:
     @classmethod
     def of(
         cls, source: Path, known: dict[str, Parameter], values: dict[str, Any], out: Path | None
-    ) -> _Place:
+    ) -> _Destination:
         default = {name: parameter.default for name, parameter in known.items()}
         settings = default | values
         ours = source in shipped().values()
@@ -212,7 +212,7 @@ class _Copy:
 
 
 @contextmanager
-def _copy(place: _Place) -> Iterator[_Copy]:
+def _copy(place: _Destination) -> Iterator[_Copy]:
     """Make room for the executed copy, and move it to where it belongs, whatever happens."""
     from mmsbatch.notebook.engine import ENGINE, secrets  # noqa: PLC0415  (an extra)
 
@@ -238,7 +238,7 @@ def _copy(place: _Place) -> Iterator[_Copy]:
             copy.kept = _kept(copy.path, place, secrets(), failed=failed)
 
 
-def _kept(path: Path, place: _Place, secrets: list[str], *, failed: bool) -> Path:
+def _kept(path: Path, place: _Destination, secrets: list[str], *, failed: bool) -> Path:
     """Move the copy to where it belongs; where that cannot be done, it stays where it is."""
     try:
         final = _claimed(place, failed=failed)
@@ -248,7 +248,7 @@ def _kept(path: Path, place: _Place, secrets: list[str], *, failed: bool) -> Pat
         return path
 
 
-def _claimed(place: _Place, *, failed: bool) -> Path:
+def _claimed(place: _Destination, *, failed: bool) -> Path:
     """Make the first name that is free, so that nobody else takes it."""
     for path in place.name_for(failed=failed):
         with suppress(FileExistsError):
@@ -279,7 +279,7 @@ def _short(path: Path) -> str:
 # ----- what went wrong ---------------------------------------------------------------------------
 
 
-def _as_ours(error: Exception, place: _Place, kept: Path | None) -> MmsbatchError:
+def _as_ours(error: Exception, place: _Destination, kept: Path | None) -> MmsbatchError:
     """Give the error of a notebook as an error of this package: its type gives the exit code."""
     kind, said = type(error).__name__, str(error)
     name, value = getattr(error, "ename", None), getattr(error, "evalue", None)
@@ -305,7 +305,7 @@ def _as_ours(error: Exception, place: _Place, kept: Path | None) -> MmsbatchErro
     )
 
 
-def _broken_off(place: _Place) -> list[str]:
+def _broken_off(place: _Destination) -> list[str]:
     report = place.report()
     if report is None or report.exit_code != IN_DOUBT:
         return []

@@ -63,7 +63,7 @@ _NUMBER = re.compile(
 _NUMBER_DIGITS: Final = 9
 
 
-class Simpler(NamedTuple):
+class Simplified(NamedTuple):
     """What became of an odd cell."""
 
     problem: str | None
@@ -74,7 +74,7 @@ class Simpler(NamedTuple):
     """Bits of what was done to it."""
 
 
-def simplify(text: str) -> Simpler:
+def simplify(text: str) -> Simplified:
     """Find the problem of an odd cell, or write it more simply.
 
     Words other than ``LABELS`` beside a number are not skipped: "ne pas appeler 06…" is not an
@@ -82,14 +82,14 @@ def simplify(text: str) -> Simpler:
     """
     plain = (text if text.isascii() else text.translate(_to_ascii())).strip().lower()
     if not _ALNUM.search(plain):
-        return Simpler("digits_lost" if plain and not plain.strip("#") else "missing")
+        return Simplified("digits_lost" if plain and not plain.strip("#") else "missing")
     if plain in MISSING_WORDS:
-        return Simpler("missing")
+        return Simplified("missing")
     scientific = _SCIENTIFIC.fullmatch(plain)
     if scientific:
         return _expanded(scientific)
     if _has_several(plain):
-        return Simpler("several_numbers")
+        return Simplified("several_numbers")
 
     uri = _RFC3966.fullmatch(plain)
     bare = _JUNK.sub("", uri[1] if uri else plain.removeprefix("tel:"))
@@ -98,16 +98,16 @@ def simplify(text: str) -> Simpler:
     repair = REPAIR_BIT["label_removed"] if simple != bare else 0
     simple = _PLUSES.sub("+", simple)
     if _LETTER.search(simple):
-        return Simpler("malformed")
-    return Simpler(None, simple, repair)
+        return Simplified("malformed")
+    return Simplified(None, simple, repair)
 
 
-def _expanded(scientific: re.Match[str]) -> Simpler:
+def _expanded(scientific: re.Match[str]) -> Simplified:
     """Write 6.12345678E+08 out; with fewer digits than the exponent says, some are gone."""
     digits = scientific[1] + (scientific[2] or "")
     if len(digits) != int(scientific[3]) + 1:
-        return Simpler("digits_lost")
-    return Simpler(None, digits, REPAIR_BIT["exponent_expanded"])
+        return Simplified("digits_lost")
+    return Simplified(None, digits, REPAIR_BIT["exponent_expanded"])
 
 
 def _has_several(plain: str) -> bool:

@@ -26,7 +26,7 @@ from mmsbatch.frames import categorical
 from mmsbatch.phones.e164 import as_integers
 from mmsbatch.planning.grouping import cut, first_alike, in_order
 from mmsbatch.planning.prepare import Summary, summarize
-from mmsbatch.planning.problems import Problems
+from mmsbatch.planning.problems import ProblemColumn
 
 RULE_VERSION: Final = 1
 """Part of every fingerprint; raised when the same input would be cut into other requests."""
@@ -260,7 +260,7 @@ def plan(
     _check_prepared(prepared)
     rendered = messages.render(campaign.content.message, campaign.content.kind, prepared)
     numbers = as_integers(prepared["mms_e164"])
-    problem = Problems.read(prepared["mms_problem"])
+    problem = ProblemColumn.read(prepared["mms_problem"])
     # Rows that `prepare` called duplicates are decided anew: the message decides too, and the
     # first of them may have been filtered out since.
     problem.clear("duplicate")

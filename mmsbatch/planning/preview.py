@@ -103,7 +103,7 @@ class Preview(ShowsItself):
             if same
             else self.longest.block("longest", masked=self.masked),
         ]
-        more = () if kind is spec.Kind.TEXT else _MEDIUM_UNKNOWN
+        more = () if kind is spec.ContentKind.TEXT else _MEDIUM_UNKNOWN
         blocks.append(Block("unknown", (*_UNKNOWN, *more)))
         return Document(tuple(blocks))
 

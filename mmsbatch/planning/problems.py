@@ -78,7 +78,7 @@ def summarize(prepared: pd.DataFrame) -> Summary:
     )
 
 
-class Problems:
+class ProblemColumn:
     """A column of problems as codes: -1 is none."""
 
     def __init__(self, codes: npt.NDArray[np.int32], words: list[str]) -> None:
@@ -86,7 +86,7 @@ class Problems:
         self.words = words
 
     @classmethod
-    def read(cls, column: pd.Series) -> Problems:
+    def read(cls, column: pd.Series) -> ProblemColumn:
         """Take a column of words; missing is none."""
         category = pd.Categorical(column)
         return cls(category.codes.astype(np.int32), [str(word) for word in category.categories])

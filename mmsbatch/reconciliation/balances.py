@@ -21,7 +21,7 @@ from typing import Any
 
 from mmsbatch import spec
 from mmsbatch.gateway.wire import Answer, canonical_echo
-from mmsbatch.runs.states import Event, Fact, Kind, Verdict, read_account, read_reply
+from mmsbatch.runs.states import Event, Fact, FactKind, Verdict, interpret_reply, read_account
 
 BY_CREDITS = "credits"
 BY_PERSON = "person"
@@ -67,7 +67,7 @@ class Attempt:
 
 
 @dataclass
-class History:
+class BalanceHistory:
     """Attempts and balances of a run, in the order of its facts."""
 
     settle: timedelta
@@ -75,15 +75,15 @@ class History:
     balances: list[Balance] = field(default_factory=list)
 
     @classmethod
-    def of(cls, facts: Sequence[Fact], settle: timedelta) -> History:
+    def of(cls, facts: Sequence[Fact], settle: timedelta) -> BalanceHistory:
         """Read a run's facts."""
         history = cls(settle)
         current: dict[int, Attempt] = {}
         for position, fact in enumerate(facts):
             answer: Answer | None = None
-            if fact.kind in {Kind.BALANCE, Kind.EVIDENCE}:
+            if fact.kind in {FactKind.BALANCE, FactKind.EVIDENCE}:
                 answer = read_account(fact.body or b"")
-            elif fact.kind is Kind.SENDING and fact.request is not None:
+            elif fact.kind is FactKind.SENDING and fact.request is not None:
                 recipients = int(fact.data.get("recipients", 0))
                 current[fact.request] = Attempt(fact.request, recipients, position, fact.at)
                 history.attempts.append(current[fact.request])
@@ -177,7 +177,7 @@ class History:
                 total += one.charged
         return total
 
-    def story(self, anchor: Balance, cost: Fraction) -> list[tuple[Balance, Fraction]]:
+    def charges_by_balance(self, anchor: Balance, cost: Fraction) -> list[tuple[Balance, Fraction]]:
         """Give each balance since the anchor with the credits that the doubts had taken by then.
 
         Left out: balances with another request under way, whose cost may be in or not, and what
@@ -259,16 +259,16 @@ def _overlapping(attempts: Sequence[Attempt]) -> Iterator[list[Attempt]]:
 
 def _end(attempt: Attempt, position: int, fact: Fact) -> Answer | None:
     """Enter what a fact says of an attempt; give the answer, where it holds one."""
-    if fact.kind is Kind.VERDICT:
+    if fact.kind is FactKind.VERDICT:
         attempt.ended = position
         attempt.charged = _settled_charge(attempt, fact.data)
         return None
     attempt.heard_at = fact.at
-    if fact.kind is Kind.NOT_SENT:
+    if fact.kind is FactKind.NOT_SENT:
         attempt.ended, attempt.charged = position, 0
-    if fact.kind is not Kind.ANSWER:
+    if fact.kind is not FactKind.ANSWER:
         return None
-    reading = read_reply(fact.data.get("http_status"), fact.body or b"")
+    reading = interpret_reply(fact.data.get("http_status"), fact.body or b"")
     if reading.event is not Event.NOTHING_PROVED:
         attempt.ended = position
         attempt.charged = (

@@ -1,6 +1,6 @@
 """The conditions under which balances are evidence, each with what was found. Pure (§2, §3).
 
-Each gives a `Check`: whether it holds, and a line for whoever audits the run.
+Each gives a `Condition`: whether it holds, and a line for whoever audits the run.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from fractions import Fraction
 from itertools import pairwise
 
 from mmsbatch.display import plain_fraction
-from mmsbatch.reconciliation.balances import Balance, History
-from mmsbatch.runs.states import ATTEMPT_KINDS, Fact, Kind
+from mmsbatch.reconciliation.balances import Balance, BalanceHistory
+from mmsbatch.runs.states import ATTEMPT_KINDS, Fact, FactKind
 
 CLOCK_TOLERANCE = timedelta(seconds=2)
 """Workers stamp their facts before they queue for the journal."""
 
 
 @dataclass(frozen=True)
-class Check:
+class Condition:
     """A condition of the evidence, and what was found."""
 
     name: str
@@ -30,7 +30,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Readings:
+class BalanceReadings:
     """What the account tool said, reading by reading."""
 
     amounts: tuple[Decimal, ...] = ()
@@ -45,9 +45,9 @@ class Readings:
         return self.amounts[-1]
 
 
-def unscheduled(scheduled: bool) -> Check:
+def unscheduled(scheduled: bool) -> Condition:
     """Credits of a scheduled campaign may be taken at any time."""
-    return Check(
+    return Condition(
         "not_scheduled",
         not scheduled,
         "the campaign is scheduled, and the gateway's document does not say when its credits are "
@@ -57,27 +57,31 @@ def unscheduled(scheduled: bool) -> Check:
     )
 
 
-def clock(facts: Sequence[Fact], now: datetime) -> Check:
+def clock(facts: Sequence[Fact], now: datetime) -> Condition:
     """The order of what runs did is told by this machine's clock."""
     times = [*(fact.at for fact in facts), now]
     back = max((before - after for before, after in pairwise(times)), default=timedelta())
     if back <= CLOCK_TOLERANCE:
-        return Check("clock", holds=True, found="the clock was never set back")
-    return Check("clock", holds=False, found=f"this machine's clock was set back by {back}")
+        return Condition("clock", holds=True, found="the clock was never set back")
+    return Condition("clock", holds=False, found=f"this machine's clock was set back by {back}")
 
 
-def same_account(facts: Sequence[Fact], anchor: Balance | None, place: Place) -> Check:
+def same_account(facts: Sequence[Fact], anchor: Balance | None, place: AccountAddress) -> Condition:
     """Every execution since the anchor, and the one it was in, used the account asked now."""
-    started = [(position, fact) for position, fact in enumerate(facts) if fact.kind is Kind.STARTED]
+    started = [
+        (position, fact) for position, fact in enumerate(facts) if fact.kind is FactKind.STARTED
+    ]
     if anchor is not None:
         before = [pair for pair in started if pair[0] < anchor.position]
         started = [*before[-1:], *(pair for pair in started if pair[0] > anchor.position)]
     used = [(fact.data.get("login"), fact.data.get("url")) for _, fact in started]
     strange = [place_ for place_ in used if place_ != (place.login, place.url)]
     if used and not strange:
-        return Check("same_account", holds=True, found=f"{place.login} at {place.url} throughout")
+        return Condition(
+            "same_account", holds=True, found=f"{place.login} at {place.url} throughout"
+        )
     login, url = strange[0] if strange else (None, None)
-    return Check(
+    return Condition(
         "same_account",
         holds=False,
         found=f"the run was sent by {login or 'an account'} at {url or 'an address'} that is "
@@ -86,18 +90,18 @@ def same_account(facts: Sequence[Fact], anchor: Balance | None, place: Place) ->
 
 
 def cost_seen(
-    history: History,
+    history: BalanceHistory,
     others: Sequence[OtherRun],
-    place: Place,
+    place: AccountAddress,
     content: str,
     settle: timedelta,
-) -> tuple[Fraction | None, Check]:
+) -> tuple[Fraction | None, Condition]:
     """Learn what a recipient of this kind of content costs: always the same, and not nothing."""
     seen, where = history.costs(), "this run"
     alike = [one for one in others if one.content == content and is_surely_of(one, place)]
     for other in sorted(alike, key=lambda one: one.facts[-1].at, reverse=True):
         if not seen:  # the latest run that shows any: prices of longer ago are no guide
-            seen, where = History.of(other.facts, settle).costs(), f"run {other.name}"
+            seen, where = BalanceHistory.of(other.facts, settle).costs(), f"run {other.name}"
     costs = sorted(set(seen))
     if not costs:
         found = "no answered request shows what a recipient costs"
@@ -108,46 +112,48 @@ def cost_seen(
         found = f"a recipient costs nothing ({where}), so credits show nothing"
     else:
         found = f"{say(costs[0])} credits a recipient, as {where} shows"
-        return costs[0], Check("cost_seen", holds=True, found=found)
-    return None, Check("cost_seen", holds=False, found=found)
+        return costs[0], Condition("cost_seen", holds=True, found=found)
+    return None, Condition("cost_seen", holds=False, found=found)
 
 
-def balance_before(anchor: Balance | None) -> Check:
+def balance_before(anchor: Balance | None) -> Condition:
     """There is a balance to count from."""
     if anchor is None:
-        return Check(
+        return Condition(
             "balance_before",
             holds=False,
             found="no balance is known from before, with no other request under way or in doubt",
         )
-    return Check(
+    return Condition(
         "balance_before",
         holds=True,
         found=f"{anchor.credits} credits at {anchor.at.isoformat(timespec='seconds')}",
     )
 
 
-def no_other_run(others: Sequence[OtherRun], place: Place, since: datetime | None) -> Check:
+def no_other_run(
+    others: Sequence[OtherRun], place: AccountAddress, since: datetime | None
+) -> Condition:
     """No other run of this account in the same folder can have moved the balance since."""
     scanned = ", ".join(sorted(other.name for other in others)) or "none"
     for other in others:
         reason = trouble(other, place, since) if since else ""
         if reason:
             found = f"run {other.name} {reason} (scanned: {scanned})"
-            return Check("no_other_run", holds=False, found=found)
-    return Check(
+            return Condition("no_other_run", holds=False, found=found)
+    return Condition(
         "no_other_run",
         holds=True,
         found=f"no other run of this account since, in the same folder (scanned: {scanned})",
     )
 
 
-def settled(history: History, now: datetime, settle: timedelta) -> Check:
+def settled(history: BalanceHistory, now: datetime, settle: timedelta) -> Condition:
     """The gateway has had time to finish, and the account tool to show it."""
     ready = history.last_end() + settle
     if now >= ready:
-        return Check("settled", holds=True, found=f"nothing was under way for {settle}")
-    return Check(
+        return Condition("settled", holds=True, found=f"nothing was under way for {settle}")
+    return Condition(
         "settled",
         holds=False,
         found="the gateway may still be at it, and the account tool late: reconcile again after "
@@ -155,22 +161,22 @@ def settled(history: History, now: datetime, settle: timedelta) -> Check:
     )
 
 
-def readings_agree(readings: Readings) -> Check:
+def readings_agree(readings: BalanceReadings) -> Condition:
     """The balance was read, and is at rest."""
     listed = ", ".join(map(str, readings.amounts)) or "nothing"
     if readings.settled is not None:
         found = f"the account tool said {listed}"
-        return Check("readings_agree", holds=True, found=found)
+        return Condition("readings_agree", holds=True, found=found)
     reason = readings.problem or "no two readings in a row agree"
-    return Check("readings_agree", holds=False, found=f"{reason} (it said {listed})")
+    return Condition("readings_agree", holds=False, found=f"{reason} (it said {listed})")
 
 
-def others_accounted(spent: int | None) -> Check:
+def others_accounted(spent: int | None) -> Condition:
     """What the run's other requests cost since is known."""
     if spent is not None:
         found = f"the other requests since then reached {spent} recipients"
-        return Check("others_accounted", holds=True, found=found)
-    return Check(
+        return Condition("others_accounted", holds=True, found=found)
+    return Condition(
         "others_accounted",
         holds=False,
         found="another request since then has a cost that is not known: scheduled, not all of its "
@@ -179,10 +185,14 @@ def others_accounted(spent: int | None) -> Check:
 
 
 def balance_steady(
-    history: History, anchor: Balance, cost: Fraction, difference: Fraction, settle: timedelta
-) -> Check:
+    history: BalanceHistory,
+    anchor: Balance,
+    cost: Fraction,
+    difference: Fraction,
+    settle: timedelta,
+) -> Condition:
     """Every balance heard since the anchor tells the same story: charges only, then rest."""
-    story = history.story(anchor, cost)
+    story = history.charges_by_balance(anchor, cost)
     before = Fraction(0)
     for balance, taken in story:
         if taken < before:
@@ -192,28 +202,30 @@ def balance_steady(
         return _raised(None)
     rested = [taken for balance, taken in story if balance.at >= history.last_doubt_end() + settle]
     if any(taken != difference for taken in rested):
-        return Check(
+        return Condition(
             "balance_steady",
             holds=False,
             found="the balance changed long after the request: something else uses this account",
         )
-    return Check("balance_steady", holds=True, found="the balance was not raised")
+    return Condition("balance_steady", holds=True, found="the balance was not raised")
 
 
-def _raised(credits_: Decimal | None) -> Check:
+def _raised(credits_: Decimal | None) -> Condition:
     seen = f" (at {credits_})" if credits_ is not None else ""
-    return Check(
+    return Condition(
         "balance_steady",
         holds=False,
         found=f"the balance was raised{seen}, so differences show nothing: a top-up?",
     )
 
 
-def nobody_else(difference: Fraction, cost: Fraction, recipients: int) -> Check:
+def nobody_else(difference: Fraction, cost: Fraction, recipients: int) -> Condition:
     """No more is gone than the requests in doubt can have taken."""
     if difference <= cost * recipients:
-        return Check("nobody_else", holds=True, found="no more is gone than the requests can take")
-    return Check(
+        return Condition(
+            "nobody_else", holds=True, found="no more is gone than the requests can take"
+        )
+    return Condition(
         "nobody_else",
         holds=False,
         found=f"{say(difference)} credits are gone where the requests in doubt can take at most "
@@ -227,7 +239,7 @@ def say(amount: Fraction) -> str:
 
 
 @dataclass(frozen=True)
-class Place:
+class AccountAddress:
     """Where credits are taken: an account, at a gateway."""
 
     target: str
@@ -249,7 +261,7 @@ class OtherRun:
     unreadable: bool = False
 
 
-def trouble(other: OtherRun, place: Place, since: datetime) -> str:
+def trouble(other: OtherRun, place: AccountAddress, since: datetime) -> str:
     """Say why another run may have moved the balance since then; empty where it cannot have."""
     if other.unreadable:
         return "cannot be read, so it may have used this account: move it elsewhere"
@@ -265,12 +277,12 @@ def trouble(other: OtherRun, place: Place, since: datetime) -> str:
     return ""
 
 
-def _may_be_of(other: OtherRun, place: Place) -> bool:
+def _may_be_of(other: OtherRun, place: AccountAddress) -> bool:
     """Whether a run may have used the account; what a journal does not say counts as yes."""
     for fact in other.facts:
-        if fact.kind is Kind.OPENED and fact.data.get("target") != place.target:
+        if fact.kind is FactKind.OPENED and fact.data.get("target") != place.target:
             return False
-    started = [fact.data for fact in other.facts if fact.kind is Kind.STARTED]
+    started = [fact.data for fact in other.facts if fact.kind is FactKind.STARTED]
     return any(
         data.get("login", place.login) == place.login
         # One live account may be reached by several addresses; each sandbox has its own.
@@ -279,9 +291,9 @@ def _may_be_of(other: OtherRun, place: Place) -> bool:
     )
 
 
-def is_surely_of(other: OtherRun, place: Place) -> bool:
+def is_surely_of(other: OtherRun, place: AccountAddress) -> bool:
     """Say whether a run used this account and no other, by this address."""
-    started = [fact.data for fact in other.facts if fact.kind is Kind.STARTED]
+    started = [fact.data for fact in other.facts if fact.kind is FactKind.STARTED]
     return (
         bool(started)
         and _may_be_of(other, place)

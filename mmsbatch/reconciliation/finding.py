@@ -3,7 +3,7 @@
 The gateway says what the account has left, and never what became of a request. So the balance
 before a doubt, less what the run's answered requests cost since, less the balance now, is what the
 requests in doubt took; if nothing else can have moved the balance. Each condition for that is a
-`Check`, all of them are recorded, and one that fails makes the finding *undecidable*.
+`Condition`, all of them are recorded, and one that fails makes the finding *undecidable*.
 
 What two balances cannot show: somebody outside of the runs scanned who spends, or a top-up that
 adds, exactly the sum in question. A scheduled campaign is never decided: the document does not say
@@ -23,12 +23,12 @@ from typing import Any
 from mmsbatch import display
 from mmsbatch.display import plain
 from mmsbatch.reconciliation import conditions
-from mmsbatch.reconciliation.balances import Attempt, History
-from mmsbatch.reconciliation.conditions import Check, OtherRun, Place, Readings
+from mmsbatch.reconciliation.balances import Attempt, BalanceHistory
+from mmsbatch.reconciliation.conditions import AccountAddress, BalanceReadings, Condition, OtherRun
 from mmsbatch.runs.states import Fact
 
 
-class Shown(StrEnum):
+class Conclusion(StrEnum):
     """What the evidence shows of the requests in doubt, all of them together."""
 
     NOT_SENT = "not_sent"
@@ -45,11 +45,11 @@ class Shown(StrEnum):
 class Finding:
     """What was found, and how."""
 
-    shown: Shown
+    shown: Conclusion
     reason: str
     requests: tuple[int, ...]
     recipients: int
-    checks: tuple[Check, ...]
+    checks: tuple[Condition, ...]
     cost: Fraction | None = None
     """Credits per recipient."""
     before: Decimal | None = None
@@ -82,9 +82,9 @@ class Finding:
 
 def assess(
     facts: Sequence[Fact],
-    readings: Readings,
+    readings: BalanceReadings,
     *,
-    place: Place,
+    place: AccountAddress,
     content: str,
     scheduled: bool,
     others: Sequence[OtherRun],
@@ -115,7 +115,7 @@ def assess(
 
     Source: §2 on credits, §3.2.
     """
-    history = History.of(facts, settle)
+    history = BalanceHistory.of(facts, settle)
     doubts = history.doubts
     anchor = history.anchor()
     cost, cost_check = conditions.cost_seen(history, others, place, content, settle)
@@ -157,23 +157,29 @@ def assess(
 
 
 def _conclude(
-    checks: Sequence[Check],
+    checks: Sequence[Condition],
     difference: Fraction | None,
     cost: Fraction | None,
     doubts: Sequence[Attempt],
-) -> tuple[Shown, str]:
+) -> tuple[Conclusion, str]:
     failed = next((check for check in checks if not check.holds), None)
     if failed is not None or difference is None or cost is None:
-        return Shown.UNDECIDABLE, failed.found if failed else "the balance is not known"
+        return Conclusion.UNDECIDABLE, failed.found if failed else "the balance is not known"
     recipients = sum(one.recipients for one in doubts)
     if difference == 0:
-        return Shown.NOT_SENT, "no credits were taken: nothing of it was sent"
+        return Conclusion.NOT_SENT, "no credits were taken: nothing of it was sent"
     if difference == cost * recipients:
-        return Shown.ALL_SENT, f"the credits of all {recipients} recipients were taken"
+        return Conclusion.ALL_SENT, f"the credits of all {recipients} recipients were taken"
     charged = difference / cost
     some = f"the credits of {conditions.say(charged)} of {recipients} recipients were taken"
     if charged.denominator != 1:
-        return Shown.UNDECIDABLE, f"{some}, which can be nobody's: something else spends credits"
+        return (
+            Conclusion.UNDECIDABLE,
+            f"{some}, which can be nobody's: something else spends credits",
+        )
     if len(doubts) > 1:
-        return Shown.UNDECIDABLE, f"{some}, and nothing says by which of {len(doubts)} requests"
-    return Shown.PARTLY_SENT, f"{some}, and nothing says whose; or some numbers were refused"
+        return (
+            Conclusion.UNDECIDABLE,
+            f"{some}, and nothing says by which of {len(doubts)} requests",
+        )
+    return Conclusion.PARTLY_SENT, f"{some}, and nothing says whose; or some numbers were refused"

@@ -21,15 +21,15 @@ from mmsbatch.campaign.file import load_campaign
 from mmsbatch.display import Block, Document, ShowsItself, joined
 from mmsbatch.errors import InDoubt, InputError, MmsbatchError, NotSent, nearest
 from mmsbatch.gateway.account import Account, Target
-from mmsbatch.gateway.client import Gateway
+from mmsbatch.gateway.client import GatewayClient
 from mmsbatch.reconciliation.balances import BY_CREDITS, BY_PERSON
-from mmsbatch.reconciliation.conditions import OtherRun, Place, Readings
-from mmsbatch.reconciliation.finding import Finding, Shown, assess
+from mmsbatch.reconciliation.conditions import AccountAddress, BalanceReadings, OtherRun
+from mmsbatch.reconciliation.finding import Conclusion, Finding, assess
 from mmsbatch.runs.folder import RunFolder, check_target
 from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.report import RunReport
 from mmsbatch.runs.run import status, write_files
-from mmsbatch.runs.states import Kind, Request, State, Verdict, fold, read_account
+from mmsbatch.runs.states import FactKind, Request, State, Verdict, fold, read_account
 from mmsbatch.times import instant
 
 _SETTLED: Final = {Verdict.SENT: "settled as sent", Verdict.RESEND: "may be sent again"}
@@ -156,14 +156,14 @@ def reconcile(
         check_target(folder, facts, account)
         doubts = _doubts(fold(facts, plan.requests))
         if doubts:
-            gateway = Gateway(account)
+            gateway = GatewayClient(account)
             gateway.check_sandbox()
             patience = patience or PATIENCE[account.target]
             readings, body = _read(gateway, patience)
             finding = assess(
                 facts,
                 readings,
-                place=Place(account.target.value, account.clientcode, account.url),
+                place=AccountAddress(account.target.value, account.clientcode, account.url),
                 content=plan.campaign.content.kind.value,
                 scheduled=plan.campaign.send_at is not None,
                 others=list(_other_runs(folder)),
@@ -171,7 +171,7 @@ def reconcile(
                 settle=timedelta(seconds=patience.settle_s),
             )
             evidence = finding.to_json()
-            journal.append(Kind.EVIDENCE, at=times.utc_now(), data=evidence, body=body)
+            journal.append(FactKind.EVIDENCE, at=times.utc_now(), data=evidence, body=body)
             verdict = _verdict(finding.shown, release=release, confirm=confirm)
         if finding and verdict:
             reason = f"settled by credits as {finding.shown}: {finding.reason}"
@@ -241,7 +241,7 @@ def _check_in_doubt(requests: dict[int, Request], number: int) -> None:
 
 def _record(journal: Journal, doubt: Request, verdict: Verdict, data: dict[str, Any]) -> None:
     journal.append(
-        Kind.VERDICT,
+        FactKind.VERDICT,
         at=times.utc_now(),
         request=doubt.number,
         attempt=doubt.attempts,
@@ -253,10 +253,10 @@ def _doubts(requests: dict[int, Request]) -> list[Request]:
     return [request for request in requests.values() if request.state is State.IN_DOUBT]
 
 
-def _verdict(shown: Shown, *, release: bool, confirm: bool) -> Verdict | None:
-    if shown is Shown.NOT_SENT and release:
+def _verdict(shown: Conclusion, *, release: bool, confirm: bool) -> Verdict | None:
+    if shown is Conclusion.NOT_SENT and release:
         return Verdict.RESEND
-    if shown is Shown.ALL_SENT and confirm:
+    if shown is Conclusion.ALL_SENT and confirm:
         return Verdict.SENT
     return None
 
@@ -270,9 +270,9 @@ def _next(
     if finding is None or verdict is not None:
         return ""
     command = f"mmsbatch reconcile {folder.path}"
-    if finding.shown is Shown.NOT_SENT:
+    if finding.shown is Conclusion.NOT_SENT:
         return f"{command} --release{live}, then mmsbatch resume {folder.path}{live}"
-    if finding.shown is Shown.ALL_SENT:
+    if finding.shown is Conclusion.ALL_SENT:
         return f"{command} --confirm-sent{live}"
     return (
         f"look request {finding.requests[0]} up in the vendor's back office, then {command} "
@@ -283,7 +283,7 @@ def _next(
 # ----- what is looked at -------------------------------------------------------------------------
 
 
-def _read(gateway: Gateway, patience: Patience) -> tuple[Readings, bytes | None]:
+def _read(gateway: GatewayClient, patience: Patience) -> tuple[BalanceReadings, bytes | None]:
     """Read the account tool until two readings agree; give also the last answer's bytes."""
     amounts: list[Decimal] = []
     body: bytes | None = None
@@ -293,17 +293,19 @@ def _read(gateway: Gateway, patience: Patience) -> tuple[Readings, bytes | None]
         try:
             body = gateway.account_info().body
         except (NotSent, InDoubt) as error:
-            return Readings(tuple(amounts), f"the account tool did not answer: {error}"), None
+            return BalanceReadings(
+                tuple(amounts), f"the account tool did not answer: {error}"
+            ), None
         answer = read_account(body)
         if answer is None:
-            return Readings(tuple(amounts), "what answered is not the account tool"), body
+            return BalanceReadings(tuple(amounts), "what answered is not the account tool"), body
         if not spec.account_status(answer.status).accepted or answer.credits is None:
             problem = f"the account tool said {answer.status} {answer.text} and no credits"
-            return Readings(tuple(amounts), problem), body
+            return BalanceReadings(tuple(amounts), problem), body
         amounts.append(answer.credits)
-        if Readings(tuple(amounts)).settled is not None:
+        if BalanceReadings(tuple(amounts)).settled is not None:
             break
-    return Readings(tuple(amounts)), body
+    return BalanceReadings(tuple(amounts)), body
 
 
 def _other_runs(folder: RunFolder) -> Iterator[OtherRun]:

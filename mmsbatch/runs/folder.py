@@ -28,7 +28,7 @@ from mmsbatch.files import __version__, digests
 from mmsbatch.gateway.account import Account, Target
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs.journal import Journal
-from mmsbatch.runs.states import Fact, Kind
+from mmsbatch.runs.states import Fact, FactKind
 
 SCHEMA_VERSION: Final = "1"
 """Of the Parquet files; raised when a column changes its meaning."""
@@ -171,7 +171,7 @@ class RunFolder:
             )
             with Journal(made.journal_path, create=True) as journal:
                 journal.append(
-                    Kind.OPENED,
+                    FactKind.OPENED,
                     at=times.utc_now(),
                     data={
                         "campaign": plan.campaign.name,
@@ -201,7 +201,7 @@ class RunFolder:
         RunError
             The run was opened for another plan.
         """
-        opened = next((fact for fact in facts if fact.kind is Kind.OPENED), None)
+        opened = next((fact for fact in facts if fact.kind is FactKind.OPENED), None)
         if opened is not None and opened.data.get("fingerprint") != plan.fingerprint:
             raise RunError(
                 f"{self.path}: the journal was opened for another plan (fingerprint "
@@ -216,10 +216,10 @@ class RunFolder:
         are not the recorded ones, and writing them again settles it.
         """
         files = digests(self.results_path, self.requests_path)
-        last = next((fact for fact in reversed(facts) if fact.kind is Kind.WRITTEN), None)
+        last = next((fact for fact in reversed(facts) if fact.kind is FactKind.WRITTEN), None)
         if last is None or last.data.get("files") != files:
             with Journal(self.journal_path) as journal:
-                journal.append(Kind.WRITTEN, at=times.utc_now(), data={"files": files})
+                journal.append(FactKind.WRITTEN, at=times.utc_now(), data={"files": files})
 
     @contextmanager
     def writer(self) -> Iterator[None]:
@@ -314,7 +314,7 @@ def _lives(pid: int) -> bool:
 
 def target_of(facts: list[Fact]) -> str:
     """Say on which target a run was begun."""
-    opened = next((fact for fact in facts if fact.kind is Kind.OPENED), None)
+    opened = next((fact for fact in facts if fact.kind is FactKind.OPENED), None)
     if opened is None:
         raise RunError("the journal is damaged: it does not say what was opened")
     return str(opened.data["target"])

@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from mmsbatch.errors import RunError
-from mmsbatch.runs.states import Fact, Kind, stamp
+from mmsbatch.runs.states import Fact, FactKind, stamp
 
 SCHEMA_VERSION: Final = 1
 
@@ -97,7 +97,7 @@ class Journal:
 
     def append(
         self,
-        kind: Kind,
+        kind: FactKind,
         *,
         at: datetime,
         request: int | None = None,
@@ -143,14 +143,16 @@ class Journal:
                 rows = self._connected().execute(_SELECT, (most,)).fetchall()
         except (OSError, sqlite3.Error) as error:
             raise _unusable(self.path, error) from None
-        known = set(Kind)
+        known = set(FactKind)
         if unknown := next((row for row in rows if row[2] not in known), None):
             raise RunError(
                 f"{self.path}: fact {unknown[0]} is a {unknown[2]!r}, which this mmsbatch does "
                 "not know: upgrade with `pip install --upgrade mmsbatch`"
             )
         return [
-            Fact(Kind(kind), datetime.fromisoformat(at), request, attempt, json.loads(data), body)
+            Fact(
+                FactKind(kind), datetime.fromisoformat(at), request, attempt, json.loads(data), body
+            )
             for _seq, at, kind, request, attempt, data, body in rows
         ]
 

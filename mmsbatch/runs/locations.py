@@ -81,11 +81,11 @@ NEEDED: Final = ("journal.sqlite", "plan.parquet", "campaign.toml")
 DERIVED: Final = ("results.parquet", "requests.parquet")
 _JOURNAL_LOG: Final = "journal.sqlite-wal"
 
-Given = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+RunPaths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 
 @dataclass(frozen=True)
-class Place:
+class RunLocation:
     """A run's folder and the files in it."""
 
     label: str
@@ -153,7 +153,7 @@ class LeftOut:
         return f"{self.label} is left out: {self.why}"
 
 
-def find(given: Given) -> Iterator[Place | LeftOut]:
+def find(given: RunPaths) -> Iterator[RunLocation | LeftOut]:
     """Find the runs in what was given, each once, in the order of their names.
 
     A folder whose name begins with a dot is a run that is being made, or never was: not looked at.
@@ -174,11 +174,11 @@ def find(given: Given) -> Iterator[Place | LeftOut]:
                 yield place
 
 
-def _each(given: Given) -> list[str | os.PathLike[str]]:
+def _each(given: RunPaths) -> list[str | os.PathLike[str]]:
     return [given] if isinstance(given, str | os.PathLike) else list(given)
 
 
-def _within(given: str) -> Iterator[Place | LeftOut]:
+def _within(given: str) -> Iterator[RunLocation | LeftOut]:
     files, root = _file_system(given)
     names = _listed(files, root, given)
     if _is_run(names):
@@ -233,10 +233,10 @@ def _no_run(names: Names) -> str:
     return "not a run (no journal.sqlite): move it elsewhere, or restore what should be in it"
 
 
-def _place(files: Any, root: str, names: Names) -> Place:
+def _place(files: Any, root: str, names: Names) -> RunLocation:
     known = (*NEEDED, *DERIVED, _JOURNAL_LOG)
     sizes = {name: size for name in known if (size := names.get(name, ("", None))[1]) is not None}
-    return Place(_label(files, root), root, sizes, files)
+    return RunLocation(_label(files, root), root, sizes, files)
 
 
 def _label(files: Any, root: str) -> str:
@@ -267,7 +267,7 @@ def _file_system(given: str) -> tuple[Any, str]:
     return files, str(Path(root).resolve()) if _is_local(files) else root
 
 
-def every_run(given: Given) -> tuple[list[RunFolder], list[LeftOut]]:
+def every_run(given: RunPaths) -> tuple[list[RunFolder], list[LeftOut]]:
     """Find the runs in what was given, each once, in the order of their names.
 
     Returns

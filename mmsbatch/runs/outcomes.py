@@ -21,7 +21,7 @@ from mmsbatch.display import plain
 from mmsbatch.frames import categorical
 from mmsbatch.gateway.wire import Answer, canonical_echo
 from mmsbatch.planning.plan import Plan
-from mmsbatch.runs.states import Fact, Kind, Request, State, step
+from mmsbatch.runs.states import Fact, FactKind, Request, State, step
 
 
 class Outcome(StrEnum):
@@ -74,7 +74,7 @@ _MAY_HAVE_LEFT: Final = np.array([word in MAYBE_SENT for word in _WORDS])
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedNumbers:
     """The numbers that the list of an answer (``IDs``) names, in its order."""
 
     numbers: npt.NDArray[np.int64]
@@ -83,7 +83,7 @@ class Named:
     """As many, the gateway's; nothing where it gives none."""
 
 
-def named_by(answer: Answer) -> Named:
+def named_by(answer: Answer) -> NamedNumbers:
     """Give the numbers of ours that an answer names."""
     echoes = [echo for echo, _ in answer.contacted]
     ids = [given for _, given in answer.contacted]
@@ -92,7 +92,7 @@ def named_by(answer: Answer) -> Named:
         found = [*map(canonical_echo, echoes)]
         numbers = np.array([int(number[1:]) for number in found if number], dtype=np.int64)
         ids = [given for number, given in zip(found, ids, strict=True) if number]
-    return Named(numbers, ids if any(ids) else ())
+    return NamedNumbers(numbers, ids if any(ids) else ())
 
 
 _NATIONAL_MOBILE: Final = range(600_000_000, 800_000_000)
@@ -112,7 +112,7 @@ def _national(echoes: Sequence[str]) -> npt.NDArray[np.int64] | None:
 def results(
     plan: Plan,
     requests: Mapping[int, Request],
-    named: Callable[[Request, Answer], Named] = lambda _, answer: named_by(answer),
+    named: Callable[[Request, Answer], NamedNumbers] = lambda _, answer: named_by(answer),
 ) -> pd.DataFrame:
     """Give every row of a plan its outcome.
 
@@ -231,7 +231,7 @@ def _integers(echoes: Iterable[str]) -> npt.NDArray[np.int64]:
     return np.array([int(number[1:]) for number in found if number], dtype=np.int64)
 
 
-def _ids(numbers: npt.NDArray[np.int64], listed: Named) -> Sequence[str | None]:
+def _ids(numbers: npt.NDArray[np.int64], listed: NamedNumbers) -> Sequence[str | None]:
     """Give the ID of each number."""
     if np.array_equal(numbers, listed.numbers):
         return listed.ids
@@ -311,7 +311,7 @@ def attempts(facts: Iterable[Fact]) -> pd.DataFrame:
         if fact.request is None or fact.attempt is None:
             continue
         key = (fact.request, fact.attempt)
-        if fact.kind is Kind.SENDING:
+        if fact.kind is FactKind.SENDING:
             request = step(Request(fact.request), fact)
             rows[key] = {
                 "request": fact.request,
@@ -324,7 +324,9 @@ def attempts(facts: Iterable[Fact]) -> pd.DataFrame:
         else:
             request = step(rows[key]["_request"], fact)
             rows[key].update(_request=request)
-            if fact.kind is not Kind.VERDICT:  # it comes after the attempt's end, and has no answer
+            if (
+                fact.kind is not FactKind.VERDICT
+            ):  # it comes after the attempt's end, and has no answer
                 rows[key].update(ended_at=fact.at, answer=fact.body)
         rows[key].update(_figures(request))
     columns = ["sending_at", "ended_at", *_DTYPES]

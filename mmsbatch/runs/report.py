@@ -16,7 +16,7 @@ from mmsbatch.errors import InputError, nearest
 from mmsbatch.planning.problems import PROBLEM_MEANINGS
 from mmsbatch.runs import outcomes
 from mmsbatch.runs.outcomes import INDEFINITE, OUTCOMES, Outcome
-from mmsbatch.runs.states import Fact, Kind, Request, State, read_account, read_reply
+from mmsbatch.runs.states import Fact, FactKind, Request, State, interpret_reply, read_account
 
 THE_RUN: Final = "RUN_FOLDER"
 """Stands in an advice for the run's folder, which a policy does not know."""
@@ -118,17 +118,17 @@ def last_credits(facts: Sequence[Fact]) -> Decimal | None:
 
 def first_balance(facts: Sequence[Fact]) -> Decimal | None:
     """Give what the account tool said first."""
-    balances = (_credits(fact) for fact in facts if fact.kind is Kind.BALANCE)
+    balances = (_credits(fact) for fact in facts if fact.kind is FactKind.BALANCE)
     return next(filter(_is_amount, balances), None)
 
 
 def last_stop(facts: Sequence[Fact]) -> Stop | None:
     """Give why the last execution ended early, if it did and none has begun since."""
     for fact in reversed(facts):
-        if fact.kind is Kind.STOPPED and fact.data.get("reason"):
+        if fact.kind is FactKind.STOPPED and fact.data.get("reason"):
             return Stop(str(fact.data["reason"]), str(fact.data["what_to_do"]))
         # A verdict may have settled what the stop was about.
-        if fact.kind in {Kind.STOPPED, Kind.STARTED, Kind.VERDICT}:
+        if fact.kind in {FactKind.STOPPED, FactKind.STARTED, FactKind.VERDICT}:
             return None
     return None
 
@@ -138,10 +138,10 @@ def _is_amount(amount: Decimal | None) -> bool:
 
 
 def _credits(fact: Fact) -> Decimal | None:
-    if fact.kind is Kind.BALANCE:
+    if fact.kind is FactKind.BALANCE:
         answer = read_account(fact.body or b"")
-    elif fact.kind is Kind.ANSWER:
-        answer = read_reply(fact.data.get("http_status"), fact.body or b"").answer
+    elif fact.kind is FactKind.ANSWER:
+        answer = interpret_reply(fact.data.get("http_status"), fact.body or b"").answer
     else:
         return None
     return answer.credits if answer else None

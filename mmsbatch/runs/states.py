@@ -19,7 +19,7 @@ from mmsbatch.errors import RunError, UnreadableAnswer
 from mmsbatch.gateway.wire import Answer, decode_answer
 
 
-class Kind(StrEnum):
+class FactKind(StrEnum):
     """What a fact is about. The first seven are of the run, the others of one attempt."""
 
     OPENED = "opened"
@@ -51,7 +51,9 @@ class Kind(StrEnum):
     """An attempt in doubt was settled: `Verdict`, by whom, and on what evidence."""
 
 
-ATTEMPT_KINDS: Final = frozenset({Kind.SENDING, Kind.NOT_SENT, Kind.BROKEN_OFF, Kind.ANSWER})
+ATTEMPT_KINDS: Final = frozenset(
+    {FactKind.SENDING, FactKind.NOT_SENT, FactKind.BROKEN_OFF, FactKind.ANSWER}
+)
 """What a sender records of an attempt; a verdict comes from elsewhere, and later."""
 
 
@@ -73,7 +75,7 @@ def stamp(at: datetime) -> datetime:
 class Fact:
     """One line of the journal."""
 
-    kind: Kind
+    kind: FactKind
     at: datetime
     """UTC, to the millisecond."""
     request: int | None = None
@@ -82,7 +84,7 @@ class Fact:
     body: bytes | None = field(default=None, repr=False)
 
     @cached_property
-    def reading(self) -> Reading:
+    def reading(self) -> Interpretation:
         """What the fact means to its request; an answer is read once, whoever asks."""
         return _reading(self)
 
@@ -140,7 +142,7 @@ _DOCUMENTED_RANGE: Final = range(100, 400)
 
 
 @dataclass(frozen=True)
-class Reading:
+class Interpretation:
     """What an HTTP reply says of its request."""
 
     event: Event
@@ -149,7 +151,7 @@ class Reading:
     http_status: int | None = None
 
 
-def read_reply(http_status: int | None, body: bytes) -> Reading:
+def interpret_reply(http_status: int | None, body: bytes) -> Interpretation:
     """Read an HTTP reply: the body decides, and the HTTP status only where there is no answer.
 
     Parameters
@@ -165,37 +167,37 @@ def read_reply(http_status: int | None, body: bytes) -> Reading:
         answer = decode_answer(body)
     except UnreadableAnswer as error:
         if http_status in _NOT_TAKEN:
-            return Reading(
+            return Interpretation(
                 Event.NOT_SENT, f"HTTP {http_status}: not taken", http_status=http_status
             )
-        return Reading(
+        return Interpretation(
             Event.NOTHING_PROVED, f"HTTP {http_status}: {error}", http_status=http_status
         )
     if answer.status not in _DOCUMENTED_RANGE:
-        return Reading(
+        return Interpretation(
             Event.NOTHING_PROVED,
             f"status {answer.status} is not of the gateway's tables",
             http_status=http_status,
         )
     status = spec.sending_status(answer.status)
     event = Event.ACCEPTED if status.accepted else Event.REFUSED
-    return Reading(
+    return Interpretation(
         event, f"{answer.status} {answer.text or status.text}".strip(), answer, http_status
     )
 
 
-def _reading(fact: Fact) -> Reading:
-    if fact.kind is Kind.SENDING:
-        return Reading(Event.SENDING, "its answer is not known")
-    if fact.kind is Kind.NOT_SENT:
-        return Reading(Event.NOT_SENT, str(fact.data.get("reason", "")))
-    if fact.kind is Kind.BROKEN_OFF:
+def _reading(fact: Fact) -> Interpretation:
+    if fact.kind is FactKind.SENDING:
+        return Interpretation(Event.SENDING, "its answer is not known")
+    if fact.kind is FactKind.NOT_SENT:
+        return Interpretation(Event.NOT_SENT, str(fact.data.get("reason", "")))
+    if fact.kind is FactKind.BROKEN_OFF:
         # What had come by then may be the head of an answer, or of another's: a broken exchange
         # proves nothing by itself, and the bytes are kept for whoever looks into it.
-        return Reading(Event.NOTHING_PROVED, str(fact.data.get("reason", "")))
-    if fact.kind is Kind.VERDICT:
-        return Reading(_settled(fact), str(fact.data.get("reason", "")))
-    return read_reply(fact.data.get("http_status"), fact.body or b"")
+        return Interpretation(Event.NOTHING_PROVED, str(fact.data.get("reason", "")))
+    if fact.kind is FactKind.VERDICT:
+        return Interpretation(_settled(fact), str(fact.data.get("reason", "")))
+    return interpret_reply(fact.data.get("http_status"), fact.body or b"")
 
 
 _SETTLES: Final[Mapping[str, Event]] = {
@@ -263,7 +265,7 @@ def step(request: Request, fact: Fact) -> Request:
             sending_at=fact.at,
             reason=reading.reason,
         )
-    if fact.kind is Kind.VERDICT:  # what came of the attempt itself stays as it was
+    if fact.kind is FactKind.VERDICT:  # what came of the attempt itself stays as it was
         return replace(request, state=state, reason=reading.reason)
     return replace(
         request,

@@ -14,7 +14,7 @@ FIELDS: Final = ("Status", "StatusText", "Credits", "UnvalidNums", "CampaignID",
 
 
 @dataclass(frozen=True)
-class Answer:
+class AnswerFields:
     """An answer before it becomes bytes: ``Key=value`` lines and how they are written."""
 
     fields: tuple[tuple[str, str], ...]
@@ -59,7 +59,7 @@ def accepted(
     refused: tuple[str, ...],
     campaign_id: str | None,
     ids: tuple[str, ...] | None = None,
-) -> Answer:
+) -> AnswerFields:
     """Answer 100 or 101 (§2): refused numbers echoed as written, accepted ones in national form.
 
     ``numbers`` are canonical (``336...``); ``campaign_id`` is None where the account is not pro.
@@ -77,16 +77,18 @@ def accepted(
         ("CampaignID", campaign_id or ""),
         ("IDs", f"<RECOVERIDS>{''.join(customers)}</RECOVERIDS>"),
     ]
-    return Answer(tuple(field for field in fields if campaign_id or field[0] != "CampaignID"))
+    return AnswerFields(tuple(field for field in fields if campaign_id or field[0] != "CampaignID"))
 
 
-def refused(status: int, *, needed: int | None = None, available: int | None = None) -> Answer:
+def refused(
+    status: int, *, needed: int | None = None, available: int | None = None
+) -> AnswerFields:
     """Answer an error (§2.2): the status and its text, nothing else."""
     text = status_text(status, needed=needed, available=available)
-    return Answer((("Status", str(status)), ("StatusText", text)))
+    return AnswerFields((("Status", str(status)), ("StatusText", text)))
 
 
-def account(status: int, *, credits_left: int | None = None) -> Answer:
+def account(status: int, *, credits_left: int | None = None) -> AnswerFields:
     """Answer the account tool (§3.2), whose example has a blank after ``StatusText=``.
 
     102 and 105 are not in its table; its script is the SMS one, which knows them.
@@ -95,4 +97,4 @@ def account(status: int, *, credits_left: int | None = None) -> Answer:
     fields = [("Status", str(status)), ("StatusText", f" {known.text}")]
     if credits_left is not None:
         fields.append(("Credits", str(credits_left)))
-    return Answer(tuple(fields))
+    return AnswerFields(tuple(fields))

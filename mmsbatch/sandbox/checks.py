@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from mmsbatch.sandbox.options import MediaFact, SandboxOptions
-from mmsbatch.sandbox.reading import Flow, Medium, length
+from mmsbatch.sandbox.reading import Flow, MediumTag, length
 
 PARIS: Final = ZoneInfo("Europe/Paris")
 """§1.2 gives no zone: the service is French, so its clock is."""
@@ -67,7 +67,7 @@ class Case:
         return self.flow
 
     @property
-    def media(self) -> tuple[Medium, ...]:
+    def media(self) -> tuple[MediumTag, ...]:
         """The blocks the class asks for; those it does not use are ignored."""
         sheet = self.sheet
         return tuple(sheet.media[tag] for tag in _BLOCKS[sheet.msgclass or ""])
@@ -109,7 +109,7 @@ def judge(case: Case) -> int:
     return 100 if case.scheduled_for is None else 101
 
 
-def _fact(case: Case, medium: Medium) -> MediaFact:
+def _fact(case: Case, medium: MediumTag) -> MediaFact:
     return case.options.media.get(medium.url, MediaFact())
 
 
@@ -125,22 +125,22 @@ def _too_long(case: Case) -> bool:
     return counted > _MAX_LENGTH[case.sheet.msgclass or ""]
 
 
-def _bad_address(case: Case, medium: Medium) -> bool:
+def _bad_address(case: Case, medium: MediumTag) -> bool:
     pattern = _ADDRESS_ANY_HOST if case.options.any_host else _ADDRESS
     return not pattern.fullmatch(medium.url)
 
 
-def _bad_extension(_: Case, medium: Medium) -> bool:
+def _bad_extension(_: Case, medium: MediumTag) -> bool:
     return not urlsplit(medium.url).path.lower().endswith(_EXTENSIONS[medium.tag])
 
 
-def _too_big(case: Case, medium: Medium) -> bool:
+def _too_big(case: Case, medium: MediumTag) -> bool:
     smaller, larger = _SIZES[medium.tag]
     limit_ko = smaller if case.options.strict else larger
     return _fact(case, medium).size_bytes > limit_ko * _KO
 
 
-def _bad_duration(_: Case, medium: Medium) -> bool:
+def _bad_duration(_: Case, medium: MediumTag) -> bool:
     if medium.duration is None:  # an image
         return False
     return not _DURATION.fullmatch(medium.duration) or int(medium.duration) > _MAX_DURATION_S
@@ -157,7 +157,7 @@ def _bad_date(case: Case) -> bool:
     return not _DATE.fullmatch(date)
 
 
-def _some(fails: Callable[[Case, Medium], bool]) -> Callable[[Case], bool]:
+def _some(fails: Callable[[Case, MediumTag], bool]) -> Callable[[Case], bool]:
     return lambda case: any(fails(case, medium) for medium in case.media)
 
 

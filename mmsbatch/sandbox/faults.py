@@ -44,7 +44,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from mmsbatch.errors import InputError, nearest
-from mmsbatch.sandbox.answers import FIELDS, Answer, status_text
+from mmsbatch.sandbox.answers import FIELDS, AnswerFields, status_text
 from mmsbatch.sandbox.options import SWITCHES, SandboxOptions
 
 EVERY: Final = 0
@@ -83,7 +83,7 @@ class Fault:
     """How many of the accepted numbers are sent and charged; None: all."""
     credits: int | None = None
     switched_on: frozenset[str] = frozenset()
-    alterations: tuple[Callable[[Answer], Answer], ...] = ()
+    alterations: tuple[Callable[[AnswerFields], AnswerFields], ...] = ()
     page: Page | None = None
     ending: Ending = field(default_factory=Ending)
 
@@ -114,11 +114,11 @@ class Fault:
         if any(word.startswith("process") for word in words):
             return fault
         foreign = fault.page is not None and fault.page.html != ""
-        said = fault.answer(Answer((("Status", "100"),))).status
+        said = fault.answer(AnswerFields((("Status", "100"),))).status
         refusal = said is not None and said not in (100, 101)
         return replace(fault, processed=0) if foreign or refusal else fault
 
-    def answer(self, answer: Answer) -> Answer:
+    def answer(self, answer: AnswerFields) -> AnswerFields:
         """Disturb the gateway's answer."""
         for alter in self.alterations:
             answer = alter(answer)
@@ -165,17 +165,17 @@ def parse_faults(
 # ----- the answer's text ------------------------------------------------------------------------
 
 
-def _alter(fault: Fault, alteration: Callable[[Answer], Answer]) -> Fault:
+def _alter(fault: Fault, alteration: Callable[[AnswerFields], AnswerFields]) -> Fault:
     return replace(fault, alterations=(*fault.alterations, alteration))
 
 
-def _say(status: int) -> Callable[[Answer], Answer]:
+def _say(status: int) -> Callable[[AnswerFields], AnswerFields]:
     said = (("Status", str(status)), ("StatusText", status_text(status)))
     rest_from = 2 if status in (100, 101) else len(FIELDS)
     return lambda answer: replace(answer, fields=said + answer.fields[rest_from:])
 
 
-def _map_ids(change: Callable[[str], str]) -> Callable[[Answer], Answer]:
+def _map_ids(change: Callable[[str], str]) -> Callable[[AnswerFields], AnswerFields]:
     return lambda answer: replace(
         answer,
         fields=tuple(

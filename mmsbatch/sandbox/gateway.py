@@ -46,7 +46,7 @@ def _letters(*parts: object) -> str:
     return "".join(chr(97 + number // 26**place % 26) for place in range(10))
 
 
-class Gateway:
+class GatewayApp:
     """A WSGI application over one account's books."""
 
     def __init__(
@@ -110,7 +110,7 @@ class Gateway:
 
     def _process(
         self, form: dict[str, bytes], fault: Fault, entry: Received
-    ) -> tuple[answers.Answer, Received]:
+    ) -> tuple[answers.AnswerFields, Received]:
         """Judge, send, charge; then say so, as far as the fault lets it."""
         options = fault.options(self.options)
         xml = form.get("XMLFlow", b"")
@@ -160,7 +160,7 @@ class Gateway:
     @staticmethod
     def _accepted(
         case: Case, status: int, credits_left: int, campaign_id: str | None, entry: Received
-    ) -> answers.Answer:
+    ) -> answers.AnswerFields:
         numbers, refused = case.sorted_numbers
         ids = None
         if case.options.with_ids:
@@ -290,7 +290,7 @@ def _with_facts(entry: Received, case: Case, *, accepted: bool) -> Received:
     )
 
 
-def _text(answer: answers.Answer) -> Response:
+def _text(answer: answers.AnswerFields) -> Response:
     return Response(answer.to_bytes(), content_type=answer.content_type)
 
 

@@ -20,7 +20,7 @@ _LINE_END = re.compile(r"\r\n?|\n")
 
 
 @dataclass(frozen=True, slots=True)
-class Medium:
+class MediumTag:
     """An IMAGE, VIDEO or SON block of §1.2.1. ``None``: the tag is missing."""
 
     tag: str
@@ -40,7 +40,7 @@ class Flow:
     mail_notif: str | None
     msgclass: str | None
     message: str | None
-    media: dict[str, Medium]
+    media: dict[str, MediumTag]
     numbers: tuple[str, ...]
     """As written, in request order; ``""`` for a MOBILEPHONE that holds no plain text."""
 
@@ -113,14 +113,14 @@ def _text(parent: etree._Element, tag: str) -> str | None:
     return None if found is None else (found.text or "").strip()
 
 
-def _medium(root: etree._Element, tag: str) -> Medium | None:
+def _medium(root: etree._Element, tag: str) -> MediumTag | None:
     found = root.find(tag)
     if found is None:
         return None
     blank = not len(found) and not (found.text or "").strip()
     if tag == "IMAGE":  # the address itself; VIDEO and SON hold URL and DUREE
-        return Medium(tag, (found.text or "").strip(), None, blank)
-    return Medium(tag, _text(found, "URL") or "", _text(found, "DUREE"), blank)
+        return MediumTag(tag, (found.text or "").strip(), None, blank)
+    return MediumTag(tag, _text(found, "URL") or "", _text(found, "DUREE"), blank)
 
 
 def length(message: str, *, in_bytes: bool) -> int:

@@ -22,7 +22,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler
 
 from mmsbatch.errors import InputError
 from mmsbatch.sandbox.faults import Ending, Fault, parse_faults
-from mmsbatch.sandbox.gateway import ENDING, Gateway, utc_now
+from mmsbatch.sandbox.gateway import ENDING, GatewayApp, utc_now
 from mmsbatch.sandbox.ledger import Books, Delivery, Received
 from mmsbatch.sandbox.options import SandboxOptions
 from mmsbatch.sandbox.threads import Server
@@ -211,7 +211,7 @@ class Sandbox:
             self._server = Server(
                 self._host,
                 port,
-                Gateway(self.options, parsed, self._books, clock),
+                GatewayApp(self.options, parsed, self._books, clock),
                 handler,
                 fd=listener.fileno(),
             )

@@ -16,14 +16,14 @@ from mmsbatch.campaign.file import load_campaign
 from mmsbatch.display import Block, Document, ShowsItself, amount, plain, plural
 from mmsbatch.errors import InDoubt, MmsbatchError, NotSent, RunError
 from mmsbatch.gateway.account import Account
-from mmsbatch.gateway.client import Gateway
+from mmsbatch.gateway.client import GatewayClient
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs.folder import RunFolder
 from mmsbatch.runs.journal import Journal
-from mmsbatch.runs.states import Kind, fold, may_go, read_account
+from mmsbatch.runs.states import FactKind, fold, may_go, read_account
 from mmsbatch.sending import limits
 from mmsbatch.sending import limits as limiting
-from mmsbatch.sending.limits import Earlier, Limits
+from mmsbatch.sending.limits import Limits, PreviousRuns
 
 
 @dataclass(frozen=True, repr=False)
@@ -35,7 +35,7 @@ class Estimate(ShowsItself):
     requests: int
     credits: Decimal | None
     """What the account has; None where the account tool did not say."""
-    earlier: Earlier
+    earlier: PreviousRuns
     """The campaign's previous run, and what a recipient cost in earlier runs."""
 
     @property
@@ -107,7 +107,7 @@ def estimate(
         A sandbox target did not answer when asked whether it is one. Nothing was sent.
     """
     folder = RunFolder(Path(run))
-    earlier = earlier_runs(folder, plan, account)
+    earlier = previous_runs(folder, plan, account)
     limiting.check(plan, limits or Limits(), earlier)
     left = _left(folder, plan)
     return Estimate(
@@ -127,7 +127,7 @@ def _left(folder: RunFolder, plan: Plan) -> list[int]:
 
 
 def _credits(account: Account) -> Decimal | None:
-    gateway = Gateway(account)
+    gateway = GatewayClient(account)
     gateway.check_sandbox()
     try:
         answer = read_account(gateway.account_info().body)
@@ -144,7 +144,7 @@ _RUNS_READ: Final = 5
 """Prices of longer ago are no guide."""
 
 
-def earlier_runs(folder: RunFolder, plan: Plan, account: Account) -> limits.Earlier:
+def previous_runs(folder: RunFolder, plan: Plan, account: Account) -> limits.PreviousRuns:
     """Look at the runs beside this one, on the same target; one that cannot be read is named.
 
     Parameters
@@ -174,7 +174,7 @@ def earlier_runs(folder: RunFolder, plan: Plan, account: Account) -> limits.Earl
             recipients = _recipients(previous.folder.plan_path)
         except RunError as error:
             unread.append(str(error))
-    return limits.Earlier(
+    return limits.PreviousRuns(
         run=previous.folder.name if previous else "",
         recipients=recipients,
         cost=next(_costs(others, plan, account), None),
@@ -233,10 +233,10 @@ def _costs(others: list[_Other], plan: Plan, account: Account) -> Iterator[Decim
                 facts = journal.facts(first=_FACTS_READ)
         except MmsbatchError:
             continue
-        started = next((fact for fact in facts if fact.kind is Kind.STARTED), None)
+        started = next((fact for fact in facts if fact.kind is FactKind.STARTED), None)
         if started is None or started.data.get("login") != account.clientcode:
             continue
-        cost = limits.cost_per_recipient(limits.heard_in(facts))
+        cost = limits.cost_per_recipient(limits.credit_readings(facts))
         if cost is not None:
             yield cost
         read += 1

@@ -18,20 +18,20 @@ from mmsbatch.errors import (
     NotSent,
     RunError,
 )
-from mmsbatch.gateway.client import Gateway
+from mmsbatch.gateway.client import GatewayClient
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs.folder import RunFolder, check_target
 from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.report import RunReport, Stop
 from mmsbatch.runs.run import report_of, write_files
-from mmsbatch.runs.states import Kind, Request, fold, read_account
+from mmsbatch.runs.states import FactKind, Request, fold, read_account
 from mmsbatch.sending.limits import (
     Budget,
-    Earlier,
     Limits,
+    PreviousRuns,
     cost_per_recipient,
+    credit_readings,
     credit_stop,
-    heard_in,
 )
 from mmsbatch.sending.policy import OnDoubt
 from mmsbatch.sending.progress import sending
@@ -46,11 +46,11 @@ OnRequest = Callable[[Request], None]
 
 
 @dataclass(frozen=True)
-class Options:
+class SendOptions:
     """How to send, whatever is left to send."""
 
     limits: Limits
-    earlier: Earlier
+    previous: PreviousRuns
     on_doubt: OnDoubt
     workers: int
     pace: Pace
@@ -59,7 +59,9 @@ class Options:
     on_request: OnRequest | None
 
 
-def send_rest(folder: RunFolder, plan: Plan, gateway: Gateway, options: Options) -> RunReport:
+def send_rest(
+    folder: RunFolder, plan: Plan, gateway: GatewayClient, options: SendOptions
+) -> RunReport:
     """Send what may be sent of a run, write its files and give its report."""
     with ExitStack() as held:
         held.enter_context(folder.writer())
@@ -67,7 +69,7 @@ def send_rest(folder: RunFolder, plan: Plan, gateway: Gateway, options: Options)
         facts = journal.facts()
         check_target(folder, facts, gateway.account)
         folder.check_opened_for(plan, facts)
-        cost = cost_per_recipient(heard_in(facts)) or options.earlier.cost
+        cost = cost_per_recipient(credit_readings(facts)) or options.previous.cost
         sender = Sender(
             plan,
             gateway,
@@ -81,7 +83,7 @@ def send_rest(folder: RunFolder, plan: Plan, gateway: Gateway, options: Options)
         )
         try:
             if waiting := sender.waiting():
-                if options.not_after and not any(fact.kind is Kind.SENDING for fact in facts):
+                if options.not_after and not any(fact.kind is FactKind.SENDING for fact in facts):
                     options.not_after.check(times.utc_now())
                 told = sending(plan, waiting, shown=options.progress, then=options.on_request)
                 with told as sender.on_request:
@@ -122,13 +124,13 @@ def _send_until_stopped(folder: RunFolder, sender: Sender) -> None:
         "login": sender.gateway.account.clientcode,
         "url": sender.gateway.account.url,
     }
-    sender.journal.append(Kind.STARTED, at=times.utc_now(), data=me)
+    sender.journal.append(FactKind.STARTED, at=times.utc_now(), data=me)
     try:
         with _interrupts(sender.halt):
             stop = sender.too_late() or _balance_stop(sender) or sender.run()
     except KeyboardInterrupt:
         raise _broken_off(folder, sender) from None
-    sender.journal.append(Kind.STOPPED, at=times.utc_now(), data=_stop_data(stop))
+    sender.journal.append(FactKind.STOPPED, at=times.utc_now(), data=_stop_data(stop))
 
 
 def _broken_off(folder: RunFolder, sender: Sender) -> KeyboardInterrupt:
@@ -157,13 +159,16 @@ def _balance_stop(sender: Sender) -> Stop | None:
     except (NotSent, InDoubt):
         return None
     sender.journal.append(
-        Kind.BALANCE, at=times.utc_now(), data={"http_status": reply.http_status}, body=reply.body
+        FactKind.BALANCE,
+        at=times.utc_now(),
+        data={"http_status": reply.http_status},
+        body=reply.body,
     )
     answer = read_account(reply.body)
     if answer is None:
         return None
     known = spec.account_status(answer.status)
-    if known.stop is spec.Stop.RUN:
+    if known.scope is spec.Scope.RUN:
         reason = f"the account tool said {answer.status} {answer.text or known.text}"
         return Stop(reason, known.what_to_do)
     sender.budget.hear(answer)

@@ -17,7 +17,7 @@ from mmsbatch.errors import InputError, PlanError
 from mmsbatch.gateway.wire import Answer
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs.report import Stop
-from mmsbatch.runs.states import Fact, Kind, read_account
+from mmsbatch.runs.states import Fact, FactKind, read_account
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Earlier:
+class PreviousRuns:
     """What is known from runs before this one."""
 
     run: str = ""
@@ -78,7 +78,7 @@ class Earlier:
     """What kept runs beside it from being read, a line each: any may be the previous one."""
 
 
-def check(plan: Plan, limits: Limits, earlier: Earlier) -> None:
+def check(plan: Plan, limits: Limits, previous: PreviousRuns) -> None:
     """Refuse a plan that is beyond a limit.
 
     Raises
@@ -92,13 +92,13 @@ def check(plan: Plan, limits: Limits, earlier: Earlier) -> None:
             "allowed: look at the plan, then raise the limit or send fewer rows"
         )
     _check_problems(plan, limits.max_problem_share)
-    _check_change(plan, limits.max_change, earlier)
-    if limits.max_credits is not None and earlier.cost is not None:
-        estimate = earlier.cost * plan.recipients
+    _check_change(plan, limits.max_change, previous)
+    if limits.max_credits is not None and previous.cost is not None:
+        estimate = previous.cost * plan.recipients
         if estimate > limits.max_credits:
             raise PlanError(
                 f"this plan would cost about {estimate} credits ({plan.recipients} recipients at "
-                f"{earlier.cost}) and at most {limits.max_credits} are allowed (max_credits): "
+                f"{previous.cost}) and at most {limits.max_credits} are allowed (max_credits): "
                 "raise the limit or send fewer rows"
             )
 
@@ -119,23 +119,23 @@ def _check_problems(plan: Plan, most: float | None) -> None:
         )
 
 
-def _check_change(plan: Plan, most: float | None, earlier: Earlier) -> None:
+def _check_change(plan: Plan, most: float | None, previous: PreviousRuns) -> None:
     if most is None:
         return
-    if earlier.unread:
-        more = f" (and {len(earlier.unread) - 1} more)" if len(earlier.unread) > 1 else ""
+    if previous.unread:
+        more = f" (and {len(previous.unread) - 1} more)" if len(previous.unread) > 1 else ""
         raise PlanError(
             "max_change cannot be checked, because a run beside this one cannot be read: "
-            f"{earlier.unread[0]}{more}. Restore its folder from a copy or move it elsewhere, or "
+            f"{previous.unread[0]}{more}. Restore its folder from a copy or move it elsewhere, or "
             "send without max_change"
         )
-    if not earlier.recipients:
+    if not previous.recipients:
         return
-    change = (plan.recipients - earlier.recipients) / earlier.recipients
+    change = (plan.recipients - previous.recipients) / previous.recipients
     if abs(change) > most:
         raise PlanError(
-            f"this plan has {plan.recipients} recipients where run {earlier.run} of the same "
-            f"campaign had {earlier.recipients} ({change:+.1%}) and a change of at most {most:.1%} "
+            f"this plan has {plan.recipients} recipients where run {previous.run} of the same "
+            f"campaign had {previous.recipients} ({change:+.1%}) and a change of at most {most:.1%} "
             "is allowed (max_change): look at the export, then mend it or raise the limit"
         )
 
@@ -144,7 +144,7 @@ def _check_change(plan: Plan, most: float | None, earlier: Earlier) -> None:
 
 
 @dataclass(frozen=True)
-class Heard:
+class CreditReading:
     """What the account had left after a request, and how many numbers that request was taken for.
 
     The account tool's word is about no request: 0 numbers.
@@ -154,25 +154,25 @@ class Heard:
     numbers: int
 
 
-def heard(answer: Answer | None) -> Heard | None:
+def credit_reading(answer: Answer | None) -> CreditReading | None:
     """Read what an answer says about credits; None where it says nothing."""
     if answer is None or answer.credits is None:
         return None
-    return Heard(answer.credits, len(answer.contacted))
+    return CreditReading(answer.credits, len(answer.contacted))
 
 
-def heard_in(facts: Iterable[Fact]) -> list[Heard]:
+def credit_readings(facts: Iterable[Fact]) -> list[CreditReading]:
     """Give every word about credits in a run's facts, in order."""
     found = []
     for fact in facts:
-        if fact.kind is Kind.BALANCE:
-            found.append(heard(read_account(fact.body or b"")))
-        elif fact.kind is Kind.ANSWER:
-            found.append(heard(fact.reading.answer))
+        if fact.kind is FactKind.BALANCE:
+            found.append(credit_reading(read_account(fact.body or b"")))
+        elif fact.kind is FactKind.ANSWER:
+            found.append(credit_reading(fact.reading.answer))
     return [one for one in found if one is not None]
 
 
-def cost_per_recipient(words: Sequence[Heard]) -> Decimal | None:
+def cost_per_recipient(words: Sequence[CreditReading]) -> Decimal | None:
     """Learn what a recipient costs from what the account had left after each request.
 
     The balance falls by a request's price when the gateway takes it, so falling balances are the
@@ -241,7 +241,7 @@ class Budget:
     most: Decimal | float | None = None
     cost: Decimal | None = None
     committed: int = 0
-    words: list[Heard] = field(default_factory=list)
+    words: list[CreditReading] = field(default_factory=list)
     """The last words about credits of this execution, the account tool's first."""
     untold: bool = False
     """An answer to a taken request said nothing about credits."""
@@ -257,14 +257,14 @@ class Budget:
 
     def hear(self, answer: Answer | None) -> None:
         """Take in what the account tool says is left."""
-        word = heard(answer)
+        word = credit_reading(answer)
         self.words += [word] if word else []
 
     def learn(self, answer: Answer | None) -> None:
         """Take in what an answer to a taken request says about credits."""
         if self.most is None:
             return
-        word = heard(answer)
+        word = credit_reading(answer)
         if word is None:
             self.untold = True
             return

@@ -88,7 +88,7 @@ def held_back_by(request: Request) -> HoldBack | None:
     status = request.status
     if request.state is not State.REFUSED or status is None or status.passing:
         return None
-    if status.stop is not spec.Stop.CONTENT:
+    if status.scope is not spec.Scope.CONTENT:
         return None
     return HoldBack(_refusal(request), status.what_to_do)
 
@@ -102,9 +102,9 @@ def _refused(request: Request, tries: int, refused_before: int | None) -> Decisi
     in_a_row = refused_before is not None and (
         _is_about_xml(status.code, refused_before) or _are_unknown(status.code, refused_before)
     )
-    if status.stop is spec.Stop.RUN or in_a_row:
+    if status.scope is spec.Scope.RUN or in_a_row:
         return Stop(reason, status.what_to_do)
-    if status.stop is spec.Stop.CONTENT:
+    if status.scope is spec.Scope.CONTENT:
         return HoldBack(reason, status.what_to_do)
     return GoOn()
 

@@ -16,15 +16,15 @@ from mmsbatch.errors import (
     RunStopped,
 )
 from mmsbatch.gateway.account import Account, Target
-from mmsbatch.gateway.client import Gateway
+from mmsbatch.gateway.client import GatewayClient
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs import outcomes
 from mmsbatch.runs.folder import RunFolder
 from mmsbatch.runs.names import check_filled_in
 from mmsbatch.runs.report import RunReport
-from mmsbatch.sending.estimate import earlier_runs
-from mmsbatch.sending.execution import OnRequest, Options, send_rest
-from mmsbatch.sending.limits import Earlier, Limits, check
+from mmsbatch.sending.estimate import previous_runs
+from mmsbatch.sending.execution import OnRequest, SendOptions, send_rest
+from mmsbatch.sending.limits import Limits, PreviousRuns, check
 from mmsbatch.sending.policy import OnDoubt
 from mmsbatch.sending.workers import Pace, check_count
 from mmsbatch.times import Deadline, NotAfter
@@ -95,7 +95,7 @@ def send(
     RunStopped
         The run ended early; what is left was not sent. The results are written.
     """
-    done = execute(
+    done = start(
         plan,
         account,
         run=run,
@@ -112,7 +112,7 @@ def send(
     return _results_or_error(done, Path(run))
 
 
-def execute(
+def start(
     plan: Plan,
     account: Account,
     *,
@@ -142,15 +142,15 @@ def execute(
     if not new:
         check_belongs(folder, plan)
     limits = with_max_recipients(limits, max_recipients)
-    earlier = earlier_runs(folder, plan, account)
+    previous = previous_runs(folder, plan, account)
     pace = Pace(requests_per_minute)
     last = Deadline.read(not_after)
     count = check_count(workers)
-    options = Options(limits, earlier, on_doubt, count, pace, last, progress, on_request)
-    check_may_send(plan, account, confirm, limits, earlier)
+    options = SendOptions(limits, previous, on_doubt, count, pace, last, progress, on_request)
+    check_may_send(plan, account, confirm, limits, previous)
     if new and last:
         last.check(times.utc_now())
-    gateway = Gateway(account)
+    gateway = GatewayClient(account)
     gateway.check_sandbox()
     if new:
         plan.campaign.check_schedule(times.utc_now())
@@ -175,7 +175,7 @@ def resume(
 
     Parameters and errors are those of `send`; a run that was confirmed needs no second token.
     """
-    done = execute_rest(
+    done = go_on(
         run,
         account,
         limits=limits,
@@ -189,7 +189,7 @@ def resume(
     return _results_or_error(done, Path(run))
 
 
-def execute_rest(
+def go_on(
     run: str | Path,
     account: Account,
     *,
@@ -205,13 +205,13 @@ def execute_rest(
     folder = RunFolder(Path(run))
     plan = folder.load_plan()
     limits = limits or Limits()
-    earlier = earlier_runs(folder, plan, account)
+    previous = previous_runs(folder, plan, account)
     pace = Pace(requests_per_minute)
     last = Deadline.read(not_after)
     count = check_count(workers)
-    options = Options(limits, earlier, on_doubt, count, pace, last, progress, on_request)
-    check(plan, limits, earlier)
-    gateway = Gateway(account)
+    options = SendOptions(limits, previous, on_doubt, count, pace, last, progress, on_request)
+    check(plan, limits, previous)
+    gateway = GatewayClient(account)
     gateway.check_sandbox()
     return send_rest(folder, plan, gateway, options)
 
@@ -272,7 +272,7 @@ def with_max_recipients(limits: Limits | None, max_recipients: int | None) -> Li
 
 
 def check_may_send(
-    plan: Plan, account: Account, confirm: str | None, limits: Limits, earlier: Earlier
+    plan: Plan, account: Account, confirm: str | None, limits: Limits, previous: PreviousRuns
 ) -> None:
     """Make sure of the plan, and that sending live was meant.
 
@@ -286,7 +286,7 @@ def check_may_send(
             f"the confirmed fingerprint {confirm} is not this plan's ({plan.fingerprint}): look "
             "at the plan again; the contacts, the campaign or the rules have changed"
         )
-    check(plan, limits, earlier)
+    check(plan, limits, previous)
     if account.target is Target.SANDBOX:
         return
     if confirm is None and limits.max_recipients is None:

@@ -22,12 +22,12 @@ from typing import Any, Final
 from mmsbatch import times
 from mmsbatch.errors import CampaignError, NotSent, RunError, RunInDoubt, RunStopped
 from mmsbatch.gateway import wire
-from mmsbatch.gateway.client import Gateway, Interrupted
+from mmsbatch.gateway.client import GatewayClient, Interrupted
 from mmsbatch.phones.e164 import FIRST as FIRST_TOKEN
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.report import Stop
-from mmsbatch.runs.states import Fact, Kind, Request, State, may_go, stamp, step
+from mmsbatch.runs.states import Fact, FactKind, Request, State, may_go, stamp, step
 from mmsbatch.sending.limits import Budget
 from mmsbatch.sending.policy import Decision, HoldBack, OnDoubt, TryAgain, decide, held_back_by
 from mmsbatch.sending.workers import Pace, Workers
@@ -58,10 +58,10 @@ def claim(plan: Plan, number: int, attempt: int, clientcode: str, clock: Clock) 
     planned = plan.request(number)
     xml = wire.encode_request(plan.campaign, planned.message, planned.numbers, clientcode)
     data = {"recipients": len(planned.numbers), "sha256": hashlib.sha256(xml).hexdigest()}
-    return Claim(Fact(Kind.SENDING, stamp(clock()), number, attempt, data), xml)
+    return Claim(Fact(FactKind.SENDING, stamp(clock()), number, attempt, data), xml)
 
 
-def exchange(gateway: Gateway, claimed: Claim, clock: Clock) -> Ended:
+def exchange(gateway: GatewayClient, claimed: Claim, clock: Clock) -> Ended:
     """Post what was claimed; whatever comes of that is a fact."""
     started_s = time.perf_counter()
     retry_after_s: float | None = None
@@ -70,12 +70,12 @@ def exchange(gateway: Gateway, claimed: Claim, clock: Clock) -> Ended:
     try:
         reply = gateway.send(claimed.xml)
     except NotSent as error:
-        kind, data, body = Kind.NOT_SENT, {"reason": str(error)}, None
+        kind, data, body = FactKind.NOT_SENT, {"reason": str(error)}, None
     except Interrupted as error:
-        kind, body = Kind.BROKEN_OFF, error.body
+        kind, body = FactKind.BROKEN_OFF, error.body
         data = {"reason": str(error), "http_status": error.http_status}
     else:
-        kind, body, retry_after_s = Kind.ANSWER, reply.body, reply.retry_after_s
+        kind, body, retry_after_s = FactKind.ANSWER, reply.body, reply.retry_after_s
         elapsed_ms = round((time.perf_counter() - started_s) * 1000)
         data = {"http_status": reply.http_status, "elapsed_ms": elapsed_ms}
         if retry_after_s is not None:
@@ -117,7 +117,7 @@ class Sender:
     """
 
     plan: Plan
-    gateway: Gateway
+    gateway: GatewayClient
     journal: Journal
     requests: dict[int, Request]
     on_doubt: OnDoubt = "stop"

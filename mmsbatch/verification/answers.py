@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from mmsbatch.runs.outcomes import Named
+from mmsbatch.runs.outcomes import NamedNumbers
 
 _NATIONAL_DIGITS: Final = 9
 
@@ -28,7 +28,7 @@ _ZERO: Final = np.uint8(ord("0"))
 _PLACES: Final = 10 ** np.arange(_NATIONAL_DIGITS - 1, -1, -1, dtype=np.int64)
 
 
-def read_list(body: bytes) -> Named | None:
+def read_list(body: bytes) -> NamedNumbers | None:
     """Read which numbers an answer names.
 
     Parameters
@@ -38,7 +38,7 @@ def read_list(body: bytes) -> Named | None:
 
     Returns
     -------
-    Named or None
+    NamedNumbers or None
         The same as `mmsbatch.runs.outcomes.named_by` gives of what `wire` reads; None if the list
         is not the last of the answer, not whole, or not of equal elements.
 
@@ -49,7 +49,7 @@ def read_list(body: bytes) -> Named | None:
     if not closed or tail.strip() or b"IDs" in head:
         return None
     if not inner:
-        return Named(_NONE)
+        return NamedNumbers(_NONE)
     first = _FIRST.match(inner)
     if first is None or len(inner) % first.end():
         return None
@@ -70,4 +70,4 @@ def read_list(body: bytes) -> Named | None:
     mobile = (digits[0] == 6) | (digits[0] == 7)  # noqa: PLR2004  (06, 07)
     if not (rest_of_it == rest_of_it[0]).all() or not mobile.all() or digits.max() > 9:  # noqa: PLR2004  (a digit)
         return None
-    return Named(33_000_000_000 + _PLACES @ digits, ids)
+    return NamedNumbers(33_000_000_000 + _PLACES @ digits, ids)

@@ -15,66 +15,66 @@ from mmsbatch.errors import MmsbatchError, UnreadableAnswer
 from mmsbatch.gateway import wire
 from mmsbatch.runs import outcomes
 from mmsbatch.runs.outcomes import Outcome, attempts
-from mmsbatch.runs.states import ATTEMPT_KINDS, Kind, Request, step
+from mmsbatch.runs.states import ATTEMPT_KINDS, FactKind, Request, step
 from mmsbatch.verification.evidence import evidence
-from mmsbatch.verification.inputs import Scene, digests_of
-from mmsbatch.verification.journal import Broken
+from mmsbatch.verification.inputs import RunInputs, digests_of
+from mmsbatch.verification.journal import CheckFailed
 from mmsbatch.verification.tables import (
     NO_DIGESTS,
-    cells,
     check_equal,
     check_metadata,
     check_written,
+    column_values,
 )
 
 _ATTEMPTS_AT_ONCE: Final = 1 << 10
 _BETWEEN: Final = "</MOBILEPHONE><MOBILEPHONE>"
 
 
-def journal(scene: Scene) -> str:
+def journal(run: RunInputs) -> str:
     """Check the file."""
-    if scene.folder.journal_path.with_name("journal.sqlite-wal").exists():
-        scene.notes.append(
+    if run.folder.journal_path.with_name("journal.sqlite-wal").exists():
+        run.notes.append(
             "journal.sqlite-wal is there: the last process did not end properly, or reads now"
         )
-    return f"{len(scene.rows):,} facts in a whole file"
+    return f"{len(run.rows):,} facts in a whole file"
 
 
-def chain(scene: Scene) -> str:
+def chain(run: RunInputs) -> str:
     """Check the hash of each fact."""
-    facts = scene.facts
+    facts = run.facts
     first = facts[0]
-    if first.kind is not Kind.OPENED or any(fact.kind is Kind.OPENED for fact in facts[1:]):
-        raise Broken("journal.sqlite: fact 1, and no other, must say what was opened")
+    if first.kind is not FactKind.OPENED or any(fact.kind is FactKind.OPENED for fact in facts[1:]):
+        raise CheckFailed("journal.sqlite: fact 1, and no other, must say what was opened")
     for fact in facts:
-        if fact.kind is Kind.FORGOTTEN:
-            scene.notes.append(
+        if fact.kind is FactKind.FORGOTTEN:
+            run.notes.append(
                 f"on {fact.at:%Y-%m-%d %H:%M} UTC a person was erased "
                 f"(rows: {fact.data.get('rows')}), and the chain of facts was made anew"
             )
-    return f"{len(facts):,} facts, the last with hash {scene.rows[-1]['hash'][:12]}…"
+    return f"{len(facts):,} facts, the last with hash {run.rows[-1]['hash'][:12]}…"
 
 
-def files(scene: Scene) -> str:
+def files(run: RunInputs) -> str:
     """Check the bytes of the files that never change."""
-    recorded = scene.facts[0].data.get("files")
+    recorded = run.facts[0].data.get("files")
     if recorded is None:
-        scene.notes.append(NO_DIGESTS)
+        run.notes.append(NO_DIGESTS)
         return "no digest was recorded when the run was opened"
-    found = digests_of(scene.folder.plan_path, scene.folder.campaign_path)
+    found = digests_of(run.folder.plan_path, run.folder.campaign_path)
     for name, digest in found.items():
         if recorded.get(name) != digest:
-            raise Broken(
+            raise CheckFailed(
                 f"{name} was changed: its SHA-256 is {digest}, the run was opened with "
                 f"{recorded.get(name)}"
             )
     return "plan.parquet and campaign.toml are the files the run was opened with"
 
 
-def plan(scene: Scene) -> str:
+def plan(run: RunInputs) -> str:
     """Check that the files give the fingerprint, and the counts, that were recorded."""
-    opened = scene.facts[0].data
-    made = scene.plan
+    opened = run.facts[0].data
+    made = run.plan
     try:
         figures = {
             "fingerprint": made.fingerprint,
@@ -83,71 +83,71 @@ def plan(scene: Scene) -> str:
             "campaign": made.campaign.name,
         }
     except (MmsbatchError, KeyError, ValueError) as error:
-        raise Broken(f"plan.parquet is not a plan: {error}") from None
+        raise CheckFailed(f"plan.parquet is not a plan: {error}") from None
     for name, value in figures.items():
         if opened.get(name) != value:
-            raise Broken(
+            raise CheckFailed(
                 f"plan.parquet and campaign.toml give {name} {value}; the run was opened with "
                 f"{opened.get(name)}"
             )
-    check_metadata(scene, "plan.parquet", scene.plan_metadata)
+    check_metadata(run, "plan.parquet", run.plan_metadata)
     return f"{figures['rows']:,} rows, fingerprint {made.fingerprint}"
 
 
-def facts(scene: Scene) -> str:
+def facts(run: RunInputs) -> str:
     """Check that each fact may follow those before it."""
-    states = {number: Request(number) for number in range(1, scene.plan.requests + 1)}
-    seen: set[tuple[int, int | None, Kind]] = set()
+    states = {number: Request(number) for number in range(1, run.plan.requests + 1)}
+    seen: set[tuple[int, int | None, FactKind]] = set()
     started = False
-    for place, fact in enumerate(scene.facts, start=1):
-        started = started or fact.kind is Kind.STARTED
+    for place, fact in enumerate(run.facts, start=1):
+        started = started or fact.kind is FactKind.STARTED
         if fact.request is None:
-            if fact.kind in {*ATTEMPT_KINDS, Kind.VERDICT}:
-                raise Broken(f"fact {place} ({fact.kind}) names no request")
+            if fact.kind in {*ATTEMPT_KINDS, FactKind.VERDICT}:
+                raise CheckFailed(f"fact {place} ({fact.kind}) names no request")
             continue
         if fact.request not in states:
-            raise Broken(f"fact {place}: there is no request {fact.request} in the plan")
+            raise CheckFailed(f"fact {place}: there is no request {fact.request} in the plan")
         key = (fact.request, fact.attempt, fact.kind)
         if key in seen or not started:
             why = "is recorded twice" if key in seen else "comes before any sender started"
-            raise Broken(f"fact {place}: {fact.kind} of request {fact.request} {why}")
+            raise CheckFailed(f"fact {place}: {fact.kind} of request {fact.request} {why}")
         seen.add(key)
         try:
             after = step(states[fact.request], fact)
         except (MmsbatchError, UnreadableAnswer) as error:
-            raise Broken(f"fact {place}: {error}") from None
+            raise CheckFailed(f"fact {place}: {error}") from None
         if fact.attempt != after.attempts:
-            raise Broken(
+            raise CheckFailed(
                 f"fact {place}: {fact.kind} of request {fact.request} is of attempt "
                 f"{after.attempts}, and says {fact.attempt}"
             )
         states[fact.request] = after
-    scene.requests = states
+    run.requests = states
     return f"{len(seen):,} facts about {len(states):,} requests follow each other as they may"
 
 
-def requests(scene: Scene) -> str:
+def requests(run: RunInputs) -> str:
     """Check that what left is what the plan gives."""
     login, count = "", 0
-    for place, fact in enumerate(scene.facts, start=1):
-        if fact.kind is Kind.STARTED:
+    for place, fact in enumerate(run.facts, start=1):
+        if fact.kind is FactKind.STARTED:
             login = str(fact.data.get("login", ""))
-        if fact.kind is not Kind.SENDING or fact.request is None:
+        if fact.kind is not FactKind.SENDING or fact.request is None:
             continue
-        numbers = scene.plan.numbers[scene.plan.positions(fact.request)].tolist()
+        numbers = run.plan.numbers[run.plan.positions(fact.request)].tolist()
         if fact.data.get("recipients") != len(numbers):
-            raise Broken(
+            raise CheckFailed(
                 f"fact {place}: request {fact.request} left with {fact.data.get('recipients')} "
                 f"recipients, the plan gives it {len(numbers)}"
             )
-        message = scene.plan.message_of(fact.request)
+        message = run.plan.message_of(fact.request)
         # Its numbers are put in here: what `wire` would do to each is done already.
-        around = wire.encode_request(scene.plan.campaign, message, ["0"], login)
+        around = wire.encode_request(run.plan.campaign, message, ["0"], login)
         listed = _BETWEEN.join(map(str, numbers)).encode()
         xml = around.replace(b"<MOBILEPHONE>0</", b"<MOBILEPHONE>%s</" % listed, 1)
         expected = hashlib.sha256(xml).hexdigest()
         if fact.data.get("sha256") != expected:
-            raise Broken(
+            raise CheckFailed(
                 f"fact {place}: request {fact.request} left with SHA-256 "
                 f"{fact.data.get('sha256')}, the plan gives {expected}"
             )
@@ -155,20 +155,20 @@ def requests(scene: Scene) -> str:
     return f"{count:,} attempts left with the bytes that the plan gives"
 
 
-def results(scene: Scene) -> str:
+def results(run: RunInputs) -> str:
     """Check the results, as a file and cell by cell."""
-    path = scene.folder.results_path
-    check_written(scene, path)
-    rebuilt = frames.to_arrow(outcomes.results(scene.plan, scene.requests, scene.named))
-    columns = check_equal(scene, path, rebuilt.num_rows, rebuilt.slice)
+    path = run.folder.results_path
+    check_written(run, path)
+    rebuilt = frames.to_arrow(outcomes.results(run.plan, run.requests, run.named))
+    columns = check_equal(run, path, rebuilt.num_rows, rebuilt.slice)
     return f"results.parquet is what is rebuilt, in {columns} columns"
 
 
-def attempts_file(scene: Scene) -> str:
+def attempts_file(run: RunInputs) -> str:
     """Check the attempts likewise."""
-    path = scene.folder.requests_path
-    check_written(scene, path)
-    frame = attempts(scene.facts)
+    path = run.folder.requests_path
+    check_written(run, path)
+    frame = attempts(run.facts)
     answers = pa.binary() if frame["answer"].notna().any() else pa.null()
 
     # Answers are long and many: never all of them a second time.
@@ -177,26 +177,28 @@ def attempts_file(scene: Scene) -> str:
         place = table.column_names.index("answer")
         return table.set_column(place, "answer", table.column(place).cast(answers))
 
-    check_equal(scene, path, len(frame), part, _ATTEMPTS_AT_ONCE)
+    check_equal(run, path, len(frame), part, _ATTEMPTS_AT_ONCE)
     return f"requests.parquet is what is rebuilt: {plural(len(frame), 'attempt')}"
 
 
-def conservation(scene: Scene) -> str:
+def conservation(run: RunInputs) -> str:
     """Count the outcomes in the file of results itself."""
-    column = cells(scene.outcomes, "mms_outcome")
+    column = column_values(run.outcomes, "mms_outcome")
     counts = {row["values"]: row["counts"] for row in pc.value_counts(column).to_pylist()}
     strange = sorted(str(word) for word in counts if word not in set(Outcome))
     if strange:
         position = pc.index(pc.is_in(column, pa.array(list(map(str, Outcome)))), False).as_py()
-        raise Broken(f"results.parquet: row {position} has no known outcome ({strange[0]})")
-    total, wanted = sum(counts.values()), len(scene.plan.rows)
+        raise CheckFailed(f"results.parquet: row {position} has no known outcome ({strange[0]})")
+    total, wanted = sum(counts.values()), len(run.plan.rows)
     if total != wanted:
-        raise Broken(f"results.parquet: {total} rows have an outcome, the plan has {wanted} rows")
+        raise CheckFailed(
+            f"results.parquet: {total} rows have an outcome, the plan has {wanted} rows"
+        )
     parts = ", ".join(f"{counts[word]:,} {word}" for word in Outcome if word in counts)
     return f"{wanted:,} rows = {parts}"
 
 
-CHECKS: Final[tuple[tuple[str, tuple[str, ...], Callable[[Scene], str]], ...]] = (
+CHECKS: Final[tuple[tuple[str, tuple[str, ...], Callable[[RunInputs], str]], ...]] = (
     ("journal", (), journal),
     ("chain", ("journal",), chain),
     ("files", ("chain",), files),

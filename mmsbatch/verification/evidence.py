@@ -11,25 +11,26 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmsbatch.runs.outcomes import Outcome
-from mmsbatch.verification.inputs import Reply, Scene
-from mmsbatch.verification.journal import Broken
-from mmsbatch.verification.tables import cells
+from mmsbatch.verification.inputs import RecordedAnswer, RunInputs
+from mmsbatch.verification.journal import CheckFailed
+from mmsbatch.verification.tables import column_values
 
 
-def evidence(scene: Scene) -> str:
+def evidence(run: RunInputs) -> str:
     """Look for every accepted row's number in the bytes of its request's last answer."""
     claimed = pc.is_in(
-        cells(scene.outcomes, "mms_outcome"), pa.array([Outcome.ACCEPTED, Outcome.SCHEDULED])
+        column_values(run.outcomes, "mms_outcome"),
+        pa.array([Outcome.ACCEPTED, Outcome.SCHEDULED]),
     )
     positions = np.flatnonzero(np.asarray(claimed))
-    requests_of = np.asarray(cells(scene.outcomes, "mms_request").fill_null(0))[positions]
+    requests_of = np.asarray(column_values(run.outcomes, "mms_request").fill_null(0))[positions]
     order = np.argsort(requests_of, kind="stable")
     borders = np.flatnonzero(np.diff(requests_of[order], prepend=-1))
     for group in np.split(order, borders[1:]) if len(order) else ():
         number = int(requests_of[group[0]])
-        reply = scene.replies.get(number, _NO_REPLY)
+        reply = run.replies.get(number, _NO_REPLY)
         rows = positions[group]
-        _check_named(number, reply, rows, scene.plan.numbers[rows])
+        _check_named(number, reply, rows, run.plan.numbers[rows])
     return f"{len(positions):,} rows that were taken are named in {len(borders):,} answers"
 
 
@@ -42,18 +43,18 @@ _TOKEN_NAMED: Final = re.compile(rb"<MOBILEPHONE>\s*\+?(999[0-9]{15})\s*</MOBILE
 _TOKEN: Final = re.compile(rb"(?<![0-9])(999[0-9]{15})(?![0-9])")
 
 
-_NO_REPLY: Final = Reply(0, b"", None)
+_NO_REPLY: Final = RecordedAnswer(0, b"", None)
 
 
 def _check_named(
     number: int,
-    reply: Reply,
+    reply: RecordedAnswer,
     rows: npt.NDArray[np.int64],
     numbers: npt.NDArray[np.int64],
 ) -> None:
     body = reply.body
     if not _TAKEN.search(body):
-        raise Broken(
+        raise CheckFailed(
             f"results.parquet: row {rows[0]} is claimed as taken, and fact {reply.place} (the "
             f"answer to request {number}) has no status 100 or 101"
         )
@@ -64,7 +65,7 @@ def _check_named(
     if len(refused):
         proved &= ~np.isin(numbers, refused, kind="sort")
     if not proved.all():
-        raise Broken(
+        raise CheckFailed(
             f"results.parquet: row {rows[int(proved.argmin())]} is claimed as taken, and fact "
             f"{reply.place} (the answer to request {number}) does not name its number as taken"
         )

@@ -18,24 +18,24 @@ from mmsbatch.files import digests
 from mmsbatch.gateway.wire import Answer
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs.folder import RunFolder
-from mmsbatch.runs.outcomes import Named, named_by
-from mmsbatch.runs.states import Fact, Kind, Request
+from mmsbatch.runs.outcomes import NamedNumbers, named_by
+from mmsbatch.runs.states import Fact, FactKind, Request
 from mmsbatch.verification.answers import read_list
-from mmsbatch.verification.journal import Broken, Row, check_chain, read_rows
+from mmsbatch.verification.journal import CheckFailed, Row, check_chain, read_rows
 
 
 @dataclass(frozen=True)
-class Reply:
+class RecordedAnswer:
     """What came back to a request."""
 
     place: int
     """Of the fact, from 1."""
     body: bytes
-    listed: Named | None
+    listed: NamedNumbers | None
     """What its list names, where that is plain enough to be read without `wire`."""
 
 
-class Scene:
+class RunInputs:
     """What the checks look at; each part is read once, by the check that answers for it."""
 
     def __init__(self, folder: RunFolder) -> None:
@@ -61,23 +61,24 @@ class Scene:
         try:
             return Plan(rows, load_campaign(self.folder.campaign_path))
         except InputError as error:
-            raise Broken(f"campaign.toml cannot be read: {error}") from None
+            raise CheckFailed(f"campaign.toml cannot be read: {error}") from None
 
     plan_metadata: dict[str, str]
 
     @cached_property
-    def replies(self) -> dict[int, Reply]:
+    def replies(self) -> dict[int, RecordedAnswer]:
         """The last answer to each request."""
         last = {
             fact.request: (place, fact.body or b"")
             for place, fact in enumerate(self.facts, start=1)
-            if fact.request is not None and fact.kind is Kind.ANSWER
+            if fact.request is not None and fact.kind is FactKind.ANSWER
         }
         return {
-            request: Reply(place, body, read_list(body)) for request, (place, body) in last.items()
+            request: RecordedAnswer(place, body, read_list(body))
+            for request, (place, body) in last.items()
         }
 
-    def named(self, request: Request, answer: Answer) -> Named:
+    def named(self, request: Request, answer: Answer) -> NamedNumbers:
         """Give the numbers that a request's answer names, from its bytes where these are plain."""
         # Where a request has an answer, it is the last: another attempt takes it away.
         return self.replies[request.number].listed or named_by(answer)
@@ -93,7 +94,7 @@ def digests_of(*paths: Path) -> dict[str, str]:
     try:
         return digests(*paths)
     except MmsbatchError as error:
-        raise Broken(str(error)) from None
+        raise CheckFailed(str(error)) from None
 
 
 def read_file(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
@@ -101,7 +102,7 @@ def read_file(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
     try:
         return frames.read(path)
     except (MmsbatchError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Broken(f"{path.name}: {error}") from None
+        raise CheckFailed(f"{path.name}: {error}") from None
 
 
 def read_table(path: Path, columns: list[str]) -> pa.Table:
@@ -116,6 +117,6 @@ UNREADABLE: Final = (OSError, pa.ArrowException, ValueError)
 """What Arrow raises where a file is no Parquet, or a damaged one."""
 
 
-def unreadable(name: str, error: Exception) -> Broken:
+def unreadable(name: str, error: Exception) -> CheckFailed:
     """Say that a file cannot be read."""
-    return Broken(f"{name} cannot be read ({error})")
+    return CheckFailed(f"{name} cannot be read ({error})")

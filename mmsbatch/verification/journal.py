@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from mmsbatch.errors import RunError
 from mmsbatch.runs.journal import SCHEMA_VERSION, chained_hash
-from mmsbatch.runs.states import Fact, Kind
+from mmsbatch.runs.states import Fact, FactKind
 
 SCHEMA: Final = (
     (
@@ -55,7 +55,7 @@ _HEADER_BYTES: Final = 100
 Row = dict[str, Any]
 
 
-class Broken(Exception):  # noqa: N818  (a finding, not a failure of the program)
+class CheckFailed(Exception):  # noqa: N818  (a finding, not a failure of the program)
     """Something does not hold: says where, what was expected and what was found."""
 
 
@@ -82,7 +82,7 @@ def read_rows(path: Path) -> list[Row]:
 
     Raises
     ------
-    Broken
+    CheckFailed
         The file is damaged.
     """
     _check_header(path)
@@ -90,13 +90,15 @@ def read_rows(path: Path) -> list[Row]:
         with _opened(path) as connection:
             verdicts = [row[0] for row in connection.execute("PRAGMA integrity_check(1)")]
             if verdicts != ["ok"]:
-                raise Broken(f"journal.sqlite: SQLite finds it damaged: {verdicts[0]}")
+                raise CheckFailed(f"journal.sqlite: SQLite finds it damaged: {verdicts[0]}")
             if _schema(connection) != SCHEMA:
-                raise Broken("journal.sqlite: its table of facts is not the one mmsbatch makes")
+                raise CheckFailed(
+                    "journal.sqlite: its table of facts is not the one mmsbatch makes"
+                )
             found = connection.execute(f"SELECT {', '.join(_COLUMNS)} FROM facts ORDER BY seq")  # noqa: S608  (names of this module)
             return [dict(zip(_COLUMNS, row, strict=True)) for row in found]
     except (sqlite3.Error, UnicodeDecodeError) as error:
-        raise Broken(f"journal.sqlite cannot be read ({error})") from None
+        raise CheckFailed(f"journal.sqlite cannot be read ({error})") from None
 
 
 def check_chain(rows: Sequence[Row]) -> list[Fact]:
@@ -104,23 +106,25 @@ def check_chain(rows: Sequence[Row]) -> list[Fact]:
 
     Raises
     ------
-    Broken
+    CheckFailed
         A row is missing, or is not what its hash was made over; names the fact.
     """
     if not rows:
-        raise Broken("journal.sqlite: there is no fact at all")
+        raise CheckFailed("journal.sqlite: there is no fact at all")
     previous = ""
     for place, row in enumerate(rows, start=1):
         if row["seq"] != place:
-            raise Broken(f"journal.sqlite: fact {place} is missing, {row['seq']} follows")
+            raise CheckFailed(f"journal.sqlite: fact {place} is missing, {row['seq']} follows")
         for name, types in _TYPES.items():
             if not isinstance(row[name], types):
                 found = type(row[name]).__name__
-                raise Broken(f"journal.sqlite: fact {place}: {name} is of another type ({found})")
+                raise CheckFailed(
+                    f"journal.sqlite: fact {place}: {name} is of another type ({found})"
+                )
         content = {name: row[name] for name in _COLUMNS if name != "hash"}
         expected = chained_hash(previous, content)
         if row["hash"] != expected:
-            raise Broken(
+            raise CheckFailed(
                 f"journal.sqlite: fact {place} ({row['kind']} of {row['at']}): the hash over it "
                 f"and the fact before is {expected[:12]}…, recorded is {row['hash'][:12]}…"
             )
@@ -131,7 +135,7 @@ def check_chain(rows: Sequence[Row]) -> list[Fact]:
 def _fact(row: Row) -> Fact:
     try:
         return Fact(
-            Kind(row["kind"]),
+            FactKind(row["kind"]),
             datetime.fromisoformat(row["at"]),
             row["request"],
             row["attempt"],
@@ -139,7 +143,7 @@ def _fact(row: Row) -> Fact:
             row["body"],
         )
     except ValueError as error:
-        raise Broken(f"journal.sqlite: fact {row['seq']} cannot be read ({error})") from None
+        raise CheckFailed(f"journal.sqlite: fact {row['seq']} cannot be read ({error})") from None
 
 
 # ----- the file ----------------------------------------------------------------------------------
@@ -160,7 +164,7 @@ def _check_header(path: Path) -> None:
     """
     header = _header(path)
     if len(header) < _HEADER_BYTES or header[:16] != b"SQLite format 3\0":
-        raise Broken("journal.sqlite is not an SQLite file")
+        raise CheckFailed("journal.sqlite is not an SQLite file")
     page_bytes = struct.unpack(">H", header[16:18])[0]
     page_bytes = 65536 if page_bytes == 1 else page_bytes
     in_wal = _wal_bytes(path) > 0  # then the size and the counters may be of before
@@ -196,7 +200,7 @@ def _check_header(path: Path) -> None:
     for name, value in fields.items():
         should = expected[name]
         if value != should:
-            raise Broken(
+            raise CheckFailed(
                 f"journal.sqlite: {name} in the file's header should be {should!r}, "
                 f"found {value!r} (it was changed, or a newer mmsbatch wrote it)"
             )

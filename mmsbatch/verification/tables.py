@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mmsbatch.errors import RunError
-from mmsbatch.runs.states import Kind
-from mmsbatch.verification.inputs import UNREADABLE, Scene, digests_of, unreadable
-from mmsbatch.verification.journal import Broken
+from mmsbatch.runs.states import FactKind
+from mmsbatch.verification.inputs import UNREADABLE, RunInputs, digests_of, unreadable
+from mmsbatch.verification.journal import CheckFailed
 
 NO_DIGESTS: Final = (
     "the run is of an mmsbatch that recorded no digests of its files: a change that leaves what "
@@ -23,53 +23,55 @@ NO_DIGESTS: Final = (
 _ROWS_AT_ONCE: Final = 1 << 16
 
 
-def check_metadata(scene: Scene, name: str, found: dict[str, str]) -> None:
+def check_metadata(run: RunInputs, name: str, found: dict[str, str]) -> None:
     """Check what a file says of itself; the package's version is its writer's own."""
-    for key, expected in scene.folder.metadata(scene.plan).items():
+    for key, expected in run.folder.metadata(run.plan).items():
         if key == "mmsbatch.package_version" or found.get(key) == expected:
             continue
         if key == "mmsbatch.run":
             note = f"{name} was written for a run named {found.get(key)!r}: the folder was renamed"
-            scene.notes.append(note)
+            run.notes.append(note)
             continue
         if key == "mmsbatch.schema_version" and str(found.get(key)).isdecimal():
             raise RunError(
-                f"{scene.folder.path / name} was written by a newer mmsbatch (schema version "
+                f"{run.folder.path / name} was written by a newer mmsbatch (schema version "
                 f"{found[key]}): upgrade with `pip install --upgrade mmsbatch`"
             )
-        raise Broken(f"{name}: its {key} should be {expected}, found {found.get(key)}")
+        raise CheckFailed(f"{name}: its {key} should be {expected}, found {found.get(key)}")
 
 
-def check_written(scene: Scene, path: Path) -> None:
+def check_written(run: RunInputs, path: Path) -> None:
     """Check that a derived file is the one last written, and of after the last attempt."""
-    again = f"`mmsbatch results {scene.folder.path}` writes it anew from the plan and the facts"
+    again = f"`mmsbatch results {run.folder.path}` writes it anew from the plan and the facts"
     if not path.exists():
-        raise Broken(f"{path.name} is not there (a crash came before it was written?): {again}")
-    places = [n for n, fact in enumerate(scene.facts) if fact.kind is Kind.WRITTEN]
+        raise CheckFailed(
+            f"{path.name} is not there (a crash came before it was written?): {again}"
+        )
+    places = [n for n, fact in enumerate(run.facts) if fact.kind is FactKind.WRITTEN]
     if not places:
-        if "files" in scene.facts[0].data:
-            raise Broken(f"{path.name} was never recorded (a crash came in between?): {again}")
-        if NO_DIGESTS not in scene.notes:
-            scene.notes.append(NO_DIGESTS)
+        if "files" in run.facts[0].data:
+            raise CheckFailed(f"{path.name} was never recorded (a crash came in between?): {again}")
+        if NO_DIGESTS not in run.notes:
+            run.notes.append(NO_DIGESTS)
         return
     last = places[-1]
-    recorded = scene.facts[last].data.get("files", {}).get(path.name)
+    recorded = run.facts[last].data.get("files", {}).get(path.name)
     found = digests_of(path)[path.name]
-    later = [n for n, fact in enumerate(scene.facts) if n > last and fact.request is not None]
+    later = [n for n, fact in enumerate(run.facts) if n > last and fact.request is not None]
     if found != recorded:
-        raise Broken(
+        raise CheckFailed(
             f"{path.name} is not the file that fact {last + 1} recorded (SHA-256 {found}, recorded "
             f"{recorded}): it was changed, or a crash came before the record: {again}"
         )
     if later:
-        raise Broken(
+        raise CheckFailed(
             f"{path.name} is out of date: it was written before fact {later[0] + 1} "
-            f"({scene.facts[later[0]].kind}): {again}"
+            f"({run.facts[later[0]].kind}): {again}"
         )
 
 
 def check_equal(
-    scene: Scene,
+    run: RunInputs,
     path: Path,
     rows: int,
     rebuilt: Callable[[int, int], pa.Table],
@@ -79,7 +81,7 @@ def check_equal(
 
     Parameters
     ----------
-    scene
+    run
         Whose file.
     path
         A Parquet file; never in memory as a whole.
@@ -92,10 +94,10 @@ def check_equal(
     """
     name, wanted = path.name, rebuilt(0, 0).column_names
     with _opened(path) as file:
-        check_metadata(scene, name, _texts(file.schema_arrow.metadata or {}))
+        check_metadata(run, name, _texts(file.schema_arrow.metadata or {}))
         names = file.schema_arrow.names
         if names != wanted:
-            raise Broken(
+            raise CheckFailed(
                 f"{name}: its columns are {', '.join(names)}; rebuilt are {', '.join(wanted)}"
             )
         _check_rows(name, file.metadata.num_rows, rows)
@@ -124,15 +126,17 @@ def _parts(name: str, file: pq.ParquetFile, at_once: int) -> Iterator[pa.RecordB
 
 def _check_rows(name: str, found: int, rebuilt: int) -> None:
     if found != rebuilt:
-        raise Broken(f"{name}: it has {found} rows, rebuilt are {rebuilt}")
+        raise CheckFailed(f"{name}: it has {found} rows, rebuilt are {rebuilt}")
 
 
 def _check_part(name: str, first: int, found: pa.RecordBatch, rebuilt: pa.Table) -> None:
-    for column, cells in zip(rebuilt.column_names, found.columns, strict=True):
-        place = _first_difference(pa.chunked_array([cells]), rebuilt.column(column))
+    for column, values in zip(rebuilt.column_names, found.columns, strict=True):
+        place = _first_difference(pa.chunked_array([values]), rebuilt.column(column))
         if place is not None:
             # A cell is a person's: what stands in it is for the file, not for a message.
-            raise Broken(f"{name}: row {first + place}, column {column} is not what is rebuilt")
+            raise CheckFailed(
+                f"{name}: row {first + place}, column {column} is not what is rebuilt"
+            )
 
 
 def _texts(metadata: dict[bytes, bytes]) -> dict[str, str]:
@@ -167,6 +171,6 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column.cast(pa.large_string()) if pa.types.is_string(column.type) else column
 
 
-def cells(table: pa.Table, name: str) -> pa.ChunkedArray:
+def column_values(table: pa.Table, name: str) -> pa.ChunkedArray:
     """Give a column as its values, whatever their encoding."""
     return _plain(table.column(name))

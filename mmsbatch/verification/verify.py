@@ -45,8 +45,8 @@ from mmsbatch.display import labelled
 from mmsbatch.errors import RunError
 from mmsbatch.runs.folder import RunFolder
 from mmsbatch.verification.checks import CHECKS
-from mmsbatch.verification.inputs import Scene
-from mmsbatch.verification.journal import Broken, check_version
+from mmsbatch.verification.inputs import RunInputs
+from mmsbatch.verification.journal import CheckFailed, check_version
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def verify(run: str | Path) -> Verification:
     check_version(folder.journal_path)
     if folder.being_written():
         raise RunError(f"{folder.path} is being sent: verify it when that has ended")
-    scene = Scene(folder)
+    inputs = RunInputs(folder)
     checks: list[Check] = []
     held: set[str] = set()
     for name, needs, look in CHECKS:
@@ -135,11 +135,11 @@ def verify(run: str | Path) -> Verification:
         if missing:
             checks.append(Check(name, None, f"not looked at: {missing[0]} does not hold"))
             continue
-        check = _looked(name, look, scene)
+        check = _looked(name, look, inputs)
         checks.append(check)
         if check.holds:
             held.add(name)
-    return Verification(folder.name, tuple(checks), (*scene.notes, *_strangers(folder)))
+    return Verification(folder.name, tuple(checks), (*inputs.notes, *_other_files(folder)))
 
 
 _FILES: Final = frozenset(
@@ -156,13 +156,13 @@ _FILES: Final = frozenset(
 )
 
 
-def _looked(name: str, look: Callable[[Scene], str], scene: Scene) -> Check:
+def _looked(name: str, look: Callable[[RunInputs], str], inputs: RunInputs) -> Check:
     try:
-        return Check(name, holds=True, found=look(scene))
-    except Broken as broken:
+        return Check(name, holds=True, found=look(inputs))
+    except CheckFailed as broken:
         return Check(name, holds=False, found=str(broken))
 
 
-def _strangers(folder: RunFolder) -> list[str]:
+def _other_files(folder: RunFolder) -> list[str]:
     names = sorted(path.name for path in folder.path.iterdir() if path.name not in _FILES)
     return [f"{name} is not one of a run's files: not verified" for name in names]

@@ -35,7 +35,7 @@ from mmsbatch.gateway.account import Target
 from mmsbatch.runs.folder import RunFolder
 from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.run import write_results
-from mmsbatch.runs.states import Kind
+from mmsbatch.runs.states import FactKind
 from mmsbatch.sandbox.answers import accepted
 
 ROOT = Path(__file__).parents[2]
@@ -77,9 +77,9 @@ def make(path: Path, rows: int, seed: int) -> None:
     folder.create(plan, Target.SANDBOX)
     at, credits_left = BEGINNING, 10 * rows
     with Journal(folder.journal_path) as journal:
-        journal.append(Kind.STARTED, at=at, data={"login": "demo"})
+        journal.append(FactKind.STARTED, at=at, data={"login": "demo"})
         balance = f"Status=300\nStatusText=Compte actif\nCredits={credits_left}\n".encode()
-        journal.append(Kind.BALANCE, at=at, data={"http_status": 200}, body=balance)
+        journal.append(FactKind.BALANCE, at=at, data={"http_status": 200}, body=balance)
         for request in plan:
             at += timedelta(milliseconds=300)
             xml = wire.encode_request(plan.campaign, request.message, request.numbers, "demo")
@@ -88,10 +88,10 @@ def make(path: Path, rows: int, seed: int) -> None:
                 "sha256": hashlib.sha256(xml).hexdigest(),
             }
             number = request.number
-            journal.append(Kind.SENDING, at=at, request=number, attempt=1, data=sent)
+            journal.append(FactKind.SENDING, at=at, request=number, attempt=1, data=sent)
             if number == UNHEARD_REQUEST:
                 journal.append(
-                    Kind.BROKEN_OFF, at=at, request=number, attempt=1, data={"reason": "reset"}
+                    FactKind.BROKEN_OFF, at=at, request=number, attempt=1, data={"reason": "reset"}
                 )
                 continue
             wired = tuple(number[1:] for number in request.numbers)
@@ -105,8 +105,8 @@ def make(path: Path, rows: int, seed: int) -> None:
                 campaign_id=None,
             )
             body, said = answer.to_bytes(), {"http_status": 200}
-            journal.append(Kind.ANSWER, at=at, request=number, attempt=1, data=said, body=body)
-        journal.append(Kind.STOPPED, at=at)
+            journal.append(FactKind.ANSWER, at=at, request=number, attempt=1, data=said, body=body)
+        journal.append(FactKind.STOPPED, at=at)
     write_results(path)
 
 

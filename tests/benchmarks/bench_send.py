@@ -34,7 +34,7 @@ import mmsbatch as mms
 from mmsbatch import spec
 from mmsbatch.gateway import wire
 from mmsbatch.runs.journal import Journal
-from mmsbatch.runs.states import Kind
+from mmsbatch.runs.states import FactKind
 
 LOGIN = "demo"
 RUNS = Path("data/runs")
@@ -154,8 +154,8 @@ def _sent_by_send(plan: mms.Plan, workers: int) -> tuple[list[float], list[float
         spent = cost_of(send, plan.requests, sandbox)
         with Journal(run / "journal.sqlite") as journal:
             facts = journal.facts()
-    starts = [fact.at.timestamp() for fact in facts if fact.kind is Kind.SENDING]
-    ends = [fact.at.timestamp() for fact in facts if fact.kind is Kind.ANSWER]
+    starts = [fact.at.timestamp() for fact in facts if fact.kind is FactKind.SENDING]
+    ends = [fact.at.timestamp() for fact in facts if fact.kind is FactKind.ANSWER]
     return starts, ends, spent
 
 
@@ -225,7 +225,7 @@ def facts(options: argparse.Namespace) -> None:
         with Journal(run / "journal.sqlite", create=True) as journal:
             for number in range(1, count + 1):
                 start = time.perf_counter()
-                for kind, answer in ((Kind.SENDING, None), (Kind.ANSWER, body)):
+                for kind, answer in ((FactKind.SENDING, None), (FactKind.ANSWER, body)):
                     journal.append(
                         kind,
                         at=datetime.now(UTC),

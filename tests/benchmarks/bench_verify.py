@@ -30,7 +30,7 @@ from mmsbatch.gateway.account import Target
 from mmsbatch.runs.folder import RunFolder
 from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.run import write_results
-from mmsbatch.runs.states import Kind
+from mmsbatch.runs.states import FactKind
 from mmsbatch.sandbox.answers import accepted
 
 
@@ -45,7 +45,7 @@ def make(rows: int, path: Path, *, ids: bool = False, refused: int = 0) -> None:
     folder.create(plan, Target.SANDBOX)
     at = datetime.now(UTC)
     with Journal(folder.journal_path) as journal:
-        journal.append(Kind.STARTED, at=at, data={"login": "demo"})
+        journal.append(FactKind.STARTED, at=at, data={"login": "demo"})
         for request in plan:
             xml = wire.encode_request(plan.campaign, request.message, request.numbers, "demo")
             digest = hashlib.sha256(xml).hexdigest()
@@ -60,16 +60,16 @@ def make(rows: int, path: Path, *, ids: bool = False, refused: int = 0) -> None:
                 campaign_id=None,
                 ids=tuple(str(uuid5(NAMESPACE_OID, one)) for one in taken) if ids else None,
             )
-            journal.append(Kind.SENDING, at=at, request=request.number, attempt=1, data=sent)
+            journal.append(FactKind.SENDING, at=at, request=request.number, attempt=1, data=sent)
             journal.append(
-                Kind.ANSWER,
+                FactKind.ANSWER,
                 at=at,
                 request=request.number,
                 attempt=1,
                 data={"http_status": 200},
                 body=answer.to_bytes(),
             )
-        journal.append(Kind.STOPPED, at=at)
+        journal.append(FactKind.STOPPED, at=at)
 
 
 def timed(what: Callable[[], object]) -> tuple[float, float]:
