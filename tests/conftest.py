@@ -16,6 +16,9 @@ from mmsbatch.sandbox import Sandbox
 if TYPE_CHECKING:
     from year_of_runs import Year
 
+TESTS = Path(__file__).parent
+ROOT = TESTS.parent
+
 # Shared machines stall at times; a deadline would measure the neighbours. Derandomized: a suite
 # that fails by luck teaches people to run it again.
 settings.register_profile("suite", deadline=None, derandomize=True)

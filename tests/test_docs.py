@@ -12,14 +12,14 @@ import pytest
 import typer.main
 
 import mmsbatch as mms
+from conftest import ROOT
 from mmsbatch.cli import app
 from mmsbatch.frames import MMS_TYPES
-from mmsbatch.phones.differences import DIFFERENCES
 from mmsbatch.phones.problems import PROBLEMS, REPAIRS
 from mmsbatch.runs.outcomes import Outcome
 from mmsbatch.runs.report import BAD_INPUT, DONE, IN_DOUBT, STOPPED
+from phone_differences import DIFFERENCES
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 

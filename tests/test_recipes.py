@@ -16,10 +16,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from conftest import fictional
+from conftest import ROOT, fictional
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 
-ROOT = Path(__file__).parent.parent
 RECIPES = ROOT / "notebooks" / "recipes"
 PASSCODE = "Ge7-heim"
 PATH = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"

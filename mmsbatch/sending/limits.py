@@ -135,8 +135,9 @@ def _check_change(plan: Plan, most: float | None, previous: PreviousRuns) -> Non
     if abs(change) > most:
         raise PlanError(
             f"this plan has {plan.recipients} recipients where run {previous.run} of the same "
-            f"campaign had {previous.recipients} ({change:+.1%}) and a change of at most {most:.1%} "
-            "is allowed (max_change): look at the export, then mend it or raise the limit"
+            f"campaign had {previous.recipients} ({change:+.1%}) and a change of at most "
+            f"{most:.1%} is allowed (max_change): look at the export, then mend it or raise the "
+            "limit"
         )
 
 

@@ -14,7 +14,9 @@ from typing import Any, Final
 
 import pytest
 
-JOURNALS: Final = Path(__file__).parent / "journals"
+from conftest import TESTS
+
+JOURNALS: Final = TESTS / "journals"
 RUNS: Final = sorted(path.with_suffix("") for path in JOURNALS.glob("*/*.json"))
 
 sys.path.insert(0, str(JOURNALS))

@@ -18,12 +18,11 @@ from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 import mmsbatch as mms
-from conftest import fictional
+from conftest import ROOT, fictional
 from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.states import FactKind
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 
-ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 SAMPLES = ROOT / "data" / "samples"
 PASSCODE = "Ge7-heim"

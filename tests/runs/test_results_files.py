@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import mmsbatch as mms
-from conftest import account_at, fictional
+from conftest import ROOT, account_at, fictional
 from mmsbatch import files
 from mmsbatch.errors import RunError
 from mmsbatch.frames import ATTEMPTS, RESULTS
@@ -160,7 +160,7 @@ def test_spark_reads_it(run: Path) -> None:
 
 def test_every_column_of_ours_says_what_it_means(run: Path) -> None:
     """In the files' own metadata, in words that the README has too."""
-    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for name, meanings in (("results", RESULTS), ("requests", ATTEMPTS)):
         schema = pq.read_schema(run / f"{name}.parquet")
         ours = [field for field in schema if field.name.startswith("mms_") or name == "requests"]

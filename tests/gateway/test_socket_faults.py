@@ -3,7 +3,7 @@
 The class never depends on what the gateway did, because nobody can see that from here: each fault
 meets a gateway that did nothing, everything, or the first two of four. All of them::
 
-    uv run pytest --full tests/test_socket_faults.py
+    uv run pytest --full tests/gateway/test_socket_faults.py
 """
 
 from __future__ import annotations

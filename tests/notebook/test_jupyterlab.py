@@ -1,8 +1,8 @@
 """Every notebook in a real JupyterLab, in headless Chromium: opened, run from the menu, looked at.
 
-A long check, run with ``pytest --full tests/test_jupyterlab.py`` where JupyterLab, Chromium and its
-driver are installed (Debian: ``chromium chromium-driver``). The screenshots are left in the folder
-that ``--screenshots`` names.
+A long check, run with ``pytest --full tests/notebook/test_jupyterlab.py`` where JupyterLab,
+Chromium and its driver are installed (Debian: ``chromium chromium-driver``). The screenshots are
+left in the folder that ``--screenshots`` names.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 import mmsbatch as mms
+from conftest import ROOT
 from mmsbatch.sandbox import Sandbox
 
 pytestmark = [
@@ -38,7 +39,6 @@ pytestmark = [
     ),
 ]
 
-ROOT = Path(__file__).parent.parent
 TIMEOUT_S = 120
 TOKEN = "loopback-only"
 CHROMIUM_FLAGS = (

@@ -17,11 +17,12 @@ import pyarrow.parquet as pq
 import pytest
 from fsspec.registry import known_implementations
 
+from conftest import ROOT, TESTS
 from mmsbatch.contacts.reading import contact_batches, read_contacts, rows_hint
 from mmsbatch.errors import ContactsError
 
-SAMPLES: Final = Path(__file__).parents[1] / "data" / "samples"
-DAMAGED: Final = Path(__file__).parent / "damaged"
+SAMPLES: Final = ROOT / "data" / "samples"
+DAMAGED: Final = TESTS / "damaged"
 CSV: Final = "id;mobile\n1;0639980001\n2;\n"
 
 

@@ -3,7 +3,7 @@
 What the bytes show is read here a second time, by other means and more strictly. Every cut of
 every variant::
 
-    uv run pytest --full -s tests/test_cut_answers.py
+    uv run pytest --full -s tests/gateway/test_cut_answers.py
 """
 
 from __future__ import annotations

@@ -11,9 +11,9 @@ import phonenumbers
 import pytest
 from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumberType
 
-from mmsbatch.phones.differences import DIFFERENCES, Difference
 from mmsbatch.phones.numbering import numbering
 from mmsbatch.planning.prepare import prepare
+from phone_differences import DIFFERENCES, Difference
 
 
 def theirs(text: str) -> str:

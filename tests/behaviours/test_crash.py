@@ -3,7 +3,7 @@
 Every kill is a SIGKILL of a real process; the gateway is the sandbox of this one. The moments are
 those of `crash_points`. The whole sweep::
 
-    uv run pytest --full -s tests/test_crash.py
+    uv run pytest --full -s tests/behaviours/test_crash.py
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 import mmsbatch as mms
 from changed_runs import broken, copy, forge, mms_rows, record, replaced, rewrite
-from conftest import account_at, fictional, planned
+from conftest import TESTS, account_at, fictional, planned
 from mmsbatch import frames
 from mmsbatch.cli import app
 from mmsbatch.gateway.wire import Answer, decode_answer
@@ -122,7 +122,7 @@ def test_the_schema_is_the_one_that_is_made(tmp_path: Path) -> None:
 
 def test_runs_of_earlier_versions_hold_as_far_as_they_say(tmp_path: Path) -> None:
     """They recorded no digests: that is a note, and what can be recomputed is."""
-    journals = Path(__file__).parent / "journals" / "0.1.0"
+    journals = TESTS / "journals" / "0.1.0"
     for name in ("done", "settled", "released", "retried", "killed"):
         run = copy(journals / name, tmp_path / name)
         (run / "journal.sqlite-shm").unlink(missing_ok=True)

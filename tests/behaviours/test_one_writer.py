@@ -2,7 +2,7 @@
 
 The whole sweep::
 
-    uv run pytest --full -s tests/test_one_writer.py
+    uv run pytest --full -s tests/behaviours/test_one_writer.py
 """
 
 from __future__ import annotations

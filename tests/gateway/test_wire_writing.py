@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from urllib.parse import parse_qsl
 
 import pytest
 
 import mmsbatch as mms
+from conftest import TESTS
 from mmsbatch.gateway.wire import encode_account_form, encode_form, encode_request
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = TESTS / "golden"
 NUMBERS = ("+33639980001", "+33639980002", "+33739980003")
 
 CAMPAIGNS = {

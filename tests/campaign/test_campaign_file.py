@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
+from conftest import ROOT
 from mmsbatch.campaign.campaign import Campaign, Content, Image, Sound, SoundImage, Text, Video
 from mmsbatch.campaign.file import dump_campaign, load_campaign
 from mmsbatch.errors import CampaignError
@@ -157,7 +158,7 @@ def test_files_of_windows_are_read(tmp_path: Path) -> None:
 
 def test_the_sample_campaigns_are_read() -> None:
     """The campaigns that come with the package obey every rule."""
-    samples = sorted((Path(__file__).parent.parent / "data" / "samples").glob("*.toml"))
+    samples = sorted((ROOT / "data" / "samples").glob("*.toml"))
     assert samples
     assert len(samples) == len({load_campaign(sample) for sample in samples})
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import tomllib
-from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
 import pytest
 
 import mmsbatch as mms
+from conftest import TESTS
 from mmsbatch.contacts.reading import contact_batches, read_contacts
 from mmsbatch.errors import ContactsError
 
-FOLDER: Final = Path(__file__).parent / "damaged"
+FOLDER: Final = TESTS / "damaged"
 VERDICTS: Final[dict[str, dict[str, Any]]] = tomllib.loads(
     (FOLDER / "verdicts.toml").read_text(encoding="utf-8")
 )

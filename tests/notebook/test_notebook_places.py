@@ -16,11 +16,10 @@ from nbclient import NotebookClient
 from typer.testing import CliRunner
 
 import mmsbatch as mms
-from conftest import account_at, planned
+from conftest import ROOT, account_at, planned
 from mmsbatch.cli import app
 from mmsbatch.sandbox import Sandbox
 
-ROOT = Path(__file__).parent.parent
 EVERY = ["tour", "campaign", "audit", "compare", "reconcile"]
 """In this order: the later ones look at the runs of the earlier ones."""
 
