@@ -45,7 +45,7 @@ COMMANDS: Final = {
         "runs", "Rebuild results.parquet and requests.parquet from the plan and the facts."
     ),
     "notebook": Command(
-        "notebooks",
+        "notebook",
         "Run a notebook with checked parameters; the executed copy is kept with its run.",
     ),
     "audit": Command("auditing", "Sum up what was sent across runs, and what needs a person."),
@@ -56,14 +56,14 @@ COMMANDS: Final = {
         "auditing", "Compare two runs: new, gone, other outcomes and reasons, contacted twice."
     ),
     "verify": Command(
-        "proving",
+        "auditing",
         "Recompute everything from plan and journal; exit code 1 where something does not hold.",
     ),
     "forget": Command(
-        "proving",
+        "auditing",
         "Erase a person from all runs: a keyed hash takes the number's place, counts still hold.",
     ),
-    "retention": Command("proving", "List the runs that hold people not contacted for years."),
+    "retention": Command("auditing", "List the runs that hold people not contacted for years."),
     "account": Command(
         "gateway",
         "Ask the gateway about the account: does it exist, is it active, what has it left.",

@@ -1,10 +1,14 @@
-"""Commands across runs: what was sent, to one person, between two runs, and SQL."""
+"""The commands over many runs: audit, history, diff, verify, forget, retention."""
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import pandas as pd
 import typer
@@ -15,11 +19,41 @@ from mmsbatch.auditing.history import read_number
 from mmsbatch.auditing.overview import audit as make_audit
 from mmsbatch.auditing.sql import connect, query
 from mmsbatch.cli import export
-from mmsbatch.cli.answering import answer
-from mmsbatch.cli.options import JsonOption
-from mmsbatch.cli.output import print_result
+from mmsbatch.cli.shared import JsonOption, KeyFileOption, RunArgument, errors, print_result
 from mmsbatch.display import Block, Document, plural
+from mmsbatch.erasure.erase import forget as erase
+from mmsbatch.erasure.retention import YEARS
+from mmsbatch.erasure.retention import retention as find_old
+from mmsbatch.runs.locations import RunLeftOut
 from mmsbatch.runs.outcomes import Outcome
+from mmsbatch.runs.report import BAD_INPUT, DONE
+from mmsbatch.times import PARIS, day, utc_now
+from mmsbatch.verification.verify import verify as make_verification
+
+
+@contextmanager
+def answer(as_json: bool) -> Iterator[list[str]]:
+    """Name on stderr what was left out, and end with exit code 2 where something was.
+
+    Yields
+    ------
+    list of str
+        Filled, by the time the answer is printed, with what was left out.
+    """
+    left_out: list[str] = []
+
+    def told(message: Warning | str, *_where: Any, **_more: Any) -> None:
+        if isinstance(message, RunLeftOut):
+            left_out.append(str(message))
+        print(f"mmsbatch: {message}", file=sys.stderr)
+
+    with errors(as_json), warnings.catch_warnings():
+        warnings.simplefilter("always", RunLeftOut)
+        warnings.showwarning = told
+        yield left_out
+    if left_out:
+        raise typer.Exit(BAD_INPUT)
+
 
 _PlacesArgument = Annotated[
     list[str], typer.Argument(metavar="DIR...", help="Folders of runs, or runs; paths or URLs.")
@@ -183,3 +217,48 @@ def _run_lines(found: pd.DataFrame) -> str:
     numbers = shown.select_dtypes("number").columns
     shown.loc[len(shown)] = ["total", "", "", "", *shown[numbers].sum()]
     return shown.to_string(index=False, formatters=dict.fromkeys(numbers, "{:,}".format))
+
+
+BROKEN: Final = 1
+
+PlacesArgument = Annotated[list[Path], typer.Argument(help="Folders of runs, or runs.")]
+
+
+def verify(run: RunArgument, as_json: JsonOption = False) -> None:
+    """Recompute everything from plan and journal; exit code 1 where something does not hold."""
+    with errors(as_json):
+        found = make_verification(run)
+        print_result(as_json, found.to_json(), repr(found))
+    raise typer.Exit(DONE if found.holds else BROKEN)
+
+
+def forget(
+    number: Annotated[str, typer.Argument(help="A French mobile number, in any notation.")],
+    places: PlacesArgument,
+    key_file: KeyFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Erase a person from all runs: a keyed hash takes the number's place, counts still hold."""
+    with errors(as_json):
+        done = erase(number, places, key_file=key_file)
+        print_result(as_json, done.to_json(), repr(done))
+
+
+def retention(
+    places: PlacesArgument,
+    years: Annotated[int, typer.Option(help="How long people are kept after the last contact.")] = (
+        YEARS
+    ),
+    today: Annotated[str | None, typer.Option(help="YYYY-MM-DD; without it, today.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the runs that hold people not contacted for years."""
+    with answer(as_json) as left_out:
+        found = find_old(places, years=years, today=_today(today))
+        rows = found.assign(last_contact=[at.isoformat() for at in found["last_contact"]])
+        text = found.to_string(index=False) if len(found) else f"nobody is older than {years} years"
+        print_result(as_json, {"runs": rows.to_dict("records"), "left_out": left_out}, text)
+
+
+def _today(given: str | None) -> date:
+    return utc_now().astimezone(PARIS).date() if given is None else day(given, "--today")

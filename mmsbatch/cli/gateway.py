@@ -11,8 +11,7 @@ import typer
 
 from mmsbatch import display, spec
 from mmsbatch.cli.inputs import account_from
-from mmsbatch.cli.options import JsonOption, LiveOption
-from mmsbatch.cli.output import errors, print_result
+from mmsbatch.cli.shared import JsonOption, LiveOption, errors, print_result
 from mmsbatch.display import amount
 from mmsbatch.errors import InputError, NotSent
 from mmsbatch.gateway.client import GatewayClient

@@ -11,7 +11,7 @@ from mmsbatch import demo as demonstration
 from mmsbatch.cli.check import Checked
 from mmsbatch.cli.check import check as check_file
 from mmsbatch.cli.inputs import columns, planned, suppression
-from mmsbatch.cli.options import (
+from mmsbatch.cli.shared import (
     CampaignOption,
     ContactsArgument,
     EncodingOption,
@@ -23,8 +23,10 @@ from mmsbatch.cli.options import (
     SeparatorOption,
     SheetOption,
     SuppressOption,
+    bar,
+    errors,
+    print_result,
 )
-from mmsbatch.cli.output import bar, errors, print_result
 from mmsbatch.contacts.reading import rows_hint
 from mmsbatch.phones.problems import PROBLEMS
 from mmsbatch.times import utc_now

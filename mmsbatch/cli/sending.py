@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mmsbatch.cli.inputs import account_from, doubt_policy, planned, refuse_without
-from mmsbatch.cli.options import (
+from mmsbatch.cli.shared import (
     CampaignOption,
     ContactsArgument,
     EncodingOption,
@@ -24,8 +24,10 @@ from mmsbatch.cli.options import (
     SheetOption,
     SuppressOption,
     WorkersOption,
+    errors,
+    print_result,
+    print_run,
 )
-from mmsbatch.cli.output import errors, print_result, print_run
 from mmsbatch.errors import InputError
 from mmsbatch.reconciliation.reconcile import reconcile as look
 from mmsbatch.reconciliation.reconcile import settle

@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mmsbatch.cli.options import JsonOption
-from mmsbatch.cli.output import errors, print_result
+from mmsbatch.cli.shared import JsonOption, errors, print_result
 from mmsbatch.display import labelled
 from mmsbatch.notebook import run as notebooks
 
