@@ -4,9 +4,9 @@ It shares no code with the client it tests: it is written from the document alon
 texts of the statuses.
 """
 
+from mmsbatch.sandbox.checks import MediaFact, SandboxOptions
 from mmsbatch.sandbox.faults import EVERY, Fault, parse_faults
 from mmsbatch.sandbox.ledger import Delivery, Media, Received, read_ledger
-from mmsbatch.sandbox.options import MediaFact, SandboxOptions
 from mmsbatch.sandbox.server import Sandbox, embedded
 
 __all__ = [

@@ -44,8 +44,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from mmsbatch.errors import InputError, nearest
-from mmsbatch.sandbox.answers import FIELDS, AnswerFields, status_text
-from mmsbatch.sandbox.options import SWITCHES, SandboxOptions
+from mmsbatch.sandbox.checks import SWITCHES, SandboxOptions
+from mmsbatch.sandbox.protocol import FIELDS, AnswerFields, status_text
 
 EVERY: Final = 0
 """The key of a fault for every request that has none of its own; written ``*``."""

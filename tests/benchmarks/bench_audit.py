@@ -36,7 +36,7 @@ from mmsbatch.runs.folder import RunFolder
 from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.run import write_results
 from mmsbatch.runs.states import FactKind
-from mmsbatch.sandbox.answers import accepted
+from mmsbatch.sandbox.protocol import accepted
 
 ROOT = Path(__file__).parents[2]
 MADE = 4

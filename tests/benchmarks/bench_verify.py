@@ -31,7 +31,7 @@ from mmsbatch.runs.folder import RunFolder
 from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.run import write_results
 from mmsbatch.runs.states import FactKind
-from mmsbatch.sandbox.answers import accepted
+from mmsbatch.sandbox.protocol import accepted
 
 
 def make(rows: int, path: Path, *, ids: bool = False, refused: int = 0) -> None:

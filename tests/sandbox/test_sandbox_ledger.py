@@ -120,7 +120,7 @@ def test_concurrent_posts_lose_and_charge_nothing_twice(monkeypatch: pytest.Monk
         Event().wait(0.002)
         return status
 
-    monkeypatch.setattr("mmsbatch.sandbox.gateway.judge", hesitant)
+    monkeypatch.setattr("mmsbatch.sandbox.app.judge", hesitant)
     chunks = [[f"336399{chunk * 10 + place:05}" for place in range(10)] for chunk in range(60)]
     with Sandbox(options=SandboxOptions(credits=555)) as sandbox:
         with ThreadPoolExecutor(12) as pool:

@@ -9,20 +9,21 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from hashlib import blake2b
 from ipaddress import ip_address
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from jinja2 import Environment, StrictUndefined, Template
 from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wrappers import Request, Response
 
-from mmsbatch.sandbox import answers
-from mmsbatch.sandbox.checks import KINDS, Case, judge
+from mmsbatch.sandbox import protocol
+from mmsbatch.sandbox.checks import KINDS, Case, SandboxOptions, judge
 from mmsbatch.sandbox.faults import EVERY, Ending, Fault, Page
-from mmsbatch.sandbox.inbox import render
 from mmsbatch.sandbox.ledger import Batch, Books, Media, Received
-from mmsbatch.sandbox.options import SandboxOptions
-from mmsbatch.sandbox.reading import as_shown, read_flow, read_form
+from mmsbatch.sandbox.protocol import AnswerFields, account_answer, as_shown, read_flow, read_form
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -110,7 +111,7 @@ class GatewayApp:
 
     def _process(
         self, form: dict[str, bytes], fault: Fault, entry: Received
-    ) -> tuple[answers.AnswerFields, Received]:
+    ) -> tuple[AnswerFields, Received]:
         """Judge, send, charge; then say so, as far as the fault lets it."""
         options = fault.options(self.options)
         xml = form.get("XMLFlow", b"")
@@ -142,9 +143,9 @@ class GatewayApp:
         answer = fault.answer(
             self._accepted(case, status, credits_left, campaign_id, entry)
             if known
-            else answers.refused(status, needed=case.cost, available=case.credits)
+            else protocol.refused(status, needed=case.cost, available=case.credits)
             if status == 104  # noqa: PLR2004  (the one status with figures, §2.2)
-            else answers.refused(status)
+            else protocol.refused(status)
         )
         entry = replace(
             entry,
@@ -160,12 +161,12 @@ class GatewayApp:
     @staticmethod
     def _accepted(
         case: Case, status: int, credits_left: int, campaign_id: str | None, entry: Received
-    ) -> answers.AnswerFields:
+    ) -> AnswerFields:
         numbers, refused = case.sorted_numbers
         ids = None
         if case.options.with_ids:
             ids = tuple(_letters(entry.request, entry.at, place) for place in range(len(numbers)))
-        return answers.accepted(
+        return protocol.accepted(
             status,
             credits_left=credits_left,
             numbers=numbers,
@@ -181,21 +182,21 @@ class GatewayApp:
         asked = _string(form, "info").strip().upper()
         passcode = options.passcode.get_secret_value()
         if _string(form, "clientcode") != options.login or _string(form, "passcode") != passcode:
-            answer = answers.account(102)
+            answer = account_answer(102)
         elif not asked:
             # It is the SMS script: with XMLFlow it would send SMS, which no one here may.
-            answer = answers.account(200 if form.get("XMLFlow", b"").strip() else 105)
+            answer = account_answer(200 if form.get("XMLFlow", b"").strip() else 105)
         elif asked == options.login.upper():
             active = options.active
             answer = (
-                answers.account(options.active_status, credits_left=self.books.credits)
+                account_answer(options.active_status, credits_left=self.books.credits)
                 if active
-                else answers.account(303)
+                else account_answer(303)
             )
         elif asked in {login.upper() for login in options.other_logins}:
-            answer = answers.account(302)
+            answer = account_answer(302)
         else:
-            answer = answers.account(301)
+            answer = account_answer(301)
         return _text(answer)
 
     # ----- the sandbox's own pages -------------------------------------------------------------
@@ -290,7 +291,7 @@ def _with_facts(entry: Received, case: Case, *, accepted: bool) -> Received:
     )
 
 
-def _text(answer: answers.AnswerFields) -> Response:
+def _text(answer: AnswerFields) -> Response:
     return Response(answer.to_bytes(), content_type=answer.content_type)
 
 
@@ -319,3 +320,27 @@ def utc_now() -> datetime:
     """The sandbox's clock: UTC, to the millisecond."""
     now = datetime.now(UTC)
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+_SHOWN = 50
+_NUMBERS_SHOWN = 6
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    return environment.from_string(
+        Path(__file__).with_name("inbox.html").read_text(encoding="utf-8")
+    )
+
+
+def render(requests: tuple[Received, ...], credits_left: int, login: str) -> str:
+    """Render the inbox, newest request first; every text escaped."""
+    return _template().render(
+        requests=requests[: -_SHOWN - 1 : -1],
+        total=len(requests),
+        delivered=sum(received.delivered for received in requests),
+        credits=credits_left,
+        login=login,
+        numbers_shown=_NUMBERS_SHOWN,
+    )
