@@ -36,8 +36,8 @@ import pyarrow.parquet as pq
 from mmsbatch import files, frames
 from mmsbatch.display import labelled
 from mmsbatch.erasure import replacement
-from mmsbatch.erasure.journal import rewritten, write
-from mmsbatch.erasure.rewriting import erase
+from mmsbatch.erasure.replacement import write
+from mmsbatch.erasure.rewriting import erase, rewritten
 from mmsbatch.errors import InputError, RunError
 from mmsbatch.files import __version__, digests
 from mmsbatch.phones.column import read_phones

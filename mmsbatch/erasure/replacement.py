@@ -17,14 +17,23 @@ process may have it open, and renaming would leave it with a log of another file
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from shutil import rmtree
+from typing import Any
 
 from mmsbatch import files
-from mmsbatch.erasure.journal import install
+from mmsbatch.errors import RunError
+from mmsbatch.gateway import wire
+from mmsbatch.phones.in_text import Notation
+from mmsbatch.planning.plan import Plan
 from mmsbatch.runs.folder import RunFolder
+from mmsbatch.runs.journal import Journal
+from mmsbatch.verification.journal import Row
 
 
 def begin(folder: RunFolder) -> Path:
@@ -75,3 +84,67 @@ def finish(folder: RunFolder) -> bool:
 
 def _files(folder: Path) -> Iterator[Path]:
     return (path for path in folder.rglob("*") if path.is_file())
+
+
+def write(rows: Sequence[Row], path: Path) -> None:
+    """Make a journal that holds these rows, and nothing else in any of its pages."""
+    Journal(path, create=True).close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("BEGIN IMMEDIATE")
+        connection.executemany(
+            "INSERT INTO facts (seq, at, kind, request, attempt, data, body, hash) "
+            "VALUES (:seq, :at, :kind, :request, :attempt, :data, :body, :hash)",
+            rows,
+        )
+        connection.execute("COMMIT")
+
+
+def install(made: Path, place: Path) -> None:
+    """Copy a journal's pages over another's, in one transaction; the log keeps nothing of it.
+
+    Done again after a crash, it does the same.
+
+    Raises
+    ------
+    RunError
+        Another process reads the journal and does not let go of it.
+    """
+    try:
+        with (
+            closing(sqlite3.connect(made)) as source,
+            closing(sqlite3.connect(place, timeout=30.0)) as target,
+        ):
+            target.execute("PRAGMA synchronous=FULL")
+            target.execute("PRAGMA secure_delete=ON")
+            source.backup(target)
+            busy = target.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    except sqlite3.Error as error:
+        raise RunError(
+            f"{place} cannot be replaced ({error}): run the same command again"
+        ) from None
+    if busy:
+        raise RunError(f"{place} is being read by another process: run the same command again")
+
+
+def _digest(plans: tuple[Plan, Plan], request: int, login: str, recorded: str) -> str:
+    before, after = (
+        wire.encode_request(
+            plan.campaign,
+            plan.message_of(request),
+            [*map(str, plan.numbers[plan.positions(request)].tolist())],
+            login,
+        )
+        for plan in plans
+    )
+    return recorded if before == after else hashlib.sha256(after).hexdigest()
+
+
+def _replaced(value: Any, notation: Notation, token: int) -> Any:
+    if isinstance(value, str):
+        return notation.replaced(value, token)
+    if isinstance(value, dict):
+        return {name: _replaced(inner, notation, token) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_replaced(inner, notation, token) for inner in value]
+    return token if value in notation.figures and not isinstance(value, bool) else value

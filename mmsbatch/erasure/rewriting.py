@@ -1,8 +1,9 @@
-"""A person erased from the rows of a plan, as Arrow, so that nobody else's cell changes. Pure."""
+"""Plan rows and journal facts made anew without the person. Pure."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,7 +12,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mmsbatch.erasure.replacement import _digest, _replaced
+from mmsbatch.phones.e164 import seal
 from mmsbatch.phones.in_text import Notation
+from mmsbatch.planning.plan import Plan
+from mmsbatch.runs.journal import chained_hash
+from mmsbatch.runs.states import FactKind
+from mmsbatch.verification.journal import Row
 
 ERASED_MESSAGE: Final = "(erased)"
 """Stands where a message was made for this person alone."""
@@ -226,3 +233,65 @@ def _nullable(table: pa.Table) -> dict[bytes, bytes]:
             column["numpy_type"] = _NULLABLE[column["numpy_type"]]
     metadata[b"pandas"] = json.dumps(said).encode()
     return metadata
+
+
+_KEPT: Final = ("login", "url")
+"""Of the account; a login that is a number is the sender's own."""
+
+
+def rewritten(
+    rows: Sequence[Row],
+    plans: tuple[Plan, Plan],
+    notation: Notation,
+    token: int,
+    opened: Mapping[str, Any],
+    key: bytes,
+) -> list[Row]:
+    """Give the rows without the number, in one chain.
+
+    Parameters
+    ----------
+    rows
+        As they are, of a journal that holds.
+    plans
+        The plan before and after.
+    notation, token
+        The number, and what takes its place.
+    opened
+        What the first fact says now: fingerprint, requests, digests.
+    key
+        For the seals of digests of files that are gone.
+    """
+    made, previous, login = [], "", ""
+    for row in rows:
+        data = json.loads(row["data"])
+        if row["kind"] == FactKind.STARTED:
+            login = str(data.get("login", ""))
+        if row["kind"] == FactKind.OPENED:
+            data |= opened
+        elif row["kind"] == FactKind.SENDING:
+            data["sha256"] = _digest(plans, row["request"], login, data["sha256"])
+            # Fewer where a request that was refused as a whole may go again, without the person.
+            data["recipients"] = len(plans[1].positions(row["request"]))
+        elif row["kind"] == FactKind.WRITTEN:
+            data["files"] = {name: sealed(old, key) for name, old in data["files"].items()}
+        elif row["kind"] != FactKind.FORGOTTEN:
+            data = {
+                name: value if name in _KEPT else _replaced(value, notation, token)
+                for name, value in data.items()
+            }
+        body = row["body"] and notation.replaced_bytes(row["body"], token)
+        text = json.dumps(data, sort_keys=True, ensure_ascii=False)
+        new = {**row, "data": text, "body": body}
+        del new["hash"]
+        previous = chained_hash(previous, new)
+        made.append({**new, "hash": previous})
+    return made
+
+
+SEALED: Final = "sealed:"
+
+
+def sealed(digest: str, key: bytes) -> str:
+    """Seal a digest, once."""
+    return digest if digest.startswith(SEALED) else SEALED + seal(digest, key)

@@ -184,7 +184,7 @@ def accepted(
 ) -> AnswerFields:
     """Answer 100 or 101 (§2): refused numbers echoed as written, accepted ones in national form.
 
-    ``numbers`` are canonical (``336...``); ``campaign_id`` is None where the account_answer is not pro.
+    ``numbers`` are canonical (``336...``); ``campaign_id`` is None where the account is not pro.
     """
     own_ids = [""] * len(numbers) if ids is None else [f"<ID>{own}</ID>" for own in ids]
     customers = [
@@ -211,7 +211,7 @@ def refused(
 
 
 def account_answer(status: int, *, credits_left: int | None = None) -> AnswerFields:
-    """Answer the account_answer tool (§3.2), whose example has a blank after ``StatusText=``.
+    """Answer the account tool (§3.2), whose example has a blank after ``StatusText=``.
 
     102 and 105 are not in its table; its script is the SMS one, which knows them.
     """
