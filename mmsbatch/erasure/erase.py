@@ -34,7 +34,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mmsbatch import files, frames
-from mmsbatch.display import labelled
+from mmsbatch.display import Block, Document, ShowsItself
 from mmsbatch.erasure import replacement
 from mmsbatch.erasure.replacement import write
 from mmsbatch.erasure.rewriting import erase, rewritten
@@ -63,7 +63,7 @@ NOT_IN_IT: Final = "not in it"
 
 
 @dataclass(frozen=True, repr=False)
-class Forgetting:
+class Forgetting(ShowsItself):
     """What was erased where."""
 
     token: str
@@ -74,12 +74,13 @@ class Forgetting:
     left: tuple[str, ...]
     """What a person must look at."""
 
-    def __repr__(self) -> str:
+    def document(self) -> Document:
+        """Say what was erased in which run, and what a person must look at."""
         lines = self.runs.to_string(index=False).splitlines()
-        blocks = [labelled("token", self.token), labelled("runs", *lines)]
+        blocks = [Block("token", (self.token,)), Block("runs", tuple(lines))]
         if self.left:
-            blocks.append(labelled("look at", *self.left))
-        return "\n".join(blocks)
+            blocks.append(Block("look at", self.left))
+        return Document(tuple(blocks))
 
     def to_json(self) -> dict[str, Any]:
         """Give it as plain values, under names that do not change."""

@@ -41,7 +41,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from mmsbatch.display import labelled
+from mmsbatch.display import Block, Document, ShowsItself
 from mmsbatch.errors import RunError
 from mmsbatch.runs.folder import RunFolder
 from mmsbatch.verification.checks import CHECKS
@@ -61,7 +61,7 @@ class Check:
 
 
 @dataclass(frozen=True, repr=False)
-class Verification:
+class Verification(ShowsItself):
     """What was looked at in a run's folder, in order, and whether each holds."""
 
     run: str
@@ -79,15 +79,16 @@ class Verification:
         """The first thing that does not hold."""
         return next((check for check in self.checks if check.holds is False), None)
 
-    def __repr__(self) -> str:
+    def document(self) -> Document:
+        """Say which checks hold, what was not verified, and the first thing that does not hold."""
         words = {True: "yes", False: "NO ", None: "-  "}
         lines = [f"{words[check.holds]} {check.name:<13}{check.found}" for check in self.checks]
-        blocks = [labelled("run", self.run), labelled("holds", *lines)]
+        blocks = [Block("run", (self.run,)), Block("holds", tuple(lines))]
         if self.notes:
-            blocks.append(labelled("notes", *self.notes))
+            blocks.append(Block("notes", self.notes))
         if self.broken:
-            blocks.append(labelled("BROKEN", self.broken.found))
-        return "\n".join(blocks)
+            blocks.append(Block("BROKEN", (self.broken.found,)))
+        return Document(tuple(blocks))
 
     def to_json(self) -> dict[str, Any]:
         """Give it as plain values, under names that do not change."""

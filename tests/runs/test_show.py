@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,7 @@ def sent(run: Path) -> dict[str, Any]:
         done = mms.reconcile(run, account)
     results = mms.results(run)
     requests = pd.read_parquet(run / "requests.parquet")
+    copy = Path(shutil.copytree(run, run.parent / "copies" / run.name))
     return {
         "plan": plan,
         "request": plan.request(1),
@@ -103,6 +105,8 @@ def sent(run: Path) -> dict[str, Any]:
         "run": mms.status(run),
         "summary": mms.summary(results, requests),
         "reconciliation": done,
+        "verification": mms.verify(run),
+        "erasure": mms.forget("06 39 98 00 12", copy),
     }
 
 
@@ -116,7 +120,8 @@ def test_no_object_shows_a_number_or_the_passcode(sent: dict[str, Any]) -> None:
 
 def test_both_faces_say_the_same(sent: dict[str, Any]) -> None:
     """Every word of the terminal is in the notebook, in the same order."""
-    for thing in (sent["plan"], sent["run"], sent["account"], sent["summary"]):
+    for name in ("plan", "run", "account", "summary", "verification", "erasure"):
+        thing = sent[name]
         words = re.sub(r"<style>.*?</style>|<[^>]*>", " ", thing._repr_html_()).split()
         assert thing.__repr__().replace("'", "&#x27;").split() == words
 
