@@ -20,6 +20,7 @@ from mmsbatch.runs.outcomes import Outcome
 from mmsbatch.runs.report import RunReport
 from mmsbatch.runs.run import results as results_of
 from mmsbatch.sandbox import Sandbox, SandboxOptions
+from mmsbatch.sending.execution import SendOptions
 from mmsbatch.sending.send import start
 
 _HERE = Path(__file__).parent
@@ -80,7 +81,7 @@ def run_demo(run: Path) -> DemoRun:
     options = SandboxOptions(blacklist=frozenset(_opted_out(plan)))
     with Sandbox(options=options) as sandbox:
         account = Account(SANDBOX_LOGIN, SANDBOX_PASSCODE, sandbox.url, target=Target.SANDBOX)
-        report = start(plan, account, run=run)
+        report = start(plan, account, run, SendOptions())
         delivered = [f"+{delivery.number}" for delivery in sandbox.ledger]
     results = results_of(run)
     claimed = results.loc[results["mms_outcome"] == Outcome.ACCEPTED, "mms_e164"].tolist()

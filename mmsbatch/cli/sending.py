@@ -32,6 +32,7 @@ from mmsbatch.errors import InputError
 from mmsbatch.reconciliation.reconcile import reconcile as look
 from mmsbatch.reconciliation.reconcile import settle
 from mmsbatch.runs.names import run_path
+from mmsbatch.sending.execution import SendOptions
 from mmsbatch.sending.limits import Limits
 from mmsbatch.sending.send import go_on, start
 
@@ -89,23 +90,20 @@ def send(
 ) -> None:
     """Send a campaign. The same command again goes on where it stands, and repeats nothing."""
     with errors(as_json):
-        doubt = doubt_policy(on_doubt)
+        options = SendOptions(
+            confirm=confirm,
+            limits=Limits(max_recipients, max_credits, max_problem_share, max_change),
+            on_doubt=doubt_policy(on_doubt),
+            workers=workers,
+            requests_per_minute=requests_per_minute,
+            not_after=not_after,
+        )
         run = run_path(run, date)
         account = account_from(live)
         made = planned(
             contacts, phone, campaign, live, sheet, separator, encoding, suppress, key_file
         )
-        done = start(
-            made,
-            account,
-            run=run,
-            confirm=confirm,
-            limits=Limits(max_recipients, max_credits, max_problem_share, max_change),
-            on_doubt=doubt,
-            workers=workers,
-            requests_per_minute=requests_per_minute,
-            not_after=not_after,
-        )
+        done = start(made, account, run, options)
         print_run(as_json, done, run)
 
 
@@ -121,16 +119,14 @@ def resume(
 ) -> None:
     """Go on with a run: what is pending is sent, what is in doubt is left alone."""
     with errors(as_json):
-        doubt = doubt_policy(on_doubt)
-        done = go_on(
-            run,
-            account_from(live),
+        options = SendOptions(
             limits=Limits(max_credits=max_credits),
-            on_doubt=doubt,
+            on_doubt=doubt_policy(on_doubt),
             workers=workers,
             requests_per_minute=requests_per_minute,
             not_after=not_after,
         )
+        done = go_on(run, account_from(live), options)
         print_run(as_json, done, run)
 
 

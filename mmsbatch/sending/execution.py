@@ -9,7 +9,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mmsbatch import spec, times
@@ -36,8 +36,8 @@ from mmsbatch.sending.limits import (
 from mmsbatch.sending.policy import OnDoubt
 from mmsbatch.sending.progress import sending
 from mmsbatch.sending.sender import Sender
-from mmsbatch.sending.workers import Pace
-from mmsbatch.times import Deadline
+from mmsbatch.sending.workers import Pace, check_count
+from mmsbatch.times import Deadline, NotAfter
 
 _log = logging.getLogger("mmsbatch")
 
@@ -45,31 +45,51 @@ _log = logging.getLogger("mmsbatch")
 OnRequest = Callable[[Request], None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SendOptions:
-    """How to send, whatever is left to send."""
+    """How to send, whatever is left to send: the keywords of `mmsbatch.send`, checked when made.
 
-    limits: Limits
-    previous: PreviousRuns
-    on_doubt: OnDoubt
-    workers: int
-    pace: Pace
-    not_after: Deadline | None
-    progress: bool | None
-    on_request: OnRequest | None
+    Raises
+    ------
+    InputError
+        A value is out of its range.
+    """
+
+    confirm: str | None = None
+    limits: Limits = field(default_factory=Limits)
+    on_doubt: OnDoubt = "stop"
+    workers: int = 1
+    requests_per_minute: float | None = None
+    not_after: NotAfter = None
+    progress: bool | None = None
+    on_request: OnRequest | None = None
+    pace: Pace = field(init=False, repr=False, compare=False)
+    """Shared by all workers of an execution."""
+    deadline: Deadline | None = field(init=False)
+    """What `not_after` means."""
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        check_count(self.workers)
+        object.__setattr__(self, "pace", Pace(self.requests_per_minute))
+        object.__setattr__(self, "deadline", Deadline.read(self.not_after))
 
 
 def send_rest(
-    folder: RunFolder, plan: Plan, gateway: GatewayClient, options: SendOptions
+    folder: RunFolder,
+    plan: Plan,
+    gateway: GatewayClient,
+    options: SendOptions,
+    previous: PreviousRuns,
 ) -> RunReport:
-    """Send what may be sent of a run, write its files and give its report."""
+    """Send what may be sent of a run, write its files and return its report."""
     with ExitStack() as held:
         held.enter_context(folder.writer())
         journal = held.enter_context(Journal(folder.journal_path))
         facts = journal.facts()
         check_target(folder, facts, gateway.account)
         folder.check_opened_for(plan, facts)
-        cost = cost_per_recipient(credit_readings(facts)) or options.previous.cost
+        cost = cost_per_recipient(credit_readings(facts)) or previous.cost
         sender = Sender(
             plan,
             gateway,
@@ -79,12 +99,12 @@ def send_rest(
             workers=options.workers,
             pace=options.pace,
             budget=Budget(options.limits.max_credits, cost),
-            not_after=options.not_after,
+            not_after=options.deadline,
         )
         try:
             if waiting := sender.waiting():
-                if options.not_after and not any(fact.kind is FactKind.SENDING for fact in facts):
-                    options.not_after.check(times.utc_now())
+                if options.deadline and not any(fact.kind is FactKind.SENDING for fact in facts):
+                    options.deadline.check(times.utc_now())
                 told = sending(plan, waiting, shown=options.progress, then=options.on_request)
                 with told as sender.on_request:
                     _send_until_stopped(folder, sender)

@@ -26,8 +26,7 @@ from mmsbatch.sending.estimate import previous_runs
 from mmsbatch.sending.execution import OnRequest, SendOptions, send_rest
 from mmsbatch.sending.limits import Limits, PreviousRuns, check
 from mmsbatch.sending.policy import OnDoubt
-from mmsbatch.sending.workers import Pace, check_count
-from mmsbatch.times import Deadline, NotAfter
+from mmsbatch.times import NotAfter
 
 
 def send(
@@ -95,13 +94,9 @@ def send(
     RunStopped
         The run ended early; what is left was not sent. The results are written.
     """
-    done = start(
-        plan,
-        account,
-        run=run,
+    options = SendOptions(
         confirm=confirm,
-        max_recipients=max_recipients,
-        limits=limits,
+        limits=with_max_recipients(limits, max_recipients),
         on_doubt=on_doubt,
         workers=workers,
         requests_per_minute=requests_per_minute,
@@ -109,25 +104,12 @@ def send(
         progress=progress,
         on_request=on_request,
     )
+    done = start(plan, account, run, options)
     return _results_or_error(done, Path(run))
 
 
-def start(
-    plan: Plan,
-    account: Account,
-    *,
-    run: str | Path,
-    confirm: str | None = None,
-    max_recipients: int | None = None,
-    limits: Limits | None = None,
-    on_doubt: OnDoubt = "stop",
-    workers: int = 1,
-    requests_per_minute: float | None = None,
-    not_after: NotAfter = None,
-    progress: bool | None = None,
-    on_request: OnRequest | None = None,
-) -> RunReport:
-    """Do what `send` does, and give the report instead of an exception where the run ended early.
+def start(plan: Plan, account: Account, run: str | Path, options: SendOptions) -> RunReport:
+    """Do what `send` does, and return the report instead of an exception if the run ended early.
 
     Raises
     ------
@@ -141,22 +123,17 @@ def start(
     new = not folder.exists()
     if not new:
         check_belongs(folder, plan)
-    limits = with_max_recipients(limits, max_recipients)
     previous = previous_runs(folder, plan, account)
-    pace = Pace(requests_per_minute)
-    last = Deadline.read(not_after)
-    count = check_count(workers)
-    options = SendOptions(limits, previous, on_doubt, count, pace, last, progress, on_request)
-    check_may_send(plan, account, confirm, limits, previous)
-    if new and last:
-        last.check(times.utc_now())
+    check_may_send(plan, account, options.confirm, options.limits, previous)
+    if new and options.deadline:
+        options.deadline.check(times.utc_now())
     gateway = GatewayClient(account)
     gateway.check_sandbox()
     if new:
         plan.campaign.check_schedule(times.utc_now())
         if not folder.create(plan, account.target):  # another process was faster, with what plan?
             check_belongs(folder, plan)
-    return send_rest(folder, plan, gateway, options)
+    return send_rest(folder, plan, gateway, options, previous)
 
 
 def resume(
@@ -175,10 +152,8 @@ def resume(
 
     Parameters and errors are those of `send`; a run that was confirmed needs no second token.
     """
-    done = go_on(
-        run,
-        account,
-        limits=limits,
+    options = SendOptions(
+        limits=limits or Limits(),
         on_doubt=on_doubt,
         workers=workers,
         requests_per_minute=requests_per_minute,
@@ -186,34 +161,19 @@ def resume(
         progress=progress,
         on_request=on_request,
     )
+    done = go_on(run, account, options)
     return _results_or_error(done, Path(run))
 
 
-def go_on(
-    run: str | Path,
-    account: Account,
-    *,
-    limits: Limits | None = None,
-    on_doubt: OnDoubt = "stop",
-    workers: int = 1,
-    requests_per_minute: float | None = None,
-    not_after: NotAfter = None,
-    progress: bool | None = None,
-    on_request: OnRequest | None = None,
-) -> RunReport:
-    """Do what `resume` does, and give the report."""
+def go_on(run: str | Path, account: Account, options: SendOptions) -> RunReport:
+    """Do what `resume` does, and return the report."""
     folder = RunFolder(Path(run))
     plan = folder.load_plan()
-    limits = limits or Limits()
     previous = previous_runs(folder, plan, account)
-    pace = Pace(requests_per_minute)
-    last = Deadline.read(not_after)
-    count = check_count(workers)
-    options = SendOptions(limits, previous, on_doubt, count, pace, last, progress, on_request)
-    check(plan, limits, previous)
+    check(plan, options.limits, previous)
     gateway = GatewayClient(account)
     gateway.check_sandbox()
-    return send_rest(folder, plan, gateway, options)
+    return send_rest(folder, plan, gateway, options, previous)
 
 
 def _doubts(done: RunReport, run: Path) -> str:

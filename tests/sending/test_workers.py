@@ -18,7 +18,7 @@ from mmsbatch.errors import InputError, RunError, RunInDoubt, RunStopped
 from mmsbatch.runs.journal import AlreadyClaimed, Journal
 from mmsbatch.runs.states import Fact, FactKind, Request, State
 from mmsbatch.sandbox import Sandbox, SandboxOptions
-from mmsbatch.sending import policy, send, sender
+from mmsbatch.sending import execution, policy, sender
 from mmsbatch.sending.workers import Pace, Workers
 
 
@@ -371,7 +371,7 @@ def test_a_run_keeps_its_pace(run: Path, monkeypatch: pytest.MonkeyPatch) -> Non
             taken.append(self.figure)
             return 0.0
 
-    monkeypatch.setattr(send, "Pace", Counted)
+    monkeypatch.setattr(execution, "Pace", Counted)
     with Sandbox(faults={2: "http:429"}) as sandbox:
         mms.send(small_requests(6), account_at(sandbox), run=run, workers=4, requests_per_minute=90)
     assert taken == [90] * 7
