@@ -20,7 +20,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from mmsbatch import spec
 from mmsbatch.errors import AccountError, InDoubt, NotSent
@@ -291,13 +291,7 @@ class _SecurePool(HTTPSConnectionPool):
 
 
 class _Adapter(HTTPAdapter):
-    """Speaks to one server; notes the moment the connection stands: TCP, and TLS where there is.
-
-    What requests would look up or keep of each exchange is the same for all of them here, or not
-    wanted: finding the pool by address and certificates, reading cookies.
-    """
-
-    _pool: ConnectionPool | None = None
+    """Notes the moment the connection stands: TCP, and TLS where there is."""
 
     def __init__(self) -> None:
         super().__init__(pool_maxsize=_CONNECTIONS, max_retries=0)
@@ -306,16 +300,3 @@ class _Adapter(HTTPAdapter):
         super().init_poolmanager(*args, **kwargs)
         manager: PoolManager = self.poolmanager
         manager.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}
-
-    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> ConnectionPool:
-        if self._pool is None:
-            self._pool = super().get_connection_with_tls_context(*args, **kwargs)
-        return self._pool
-
-    def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
-        response = requests.Response()
-        response.request, response.url = req, req.url or ""
-        response.status_code = resp.status
-        response.headers.update(resp.headers)
-        response.raw = resp
-        return response
