@@ -5,27 +5,29 @@ Journals of a hundred runs hold hundreds of megabytes of answers; all but a few 
 
 from __future__ import annotations
 
-import json
-import shutil
 import sqlite3
 import struct
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, Final
 
 from mmsbatch.errors import RunError
-from mmsbatch.runs.journal import SCHEMA_VERSION
+from mmsbatch.runs.journal_reader import (
+    JOURNAL,
+    LOG,
+    check_version,
+    damaged,
+    fact_of,
+    facts_in,
+    opened,
+)
 from mmsbatch.runs.locations import RunLocation
 from mmsbatch.runs.report import Stop, last_stop
 from mmsbatch.runs.states import Fact, FactKind, read_account
 
-_JOURNAL: Final = "journal.sqlite"
-_LOG: Final = "journal.sqlite-wal"
 _HEADER_BYTES: Final = 100
 _COLUMNS: Final = "kind, at, request, attempt, data"
 _ENDS: Final = frozenset({FactKind.STARTED, FactKind.STOPPED})
@@ -70,7 +72,7 @@ def facts(place: RunLocation) -> list[Fact]:
         As `digest`.
     """
     with _opened(place) as connection:
-        return list(_facts(connection, f"SELECT {_COLUMNS}, body FROM facts ORDER BY seq"))  # noqa: S608  (names of this module)
+        return facts_in(connection, JOURNAL)
 
 
 def _digest(connection: sqlite3.Connection) -> JournalSummary:
@@ -117,85 +119,41 @@ def _heard(balances: Iterable[Fact]) -> Iterator[tuple[datetime, Decimal]]:
             yield fact.at, answer.credits
 
 
-def _facts(connection: sqlite3.Connection, query: str) -> Iterator[Fact]:
-    return map(_fact, connection.execute(query))
-
-
 def _numbered(connection: sqlite3.Connection, where: str) -> Iterator[tuple[int, Fact]]:
     """Give facts under their places; of those about requests, not what was answered."""
     body = "CASE WHEN request IS NULL THEN body END"
     query = f"SELECT seq, {_COLUMNS}, {body} FROM facts WHERE {where}"  # noqa: S608  (this module's own)
-    return ((seq, _fact(row)) for seq, *row in connection.execute(query))
-
-
-def _fact(row: Sequence[Any]) -> Fact:
-    kind, at, request, attempt, data, body = row
-    return Fact(
-        FactKind(kind), datetime.fromisoformat(at), request, attempt, json.loads(data), body
-    )
-
-
-# ----- the file ----------------------------------------------------------------------------------
+    return ((seq, fact_of(row)) for seq, *row in connection.execute(query))
 
 
 @contextmanager
 def _opened(place: RunLocation) -> Iterator[sqlite3.Connection]:
     try:
-        with _readable(place) as address:
-            connection = sqlite3.connect(address, uri=True)
-            try:
-                _check_version(connection.execute("PRAGMA user_version").fetchone()[0])
-                yield connection
-            finally:
-                connection.close()
+        _check_size(place)
+        with opened(place) as connection:
+            check_version(connection, JOURNAL)
+            yield connection
     except (sqlite3.Error, ValueError, TypeError) as error:
-        raise RunError(
-            f"journal.sqlite is damaged or was copied in part ({error}): copy the folder again "
-            f"whole, or restore it from a copy; `mmsbatch verify {place.label}` says more"
-        ) from None
+        raise damaged(JOURNAL, place.label, error) from None
     except OSError as error:
-        raise RunError(f"journal.sqlite cannot be read ({error}): check its permissions") from None
-
-
-@contextmanager
-def _readable(place: RunLocation) -> Iterator[str]:
-    """Give an address at which SQLite can read the journal and changes nothing beside it."""
-    _check_size(place)
-    log = place.sizes.get(_LOG, 0)
-    if place.local is not None and not log:
-        # Immutable: SQLite makes no -shm beside the file, and needs no right to.
-        yield f"{(place.local / _JOURNAL).as_uri()}?mode=ro&immutable=1"
-        return
-    with tempfile.TemporaryDirectory(prefix="mmsbatch-audit-") as folder:  # 0700
-        for name in (_JOURNAL, _LOG) if log else (_JOURNAL,):
-            with place.open(name) as source, Path(folder, name).open("wb") as copy:
-                shutil.copyfileobj(source, copy)
-        yield f"{Path(folder, _JOURNAL).as_uri()}?mode=rw"
+        raise RunError(f"{JOURNAL} cannot be read ({error}): check its permissions") from None
 
 
 def _check_size(place: RunLocation) -> None:
     """Compare the size with the one in the file's own header: SQLite itself overlooks a cut."""
-    with place.open(_JOURNAL) as file:
+    with place.open(JOURNAL) as file:
         header = file.read(_HEADER_BYTES)
     if len(header) < _HEADER_BYTES or header[:16] != b"SQLite format 3\0":
         raise RunError("journal.sqlite is not an SQLite file: restore the run's folder from a copy")
-    if place.sizes.get(_LOG):  # then the header may be of before
+    if place.sizes.get(LOG):  # then the header may be of before
         return
     page_bytes = struct.unpack(">H", header[16:18])[0]
     page_bytes = 65536 if page_bytes == 1 else page_bytes
     should = struct.unpack(">I", header[28:32])[0] * page_bytes
     with suppress(OSError):
-        size = place.files.size(place.path(_JOURNAL))
+        size = place.files.size(place.path(JOURNAL))
         if size < should:
             raise RunError(
                 f"journal.sqlite was copied in part ({size} of {should} bytes): copy the folder "
                 "again whole, or restore it from a copy"
             )
-
-
-def _check_version(version: int) -> None:
-    if version > SCHEMA_VERSION:
-        raise RunError(
-            f"journal.sqlite was written by a newer mmsbatch (journal version {version}; this one "
-            f"reads up to {SCHEMA_VERSION}): upgrade with `pip install --upgrade mmsbatch`"
-        )

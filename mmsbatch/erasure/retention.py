@@ -19,11 +19,9 @@ import pandas as pd
 
 from mmsbatch.errors import InputError
 from mmsbatch.phones.e164 import FIRST
-from mmsbatch.runs import outcomes
 from mmsbatch.runs.folder import RunFolder
-from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.locations import RunLeftOut, RunPaths, every_run
-from mmsbatch.runs.states import fold
+from mmsbatch.runs.run import Run
 
 YEARS: Final = 3
 
@@ -91,11 +89,8 @@ def _years_before(day: date, years: int) -> date:
 
 def _people(folder: RunFolder) -> pd.DataFrame:
     """Give each number of a run once, with its last contact there (UTC without a zone)."""
-    plan = folder.load_plan()
-    with Journal(folder.journal_path) as journal:
-        facts = journal.facts()
-    folder.check_opened_for(plan, facts)
-    results = outcomes.results(plan, fold(facts, plan.requests))
+    run = Run.load(folder.path)
+    plan, facts, results = run.plan, run.facts, run.results
     sent = results["mms_sent_at"].dt.tz_localize(None).to_numpy()
     opened = _moment(facts[0].at)
     at = np.where(np.isnat(sent), opened, sent)

@@ -28,7 +28,7 @@ from mmsbatch.reconciliation.finding import Conclusion, Finding, assess
 from mmsbatch.runs.folder import RunFolder, check_target
 from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.report import RunReport
-from mmsbatch.runs.run import status, write_files
+from mmsbatch.runs.run import Run, status
 from mmsbatch.runs.states import FactKind, Request, State, Verdict, fold, read_account
 from mmsbatch.times import instant
 
@@ -178,7 +178,7 @@ def reconcile(
             for doubt in doubts:
                 data = {"by": BY_CREDITS, "reason": reason, "evidence": evidence}
                 _record(journal, doubt, verdict, data)
-            write_files(folder, plan, journal.facts())
+            Run.of(folder, plan, journal.facts()).write()
     return Reconciliation(
         status(folder.path),
         finding,
@@ -222,7 +222,7 @@ def settle(run: str | Path, request: int, verdict: Verdict | str, note: str) -> 
         _check_in_doubt(requests, request)
         data = {"by": BY_PERSON, "reason": f"a person's verdict: {note.strip()}"}
         _record(journal, requests[request], verdict, {**data, "note": note.strip()})
-        write_files(folder, plan, journal.facts())
+        Run.of(folder, plan, journal.facts()).write()
     what_to_do = f"mmsbatch resume {folder.path}" if verdict is Verdict.RESEND else ""
     return Reconciliation(status(folder.path), None, verdict, (request,), what_to_do=what_to_do)
 
@@ -310,16 +310,10 @@ def _read(gateway: GatewayClient, patience: Patience) -> tuple[BalanceReadings, 
 
 def _other_runs(folder: RunFolder) -> Iterator[OtherRun]:
     """Look at the runs beside this one; one that cannot be read is given as such."""
-    here = folder.path.resolve()
-    for path in sorted(here.parent.glob("*/journal.sqlite")):
-        # A name with a dot is a run that is being made: nothing of it was sent.
-        if path.parent == here or path.parent.name.startswith("."):
-            continue
-        other = RunFolder(path.parent)
+    for other in folder.siblings():
         try:
             campaign = load_campaign(other.campaign_path)
-            with Journal(path) as journal:
-                facts = tuple(journal.facts())
+            facts = tuple(other.facts())
         except MmsbatchError:
             yield OtherRun(other.name, unreadable=True)
             continue

@@ -28,10 +28,14 @@ from mmsbatch.files import __version__, digests
 from mmsbatch.gateway.account import Account, Target
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs.journal import Journal
+from mmsbatch.runs.journal_reader import read_facts
 from mmsbatch.runs.states import Fact, FactKind
 
 SCHEMA_VERSION: Final = "1"
 """Of the Parquet files; raised when a column changes its meaning."""
+
+_MARKS: Final = ("journal.sqlite", "plan.parquet")
+"""A folder with one of these is a run, or part of one."""
 
 _LOCK_TRIES: Final = 50
 _LOCK_PAUSE_S: Final = 0.02
@@ -118,6 +122,25 @@ class RunFolder:
             )
         return plan
 
+    def facts(self, first: int | None = None) -> list[Fact]:
+        """Read the facts, or the first so many; nothing in the folder is written.
+
+        Raises
+        ------
+        RunError
+            The journal cannot be read.
+        """
+        return read_facts(self.path, first)
+
+    def siblings(self) -> list[RunFolder]:
+        """Return the other runs in the same folder of runs, those copied in part among them.
+
+        A name with a dot is of a run that is being made, or never was: nothing of it was sent.
+        """
+        here = self.path.resolve()
+        paths = {path.parent for name in _MARKS for path in here.parent.glob(f"[!.]*/{name}")}
+        return [RunFolder(path) for path in sorted(paths - {here})]
+
     def check_exists(self) -> None:
         """Make sure that there is a run in the folder, and not one half of which is replaced."""
         if self.erased_path.exists():
@@ -127,7 +150,7 @@ class RunFolder:
             )
         if self.exists():
             return
-        known = sorted(path.parent.name for path in self.path.parent.glob("*/journal.sqlite"))
+        known = [run.name for run in self.siblings()]
         hint = f" Beside it are {', '.join(known)}." if known else ""
         raise RunError(f"{self.path} holds no run (no plan.parquet and journal.sqlite).{hint}")
 

@@ -20,9 +20,8 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from mmsbatch.errors import RunError
+from mmsbatch.runs.journal_reader import SCHEMA_VERSION, check_version, facts_in
 from mmsbatch.runs.states import Fact, FactKind, stamp
-
-SCHEMA_VERSION: Final = 1
 
 # seq: 1, 2, 3, … without a gap. at: UTC, ISO 8601, milliseconds. request, attempt: null for a fact
 # of the run. data: JSON, keys sorted. body: an answer's bytes as they came. hash: SHA-256 over the
@@ -41,10 +40,6 @@ _INSERT: Final = (
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _LAST: Final = "SELECT seq, hash FROM facts ORDER BY seq DESC LIMIT 1"
-_SELECT: Final = (
-    "SELECT seq, at, kind, request, attempt, data, body FROM facts ORDER BY seq LIMIT ?"
-)
-_EVERY: Final = -1
 
 
 class AlreadyClaimed(RunError):  # noqa: N818
@@ -84,16 +79,13 @@ class Journal:
             if create:
                 connection.execute(_CREATE)
                 connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            check_version(connection, str(path))
         except (OSError, sqlite3.Error) as error:
             self.close()
             raise _unusable(path, error) from None
-        if version > SCHEMA_VERSION:
+        except RunError:
             self.close()
-            raise RunError(
-                f"{path} was written by a newer mmsbatch (journal version {version}; this one "
-                f"reads up to {SCHEMA_VERSION}): upgrade with `pip install --upgrade mmsbatch`"
-            )
+            raise
 
     def append(
         self,
@@ -135,26 +127,13 @@ class Journal:
                 raise
             self.recorded += facts
 
-    def facts(self, first: int | None = None) -> list[Fact]:
-        """Return every fact, or the first so many, in the order of recording."""
+    def facts(self) -> list[Fact]:
+        """Return every fact, in the order of recording."""
         try:
             with self._lock:
-                most = _EVERY if first is None else first
-                rows = self._connected().execute(_SELECT, (most,)).fetchall()
+                return facts_in(self._connected(), str(self.path))
         except (OSError, sqlite3.Error) as error:
             raise _unusable(self.path, error) from None
-        known = set(FactKind)
-        if unknown := next((row for row in rows if row[2] not in known), None):
-            raise RunError(
-                f"{self.path}: fact {unknown[0]} is a {unknown[2]!r}, which this mmsbatch does "
-                "not know: upgrade with `pip install --upgrade mmsbatch`"
-            )
-        return [
-            Fact(
-                FactKind(kind), datetime.fromisoformat(at), request, attempt, json.loads(data), body
-            )
-            for _seq, at, kind, request, attempt, data, body in rows
-        ]
 
     def close(self) -> None:
         """Let go of the file; nothing can be appended any more."""

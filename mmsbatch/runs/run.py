@@ -1,8 +1,11 @@
-"""Where a run stands, by its folder: facts read, results and report drawn, files rewritten."""
+"""A run: its plan and its facts, and what follows from both."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 import pandas as pd
 
@@ -10,10 +13,90 @@ from mmsbatch import frames
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs import outcomes, report
 from mmsbatch.runs.folder import RunFolder, target_of
-from mmsbatch.runs.journal import Journal
-from mmsbatch.runs.outcomes import attempts
 from mmsbatch.runs.report import RunReport, Stop, by_state, first_balance, last_credits, last_stop
-from mmsbatch.runs.states import Fact, fold
+from mmsbatch.runs.states import Fact, Request, State, fold
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as of its last fact; what follows from plan and facts is computed once."""
+
+    folder: RunFolder
+    plan: Plan
+    facts: list[Fact]
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a run; nothing in its folder is written.
+
+        Raises
+        ------
+        RunError
+            The folder holds no run, or a damaged one.
+        """
+        folder = RunFolder(Path(path))
+        return cls.of(folder, folder.load_plan(), folder.facts())
+
+    @classmethod
+    def of(cls, folder: RunFolder, plan: Plan, facts: list[Fact]) -> Self:
+        """Make a run of its parts, if they belong together.
+
+        Raises
+        ------
+        RunError
+            The facts are about another plan.
+        """
+        folder.check_opened_for(plan, facts)
+        return cls(folder, plan, facts)
+
+    @cached_property
+    def requests(self) -> dict[int, Request]:
+        """Where each request is."""
+        return fold(self.facts, self.plan.requests)
+
+    @cached_property
+    def results(self) -> pd.DataFrame:
+        """One outcome per row, as `mmsbatch.runs.outcomes.results` has them."""
+        return outcomes.results(self.plan, self.requests)
+
+    def report(self, stopped: Stop | None = None) -> RunReport:
+        """Return where the run is, in figures; `stopped` replaces why its last execution ended."""
+        requests = self.requests.values()
+        return RunReport(
+            run=self.folder.name,
+            target=target_of(self.facts),
+            rows=len(self.plan.rows),
+            outcomes=outcomes.count(self.results),
+            requests=by_state(self.requests),
+            credits=last_credits(self.facts),
+            fingerprint=self.plan.fingerprint,
+            stopped=stopped or self._last_stop(),
+            credits_before=first_balance(self.facts),
+            problems=self.plan.summary.problems,
+            doubts=[request for request in requests if request.state is State.IN_DOUBT],
+            settled=sum(
+                len(self.plan.positions(request.number))
+                for request in requests
+                if request.state is State.CONFIRMED
+            ),
+        )
+
+    def write(self) -> None:
+        """Write results and attempts, and record that they were written.
+
+        Only for who holds `RunFolder.writer`: files of a moment before would undo what it does.
+        """
+        metadata = self.folder.metadata(self.plan)
+        frames.write(self.results, self.folder.results_path, metadata)
+        frames.write(outcomes.attempts(self.facts), self.folder.requests_path, metadata)
+        self.folder.record_written(self.facts)
+
+    def _last_stop(self) -> Stop | None:
+        """Return why the last execution ended early, with this run's folder in the advice."""
+        stop = last_stop(self.facts)
+        if stop is None:
+            return None
+        return Stop(stop.reason, stop.what_to_do.replace(report.THE_RUN, str(self.folder.path)))
 
 
 def results(run: str | Path) -> pd.DataFrame:
@@ -22,41 +105,29 @@ def results(run: str | Path) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        As `send` gives them, as of now.
+        As `send` returns them, as of now.
 
     Raises
     ------
     RunError
         The folder holds no run, or a damaged one.
     """
-    folder = RunFolder(Path(run))
-    plan = folder.load_plan()
-    facts = facts_of(folder)
-    folder.check_opened_for(plan, facts)
-    return outcomes.results(plan, fold(facts, plan.requests))
+    return Run.load(run).results
 
 
 def status(run: str | Path) -> RunReport:
-    """Say where a run stands, from its facts alone; nothing is sent or written.
+    """Return where a run is, from its facts alone; nothing is sent or written.
 
     Raises
     ------
     RunError
         The folder holds no run, or a damaged one.
     """
-    folder = RunFolder(Path(run))
-    plan = folder.load_plan()
-    facts = facts_of(folder)
-    folder.check_opened_for(plan, facts)
-    made = report_of(folder, plan, facts)
-    if made.stopped or not made.outcomes.get("pending") or folder.being_written():
+    loaded = Run.load(run)
+    made = loaded.report()
+    if made.stopped or not made.outcomes.get("pending") or loaded.folder.being_written():
         return made
-    return report_of(
-        folder,
-        plan,
-        facts,
-        Stop("no process sends this run", f"mmsbatch resume {folder.path}"),
-    )
+    return loaded.report(Stop("no process sends this run", f"mmsbatch resume {loaded.folder.path}"))
 
 
 def write_results(run: str | Path) -> None:
@@ -71,58 +142,4 @@ def write_results(run: str | Path) -> None:
     folder = RunFolder(Path(run))
     folder.check_exists()
     with folder.writer():
-        write_files(folder, folder.load_plan(), facts_of(folder))
-
-
-def facts_of(folder: RunFolder) -> list[Fact]:
-    """Read the facts of a run."""
-    with Journal(folder.journal_path) as journal:
-        return journal.facts()
-
-
-def write_files(folder: RunFolder, plan: Plan, facts: list[Fact]) -> pd.DataFrame:
-    """Rebuild the results and the attempts, write both files, and record that they were written."""
-    folder.check_opened_for(plan, facts)
-    metadata = folder.metadata(plan)
-    frame = outcomes.results(plan, fold(facts, plan.requests))
-    frames.write(frame, folder.results_path, metadata)
-    frames.write(attempts(facts), folder.requests_path, metadata)
-    folder.record_written(facts)
-    return frame
-
-
-def report_of(
-    folder: RunFolder,
-    plan: Plan,
-    facts: list[Fact],
-    stopped: Stop | None = None,
-    frame: pd.DataFrame | None = None,
-) -> RunReport:
-    """Draw the report from plan and facts; `frame` is the results, where they are at hand."""
-    requests = fold(facts, plan.requests)
-    frame = outcomes.results(plan, requests) if frame is None else frame
-    return RunReport(
-        run=folder.name,
-        target=target_of(facts),
-        rows=len(plan.rows),
-        outcomes=outcomes.count(frame),
-        requests=by_state(requests),
-        credits=last_credits(facts),
-        fingerprint=plan.fingerprint,
-        stopped=stopped or _named(last_stop(facts), folder),
-        credits_before=first_balance(facts),
-        problems=plan.summary.problems,
-        doubts=[request for request in requests.values() if request.state == "in_doubt"],
-        settled=sum(
-            len(plan.positions(request.number))
-            for request in requests.values()
-            if request.state == "confirmed"
-        ),
-    )
-
-
-def _named(stop: Stop | None, folder: RunFolder) -> Stop | None:
-    """Put the run's folder where the policy, which knows of none, had to leave a place for it."""
-    if stop is None:
-        return None
-    return Stop(stop.reason, stop.what_to_do.replace(report.THE_RUN, str(folder.path)))
+        Run.load(run).write()

@@ -19,7 +19,6 @@ from mmsbatch.gateway.account import Account
 from mmsbatch.gateway.client import GatewayClient
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs.folder import RunFolder
-from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.states import FactKind, fold, may_go, read_account
 from mmsbatch.sending import limits
 from mmsbatch.sending import limits as limiting
@@ -121,8 +120,7 @@ def estimate(
 def _left(folder: RunFolder, plan: Plan) -> list[int]:
     if not folder.exists():
         return list(range(1, plan.requests + 1))
-    with Journal(folder.journal_path) as journal:
-        requests = fold(journal.facts(), plan.requests)
+    requests = fold(folder.facts(), plan.requests)
     return [n for n, request in requests.items() if may_go(request)]
 
 
@@ -136,8 +134,6 @@ def _credits(account: Account) -> Decimal | None:
     return answer.credits if answer else None
 
 
-_MARKS: Final = ("journal.sqlite", "plan.parquet")
-"""Where one of these is, there is a run, or what was copied of one."""
 _FACTS_READ: Final = 100
 """Of an earlier run: some 50 answers, which is plenty for a price."""
 _RUNS_READ: Final = 5
@@ -158,7 +154,7 @@ def previous_runs(folder: RunFolder, plan: Plan, account: Account) -> limits.Pre
     """
     others: list[_Other] = []
     unread: list[str] = []
-    for beside in _beside(folder):
+    for beside in folder.siblings():
         try:
             other = _look(beside)
         except MmsbatchError as error:
@@ -190,18 +186,8 @@ class _Other:
     opened_at: datetime
 
 
-def _beside(folder: RunFolder) -> Iterator[RunFolder]:
-    """Give the runs in the same folder of runs, those copied in part among them."""
-    here = folder.path.resolve()
-    # A name with a dot is a run that is being made, or never was.
-    found = {path.parent for name in _MARKS for path in here.parent.glob(f"[!.]*/{name}")}
-    for path in sorted(found - {here}):
-        yield RunFolder(path)
-
-
 def _look(folder: RunFolder) -> _Other:
-    with Journal(folder.journal_path) as journal:
-        facts = journal.facts(first=1)
+    facts = folder.facts(first=1)
     if not facts:
         raise RunError(f"{folder.journal_path} is empty: the run was copied in part")
     opened = facts[0]
@@ -229,8 +215,7 @@ def _costs(others: list[_Other], plan: Plan, account: Account) -> Iterator[Decim
             campaign = load_campaign(other.folder.campaign_path)
             if campaign.content.kind is not plan.campaign.content.kind:
                 continue
-            with Journal(other.folder.journal_path) as journal:
-                facts = journal.facts(first=_FACTS_READ)
+            facts = other.folder.facts(first=_FACTS_READ)
         except MmsbatchError:
             continue
         started = next((fact for fact in facts if fact.kind is FactKind.STARTED), None)

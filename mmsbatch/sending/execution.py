@@ -23,8 +23,8 @@ from mmsbatch.planning.plan import Plan
 from mmsbatch.runs.folder import RunFolder, check_target
 from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.report import RunReport, Stop
-from mmsbatch.runs.run import report_of, write_files
-from mmsbatch.runs.states import FactKind, Request, fold, read_account
+from mmsbatch.runs.run import Run
+from mmsbatch.runs.states import FactKind, Request, read_account
 from mmsbatch.sending.limits import (
     Budget,
     Limits,
@@ -88,13 +88,13 @@ def send_rest(
         journal = held.enter_context(Journal(folder.journal_path))
         facts = journal.facts()
         check_target(folder, facts, gateway.account)
-        folder.check_opened_for(plan, facts)
+        begun = Run.of(folder, plan, facts)
         cost = cost_per_recipient(credit_readings(facts)) or previous.cost
         sender = Sender(
             plan,
             gateway,
             journal,
-            fold(facts, plan.requests),
+            begun.requests,
             on_doubt=options.on_doubt,
             workers=options.workers,
             pace=options.pace,
@@ -108,9 +108,10 @@ def send_rest(
                 told = sending(plan, waiting, shown=options.progress, then=options.on_request)
                 with told as sender.on_request:
                     _send_until_stopped(folder, sender)
-            facts += journal.recorded  # as they are on disk, and their answers are read already
-            frame = write_files(folder, plan, facts)
-            return report_of(folder, plan, facts, frame=frame)
+            # As they are on disk; their answers are read already.
+            ended = Run(folder, plan, [*facts, *journal.recorded])
+            ended.write()
+            return ended.report()
         except RunError as error:
             raise sender.cannot_go_on(error) from None
         except KeyboardInterrupt:

@@ -6,20 +6,23 @@ a copy of it where its last writer died, so verifying changes nothing.
 
 from __future__ import annotations
 
-import json
-import shutil
 import sqlite3
 import struct
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from datetime import datetime
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from mmsbatch.errors import RunError
-from mmsbatch.runs.journal import SCHEMA_VERSION, chained_hash
-from mmsbatch.runs.states import Fact, FactKind
+from mmsbatch.runs.journal import chained_hash
+from mmsbatch.runs.journal_reader import (
+    FACT_COLUMNS,
+    SCHEMA_VERSION,
+    LocalJournal,
+    fact_of,
+    newer,
+    opened,
+)
+from mmsbatch.runs.states import Fact
 
 SCHEMA: Final = (
     (
@@ -71,10 +74,7 @@ def check_version(path: Path) -> None:
     version = struct.unpack(">i", header[60:64])[0] if len(header) == _HEADER_BYTES else 0
     # One byte changed could also read as a newer version; the schema tells the two apart.
     if version > SCHEMA_VERSION and _schema_is_another(path):
-        raise RunError(
-            f"{path} was written by a newer mmsbatch (journal version {version}; this one "
-            f"reads up to {SCHEMA_VERSION}): upgrade with `pip install --upgrade mmsbatch`"
-        )
+        raise newer(version, str(path))
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -87,7 +87,7 @@ def read_rows(path: Path) -> list[Row]:
     """
     _check_header(path)
     try:
-        with _opened(path) as connection:
+        with opened(LocalJournal(path.parent)) as connection:
             verdicts = [row[0] for row in connection.execute("PRAGMA integrity_check(1)")]
             if verdicts != ["ok"]:
                 raise CheckFailed(f"journal.sqlite: SQLite finds it damaged: {verdicts[0]}")
@@ -134,14 +134,7 @@ def check_chain(rows: Sequence[Row]) -> list[Fact]:
 
 def _fact(row: Row) -> Fact:
     try:
-        return Fact(
-            FactKind(row["kind"]),
-            datetime.fromisoformat(row["at"]),
-            row["request"],
-            row["attempt"],
-            json.loads(row["data"]),
-            row["body"],
-        )
+        return fact_of([row[name] for name in FACT_COLUMNS.split(", ")])
     except ValueError as error:
         raise CheckFailed(f"journal.sqlite: fact {row['seq']} cannot be read ({error})") from None
 
@@ -213,7 +206,7 @@ def _wal_bytes(path: Path) -> int:
 
 def _schema_is_another(path: Path) -> bool:
     try:
-        with _opened(path) as connection:
+        with opened(LocalJournal(path.parent)) as connection:
             return _schema(connection) != SCHEMA
     except (sqlite3.Error, UnicodeDecodeError):
         return False
@@ -221,19 +214,3 @@ def _schema_is_another(path: Path) -> bool:
 
 def _schema(connection: sqlite3.Connection) -> tuple[tuple[int | str | None, ...], ...]:
     return tuple(connection.execute("SELECT rowid, type, name, tbl_name, sql FROM sqlite_schema"))
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open the file without a trace; where facts are still in the log beside it, open copies."""
-    with tempfile.TemporaryDirectory() as folder:
-        place, options = path.resolve(), "mode=ro&immutable=1"
-        if _wal_bytes(path):
-            place, options = Path(folder) / path.name, "mode=rw"
-            for name in (path.name, f"{path.name}-wal"):
-                shutil.copyfile(path.with_name(name), place.with_name(name))
-        connection = sqlite3.connect(f"{place.as_uri()}?{options}", uri=True)
-        try:
-            yield connection
-        finally:
-            connection.close()

@@ -1,0 +1,183 @@
+"""A journal read without a trace: in a read-only folder, on another machine, while it is written.
+
+Every reader of journals opens the file here and turns its rows into facts here.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Protocol
+
+from mmsbatch.errors import RunError
+from mmsbatch.runs.states import Fact, FactKind
+
+JOURNAL: Final = "journal.sqlite"
+LOG: Final = "journal.sqlite-wal"
+"""Facts that SQLite has not yet put into the journal itself."""
+_SHARED_MEMORY: Final = "journal.sqlite-shm"
+
+SCHEMA_VERSION: Final = 1
+"""Of the journal; the file's ``user_version``."""
+FACT_COLUMNS: Final = "kind, at, request, attempt, data, body"
+"""What `fact_of` takes, in this order."""
+
+_EVERY: Final = -1
+
+
+class JournalFiles(Protocol):
+    """Where a journal is: on this machine or behind a URL."""
+
+    @property
+    def local(self) -> Path | None:
+        """The folder, if it is on this machine."""
+
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """The size of each file by its name, in bytes."""
+
+    def open(self, name: str) -> BinaryIO:
+        """Open a file of the folder for reading."""
+
+
+@dataclass(frozen=True)
+class LocalJournal:
+    """The journal in a folder on this machine."""
+
+    folder: Path
+
+    @property
+    def local(self) -> Path:
+        """The folder, with links followed: SQLite finds the log beside the file itself."""
+        return self.folder.resolve()
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The sizes of the journal and its log, where they are there."""
+        paths = (self.folder / name for name in (JOURNAL, LOG))
+        return {path.name: path.stat().st_size for path in paths if path.exists()}
+
+    def open(self, name: str) -> BinaryIO:
+        """Open a file of the folder for reading."""
+        return (self.folder / name).open("rb")
+
+
+def read_facts(folder: Path, first: int | None = None) -> list[Fact]:
+    """Read every fact of a run on this machine, or the first so many, in the order of recording.
+
+    Raises
+    ------
+    RunError
+        There is no journal, or it cannot be read, is damaged or is of a newer version.
+    """
+    file = str(folder / JOURNAL)
+    try:
+        with opened(LocalJournal(folder)) as connection:
+            check_version(connection, file)
+            return facts_in(connection, file, first)
+    except FileNotFoundError:
+        raise RunError(f"{file} does not exist: {folder} is not a run's folder") from None
+    except OSError as error:
+        raise RunError(f"{file} cannot be read ({error}): check its permissions") from None
+    except (sqlite3.Error, ValueError, TypeError) as error:
+        raise damaged(file, str(folder), error) from None
+
+
+def facts_in(connection: sqlite3.Connection, file: str, first: int | None = None) -> list[Fact]:
+    """Read the facts through a connection that is open.
+
+    Raises
+    ------
+    RunError
+        A fact is of a kind that a newer version wrote.
+    """
+    query = f"SELECT {FACT_COLUMNS}, seq FROM facts ORDER BY seq LIMIT ?"  # noqa: S608  (of this module)
+    rows = connection.execute(query, (_EVERY if first is None else first,)).fetchall()
+    known = set(FactKind)
+    if unknown := next((row for row in rows if row[0] not in known), None):
+        raise RunError(
+            f"{file}: fact {unknown[-1]} is a {unknown[0]!r}, which this mmsbatch does "
+            "not know: upgrade with `pip install --upgrade mmsbatch`"
+        )
+    return [fact_of(row[:-1]) for row in rows]
+
+
+def fact_of(row: Sequence[Any]) -> Fact:
+    """Make a fact of `FACT_COLUMNS`; ValueError if a value cannot be read."""
+    kind, at, request, attempt, data, body = row
+    return Fact(
+        FactKind(kind), datetime.fromisoformat(at), request, attempt, json.loads(data), body
+    )
+
+
+@contextmanager
+def opened(at: JournalFiles) -> Iterator[sqlite3.Connection]:
+    """Open a journal for reading; nothing is written beside it.
+
+    Raises
+    ------
+    OSError, sqlite3.Error
+        As they come: what they mean is for the caller to say.
+    """
+    with _address(at) as address, closing(sqlite3.connect(address, uri=True)) as connection:
+        yield connection
+
+
+@contextmanager
+def _address(at: JournalFiles) -> Iterator[str]:
+    sizes = at.sizes
+    if at.local is not None:
+        if JOURNAL not in sizes:
+            raise FileNotFoundError(at.local / JOURNAL)
+        uri = (at.local / JOURNAL).as_uri()
+        if LOG in sizes and (at.local / _SHARED_MEMORY).exists():
+            # A process writes, or was killed. Its shared memory is read and not written, so that
+            # all facts of one moment are seen.
+            yield f"{uri}?mode=ro&readonly_shm=1"
+            return
+        if not sizes.get(LOG):
+            # Immutable: SQLite makes no shared memory beside the file, and needs no right to.
+            yield f"{uri}?mode=ro&immutable=1"
+            return
+    # To read the log SQLite makes shared memory of its own: beside copies.
+    with tempfile.TemporaryDirectory(prefix="mmsbatch-journal-") as spare:  # 0700
+        for name in (JOURNAL, LOG) if sizes.get(LOG) else (JOURNAL,):
+            with at.open(name) as source, Path(spare, name).open("wb") as copy:
+                shutil.copyfileobj(source, copy)
+        yield f"{Path(spare, JOURNAL).as_uri()}?mode=rw"
+
+
+def check_version(connection: sqlite3.Connection, file: str) -> None:
+    """Refuse a journal that a newer version wrote.
+
+    Raises
+    ------
+    RunError
+        This version cannot read it.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > SCHEMA_VERSION:
+        raise newer(version, file)
+
+
+def newer(version: int, file: str) -> RunError:
+    """Make the error of a journal that a newer version wrote."""
+    return RunError(
+        f"{file} was written by a newer mmsbatch (journal version {version}; this one reads up to "
+        f"{SCHEMA_VERSION}): upgrade with `pip install --upgrade mmsbatch`"
+    )
+
+
+def damaged(file: str, run: str, error: Exception) -> RunError:
+    """Make the error of a journal that is not whole."""
+    return RunError(
+        f"{file} is damaged or was copied in part ({error}): copy the folder again whole, or "
+        f"restore it from a copy; `mmsbatch verify {run}` says more"
+    )
