@@ -126,32 +126,48 @@ def opened(at: JournalFiles) -> Iterator[sqlite3.Connection]:
     OSError, sqlite3.Error
         As they come: what they mean is for the caller to say.
     """
-    with _address(at) as address, closing(sqlite3.connect(address, uri=True)) as connection:
-        yield connection
-
-
-@contextmanager
-def _address(at: JournalFiles) -> Iterator[str]:
-    sizes = at.sizes
-    if at.local is not None:
-        if JOURNAL not in sizes:
-            raise FileNotFoundError(at.local / JOURNAL)
-        uri = (at.local / JOURNAL).as_uri()
-        if LOG in sizes and (at.local / _SHARED_MEMORY).exists():
-            # A process writes, or was killed. Its shared memory is read and not written, so that
-            # all facts of one moment are seen.
-            yield f"{uri}?mode=ro&readonly_shm=1"
-            return
-        if not sizes.get(LOG):
-            # Immutable: SQLite makes no shared memory beside the file, and needs no right to.
-            yield f"{uri}?mode=ro&immutable=1"
-            return
+    address = _in_place(at)
+    if address is not None:
+        with closing(sqlite3.connect(address, uri=True)) as connection:
+            if _is_readable(connection):
+                yield connection
+                return
     # To read the log SQLite makes shared memory of its own: beside copies.
     with tempfile.TemporaryDirectory(prefix="mmsbatch-journal-") as spare:  # 0700
-        for name in (JOURNAL, LOG) if sizes.get(LOG) else (JOURNAL,):
+        for name in (JOURNAL, LOG) if at.sizes.get(LOG) else (JOURNAL,):
             with at.open(name) as source, Path(spare, name).open("wb") as copy:
                 shutil.copyfileobj(source, copy)
-        yield f"{Path(spare, JOURNAL).as_uri()}?mode=rw"
+        address = f"{Path(spare, JOURNAL).as_uri()}?mode=rw"
+        with closing(sqlite3.connect(address, uri=True)) as connection:
+            yield connection
+
+
+def _in_place(at: JournalFiles) -> str | None:
+    """Return the address at which SQLite reads the file where it is and writes nothing, if any."""
+    if at.local is None:
+        return None
+    if JOURNAL not in at.sizes:
+        raise FileNotFoundError(at.local / JOURNAL)
+    uri = (at.local / JOURNAL).as_uri()
+    if LOG in at.sizes and (at.local / _SHARED_MEMORY).exists():
+        # A process writes, or was killed. Its shared memory is read and not written, so that all
+        # facts of one moment are seen.
+        return f"{uri}?mode=ro&readonly_shm=1"
+    if not at.sizes.get(LOG):
+        # Immutable: SQLite makes no shared memory beside the file, and needs no right to.
+        return f"{uri}?mode=ro&immutable=1"
+    return None
+
+
+def _is_readable(connection: sqlite3.Connection) -> bool:
+    """Return whether SQLite takes the shared memory as it is: a kill may leave it half-written."""
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except sqlite3.OperationalError:
+        return False
+    except sqlite3.DatabaseError:  # damaged: the caller's first question says how
+        return True
+    return True
 
 
 def check_version(connection: sqlite3.Connection, file: str) -> None:

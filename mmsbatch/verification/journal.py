@@ -24,23 +24,22 @@ from mmsbatch.runs.journal_reader import (
 )
 from mmsbatch.runs.states import Fact
 
-SCHEMA: Final = (
-    (
-        1,
-        "table",
-        "facts",
-        "facts",
-        (
-            "CREATE TABLE facts (\n\tseq INTEGER NOT NULL, \n\tat VARCHAR(24) NOT NULL, "
-            "\n\tkind VARCHAR(16) NOT NULL, \n\trequest INTEGER, \n\tattempt INTEGER, "
-            "\n\tdata TEXT NOT NULL, \n\tbody BLOB, \n\thash VARCHAR(64) NOT NULL, "
-            "\n\tPRIMARY KEY (seq), "
-            "\n\tCONSTRAINT one_fact_of_a_kind_per_attempt UNIQUE (request, attempt, kind)\n)"
-        ),
-    ),
-    (2, "index", "sqlite_autoindex_facts_1", "facts", None),
-)
-"""What a journal of version 1 says of itself, to the letter."""
+SCHEMA: Final = {
+    "objects": [("index", "sqlite_autoindex_facts_1", "facts"), ("table", "facts", "facts")],
+    "columns": [
+        ("seq", "INTEGER", 1, None, 1),
+        ("at", "VARCHAR(24)", 1, None, 0),
+        ("kind", "VARCHAR(16)", 1, None, 0),
+        ("request", "INTEGER", 0, None, 0),
+        ("attempt", "INTEGER", 0, None, 0),
+        ("data", "TEXT", 1, None, 0),
+        ("body", "BLOB", 0, None, 0),
+        ("hash", "VARCHAR(64)", 1, None, 0),
+    ],
+    "unique": [("request", "attempt", "kind")],
+}
+"""What the table of a journal of version 1 means, however it is written: columns (name, type, not
+null, default, place in the primary key), and what is unique together."""
 
 _COLUMNS: Final = ("seq", "at", "kind", "request", "attempt", "data", "body", "hash")
 _TYPES: Final[dict[str, tuple[type, ...]]] = {
@@ -212,5 +211,16 @@ def _schema_is_another(path: Path) -> bool:
         return False
 
 
-def _schema(connection: sqlite3.Connection) -> tuple[tuple[int | str | None, ...], ...]:
-    return tuple(connection.execute("SELECT rowid, type, name, tbl_name, sql FROM sqlite_schema"))
+def _schema(connection: sqlite3.Connection) -> dict[str, list[tuple[Any, ...]]]:
+    objects = connection.execute("SELECT type, name, tbl_name FROM sqlite_schema ORDER BY 1, 2")
+    columns = connection.execute("PRAGMA table_xinfo(facts)").fetchall()
+    indexes = connection.execute("PRAGMA index_list(facts)").fetchall()
+    return {
+        "objects": objects.fetchall(),
+        "columns": [tuple(column[1:6]) for column in columns],
+        "unique": [
+            tuple(row[2] for row in connection.execute(f"PRAGMA index_info({name})"))
+            for _, name, unique, _origin, partial in indexes
+            if unique and not partial
+        ],
+    }

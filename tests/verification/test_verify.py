@@ -28,7 +28,6 @@ from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.run import write_results
 from mmsbatch.runs.states import FactKind
 from mmsbatch.sandbox import Sandbox, SandboxOptions
-from mmsbatch.verification.journal import SCHEMA
 
 FILES = ("plan.parquet", "campaign.toml", "journal.sqlite", "results.parquet", "requests.parquet")
 PARTS = 8
@@ -111,13 +110,52 @@ def test_results_may_be_deleted_and_rebuilt(run: Path) -> None:
     assert "" == broken(run)
 
 
-def test_the_schema_is_the_one_that_is_made(tmp_path: Path) -> None:
-    """Were the table made otherwise, this would fail before any `verify` does."""
-    Journal(tmp_path / "journal.sqlite", create=True).close()
-    with sqlite3.connect(tmp_path / "journal.sqlite") as connection:
-        found = connection.execute("SELECT rowid, type, name, tbl_name, sql FROM sqlite_schema")
-        assert tuple(found) == SCHEMA
+SPELT_OTHERWISE = """create table facts (seq integer not null primary key,
+    at VARCHAR(24) not null, kind VARCHAR(16) not null, request INTEGER, attempt INTEGER,
+    data TEXT not null, body BLOB, hash VARCHAR(64) not null, unique (request, attempt, kind))"""
+
+
+def with_table(run: Path, definition: str, *more: str) -> Path:
+    """Put the facts of a run into a table that is defined otherwise."""
+    with sqlite3.connect(run / "journal.sqlite") as connection:
+        rows = connection.execute("SELECT * FROM facts").fetchall()
+        connection.execute("DROP TABLE facts")
+        for statement in (definition, *more):
+            connection.execute(statement)
+        connection.executemany("INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
     connection.close()
+    with sqlite3.connect(run / "journal.sqlite", isolation_level=None) as connection:
+        connection.execute("VACUUM")
+    connection.close()
+    return run
+
+
+def test_a_table_means_the_same_however_it_is_written(run: Path) -> None:
+    """Other letters are no other table."""
+    assert "" == broken(with_table(run, SPELT_OTHERWISE))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        (", unique (request, attempt, kind)", ""),
+        ("unique (request, attempt, kind)", "unique (request, attempt, kind, at)"),
+        ("VARCHAR(24)", "VARCHAR(25)"),
+        ("hash VARCHAR(64) not null", "hash VARCHAR(64)"),
+        ("data TEXT not null", "data TEXT not null default ''"),
+    ],
+)
+def test_a_table_that_means_something_else_is_named(run: Path, change: tuple[str, str]) -> None:
+    """What is unique keeps a request from being claimed twice."""
+    assert SPELT_OTHERWISE != SPELT_OTHERWISE.replace(*change)
+    rebuilt = with_table(run, SPELT_OTHERWISE.replace(*change))
+    assert "its table of facts is not the one mmsbatch makes" in broken(rebuilt)
+
+
+def test_a_trigger_beside_the_table_is_named(run: Path) -> None:
+    """It could change what is recorded."""
+    trigger = "CREATE TRIGGER late AFTER INSERT ON facts BEGIN SELECT 1; END"
+    assert "its table of facts is not" in broken(with_table(run, SPELT_OTHERWISE, trigger))
 
 
 def test_runs_of_earlier_versions_hold_as_far_as_they_say(tmp_path: Path) -> None:
@@ -383,6 +421,8 @@ def without_meaning(data: bytes) -> set[int]:
     """
     size = struct.unpack(">H", data[16:18])[0]
     free = {*range(40, 44), *range(96, 100)}
+    definition = data.index(b"CREATE TABLE facts")  # other letters may mean the same
+    free |= {*range(definition, data.index(b"\n)", definition) + 2)}
     overflow: dict[int, int] = {}
     trees = {}
     for number in range(len(data) // size):
