@@ -1,0 +1,90 @@
+"""A run that may not be written, as in an archive, is read, and nothing is left in it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+import mmsbatch as mms
+from conftest import TESTS, account_at, planned
+from mmsbatch.sandbox import Sandbox
+
+KILLED = TESTS / "journals" / "0.1.0" / "killed"
+"""A run whose process was killed: its last facts are in the log beside the journal."""
+
+_RIGHTS = "-dac_override,-dac_read_search"
+_UNPRIVILEGED = ["setpriv", f"--bounding-set={_RIGHTS}", f"--inh-caps={_RIGHTS}"]
+UNPRIVILEGED = _UNPRIVILEGED if os.geteuid() == 0 else []
+"""The administrator may write to everything; without these rights permissions hold."""
+
+READERS = {
+    "status": "mms.status(run).to_json()['outcomes']",
+    "results": "len(mms.results(run))",
+    "audit": "mms.audit(run.parent)[['run', 'rows', 'accepted']].to_dict('records')",
+    "history": "len(mms.history('06 39 98 00 12', run.parent))",
+    "verify": "mms.verify(run).to_json()['checks'][0]",
+    "retention": "len(mms.retention(run.parent, today=date(2040, 1, 1)))",
+}
+
+
+def contents(folder: Path) -> dict[str, tuple[str, int]]:
+    """Every file of a folder, its bytes and when they were last written."""
+    return {
+        path.name: (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_mtime_ns)
+        for path in folder.iterdir()
+    }
+
+
+@pytest.fixture(params=["ended", "killed", "copied without shared memory"])
+def run(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    path = tmp_path / "runs" / "noel"
+    if request.param == "ended":
+        with Sandbox() as sandbox:
+            mms.send(planned(300), account_at(sandbox), run=path)
+    else:
+        shutil.copytree(KILLED, path)
+        if "without" in request.param:
+            (path / "journal.sqlite-shm").unlink(missing_ok=True)
+        assert (path / "journal.sqlite-wal").stat().st_size
+    for file in path.iterdir():
+        file.chmod(0o444)
+    path.chmod(0o555)
+    path.parent.chmod(0o555)
+    yield path
+    path.parent.chmod(0o755)
+    path.chmod(0o755)
+
+
+@pytest.mark.skipif(
+    bool(UNPRIVILEGED) and shutil.which("setpriv") is None, reason="needs util-linux's setpriv"
+)
+@pytest.mark.parametrize("reader", READERS)
+def test_a_run_that_may_not_be_written_is_read(run: Path, reader: str) -> None:
+    """The same is read as where it may be, and no file is made or changed."""
+    code = (
+        "import sys; from datetime import date; from pathlib import Path; import mmsbatch as mms; "
+        "run = Path(sys.argv[1])\n"
+        "try: (run / 'mine').touch(); sys.exit('the folder can be written')\n"
+        f"except PermissionError: print({READERS[reader]})"
+    )
+    writable = run.parent.parent / "writable" / run.name
+    shutil.copytree(run, writable)
+    before = contents(run)
+    done = subprocess.run(
+        [*UNPRIVILEGED, sys.executable, "-c", code, str(run)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (0, "") == (done.returncode, done.stderr)
+    assert before == contents(run)
+    values = {"mms": mms, "run": writable, "date": date}
+    assert str(eval(READERS[reader], values)) == done.stdout.strip()  # noqa: S307  (of this file)
