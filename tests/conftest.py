@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,14 +28,22 @@ settings.load_profile("suite")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="also run the long sweeps")
+    parser.addoption(
+        "--slice",
+        metavar="N/M",
+        help="also run the N-th of M parts of the long sweeps; N may be any number, such as a "
+        "commit's hash in decimal",
+    )
     parser.addoption("--screenshots", help="where test_jupyterlab.py leaves what it saw")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--full"):
         return
+    nth, parts = map(int, (config.getoption("--slice") or "0/0").split("/"))
     for item in items:
-        if "full" in item.keywords:
+        in_slice = parts and zlib.crc32(item.nodeid.encode()) % parts == nth % parts
+        if "full" in item.keywords and not in_slice:
             item.add_marker(pytest.mark.skip(reason="a long sweep: pytest --full"))
 
 

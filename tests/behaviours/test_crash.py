@@ -264,17 +264,19 @@ def test_sweep_of_every_moment_of_every_request(tmp_path: Path) -> None:
 
 
 @pytest.mark.full
-def test_sweep_of_two_thousand_random_times(tmp_path: Path) -> None:
-    """SIGKILL whenever, up to five times a run, then resume."""
-    tally = random_kills(2000, tmp_path, seed=1)
-    print(f"random times: {tally}")  # noqa: T201  (the sweep's result)
+@pytest.mark.parametrize("part", range(20))
+def test_sweep_of_two_thousand_random_times(part: int, tmp_path: Path) -> None:
+    """SIGKILL whenever, up to five times a run, then resume; a hundred kills a part."""
+    tally = random_kills(100, tmp_path, seed=part)
+    print(f"random times, part {part}: {tally}")  # noqa: T201  (the sweep's result)
     tally.check()
 
 
 @pytest.mark.full
+@pytest.mark.parametrize("part", range(4))
 @pytest.mark.parametrize("workers", [2, 4, 8])
-def test_sweep_of_random_times_with_workers(workers: int, tmp_path: Path) -> None:
-    """SIGKILL whenever, with several requests under way."""
-    tally = random_kills(200, tmp_path, seed=workers, workers=workers)
-    print(f"random times, {workers} workers: {tally}")  # noqa: T201  (the sweep's result)
+def test_sweep_of_random_times_with_workers(workers: int, part: int, tmp_path: Path) -> None:
+    """SIGKILL whenever, with several requests under way; fifty kills a part."""
+    tally = random_kills(50, tmp_path, seed=100 * workers + part, workers=workers)
+    print(f"random times, {workers} workers, part {part}: {tally}")  # noqa: T201  (the sweep's result)
     tally.check(workers=workers)
