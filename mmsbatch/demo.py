@@ -28,7 +28,7 @@ _FOLDERS = (_HERE.parent / "data" / "samples", _HERE / "_samples")  # a checkout
 
 
 def sample(name: str) -> Path:
-    """Give the path of a sample, in a clone as in an installation.
+    """Return the path of a sample, in a clone as in an installation.
 
     Parameters
     ----------

@@ -58,7 +58,7 @@ class Block:
     beside: tuple[str | Table | Box, ...]
 
     def filled(self) -> tuple[str | Table | Box, ...]:
-        """Give what stands beside the label, and say so where it is nothing."""
+        """Return what stands beside the label, and say so where it is nothing."""
         some = (part for part in self.beside if not isinstance(part, Table) or part.rows)
         return tuple(some) or ("none",)
 
@@ -93,7 +93,7 @@ class ShowsItself:
     __slots__ = ()
 
     def document(self) -> Document:
-        """Say what there is to show."""
+        """Show what there is to show."""
         raise NotImplementedError
 
     def __repr__(self) -> str:
@@ -217,14 +217,14 @@ def joined(documents: Iterable[Document]) -> Document:
 
 
 def plain(amount: Decimal | None) -> int | float | None:
-    """Give an amount of credits as a plain number, whole where it is whole."""
+    """Return an amount of credits as a plain number, whole where it is whole."""
     if amount is None:
         return None
     return int(amount) if amount == amount.to_integral_value() else float(amount)
 
 
 def plain_fraction(amount: Fraction | None) -> int | float | None:
-    """Give an exact amount as a plain number, whole where it is whole."""
+    """Return an exact amount as a plain number, whole where it is whole."""
     if amount is None:
         return None
     return int(amount) if amount.denominator == 1 else float(amount)

@@ -72,7 +72,7 @@ def figure(title: str, height: float) -> tuple[Figure, Axes]:
 
 
 def nothing(title: str, why: str) -> Figure:
-    """Give a figure that says why there is nothing to draw."""
+    """Return a figure that says why there is nothing to draw."""
     made, axes = figure(title, 1.6)
     axes.set_axis_off()
     axes.text(0.5, 0.5, why, ha="center", va="center", transform=axes.transAxes)

@@ -77,7 +77,7 @@ class UnreadableAnswer(MmsbatchError):  # noqa: N818
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Say which known word a mistyped one is nearest to, for the end of an error message.
+    """Return which known word a mistyped one is nearest to, for the end of an error message.
 
     Returns
     -------

@@ -54,7 +54,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def digests(*files: Path) -> dict[str, str]:
-    """Give the SHA-256 (hexadecimal) of each file, under its name.
+    """Return the SHA-256 (hexadecimal) of each file, under its name.
 
     Raises
     ------

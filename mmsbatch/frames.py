@@ -59,7 +59,7 @@ ATTEMPTS: Final[Mapping[str, str]] = {
 
 
 def meanings(names: Iterable[str]) -> Mapping[str, str]:
-    """Give the meanings of a frame's columns, by the file it is for.
+    """Return the meanings of a frame's columns, by the file it is for.
 
     Contacts may have columns named ``request`` or ``status``, so those names mean something only
     where they are all there and nothing else is.
@@ -68,7 +68,7 @@ def meanings(names: Iterable[str]) -> Mapping[str, str]:
 
 
 def categorical(codes: npt.NDArray[np.integer[Any]], words: Iterable[str]) -> pd.Categorical:
-    """Give a category column.
+    """Return a category column.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def write(frame: pd.DataFrame, path: Path, metadata: Mapping[str, str]) -> None:
 
 
 def to_arrow(frame: pd.DataFrame, *, index: bool = True) -> pa.Table:
-    """Give a frame as an Arrow table, with the types of `MMS_TYPES`; the index if wanted.
+    """Return a frame as an Arrow table, with the types of `MMS_TYPES`; the index if wanted.
 
     The meaning of each column of ours is in its field's metadata, under ``description``.
     """

@@ -294,7 +294,7 @@ def _drawing() -> ModuleType:
 
 
 def _drawn(made: Any) -> Figure:
-    """Give back a type to what came from a module that is imported late."""
+    """Return a type to what came from a module that is imported late."""
     figure: Figure = made
     return figure
 
@@ -310,7 +310,7 @@ def _need(frame: pd.DataFrame, plot: str, wanted: str, *columns: str) -> None:
 
 
 def _times(sent: pd.DataFrame, requests: pd.DataFrame | None) -> pd.Series:
-    """Give when each request left, by its number; missing where that is not known."""
+    """Return when each request left, by its number; missing if that is not known."""
     times = sent.groupby("mms_request")["mms_sent_at"].max()
     if requests is None:
         return times

@@ -18,7 +18,7 @@ _WRITTEN_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{
 
 
 def instant(wall: datetime) -> datetime:
-    """Give the instant (UTC) of a Paris wall time; of the repeated autumn hour, the first."""
+    """Return the instant (UTC) of a Paris wall time; of the repeated autumn hour, the first."""
     return wall.replace(tzinfo=PARIS, fold=0).astimezone(UTC)
 
 
@@ -181,7 +181,7 @@ class Deadline:
         return None if given is None else cls(span(given, "not_after").last)
 
     def passed(self, now: datetime) -> str:
-        """Say that it has passed, and for how long; empty while it has not."""
+        """Return that it has passed, and for how long; empty while it has not."""
         if now <= self.at:
             return ""
         said = self.at.astimezone(PARIS).strftime("%Y-%m-%d %H:%M:%S")

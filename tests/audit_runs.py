@@ -18,7 +18,7 @@ COST = 2
 
 
 def contacts(count: int = 5, start: int = 0, **columns: Any) -> pd.DataFrame:
-    """Give `count` people, one of them twice, and a landline."""
+    """Return `count` people, one of them twice, and a landline."""
     mobile = [*fictional(count, start), fictional(1, start)[0], "0199000001"]
     return pd.DataFrame({"mobile": mobile, **columns})
 

@@ -23,7 +23,7 @@ def copy(run: Path, to: Path) -> Path:
 
 
 def broken(run: Path) -> str:
-    """Say which check breaks first, and where."""
+    """Return which check breaks first, and where."""
     found = mms.verify(run).broken
     return f"{found.name}: {found.found}" if found else ""
 

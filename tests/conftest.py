@@ -65,7 +65,7 @@ def account_at(sandbox: Sandbox, passcode: str = "demo") -> mms.Account:
 
 
 def fictional(count: int, start: int = 0) -> list[str]:
-    """Give `count` different numbers of the block reserved for fiction, national form."""
+    """Return `count` different numbers of the block reserved for fiction, national form."""
     return [f"063998{number:04d}" for number in range(start, start + count)]
 
 

@@ -36,7 +36,7 @@ class Tally:
     """The trials behind the figures."""
 
     def __str__(self) -> str:
-        """Give the line that a sweep prints."""
+        """Return the line that a sweep prints."""
         return (
             f"{self.kills} kills: sent twice {self.sent_twice}, claimed accepted but not sent "
             f"{self.claimed_not_sent}, sent but neither accepted nor in doubt "

@@ -98,7 +98,7 @@ class Driver:
 
 @lru_cache(maxsize=1)
 def driver() -> Driver:
-    """Give the session's helper, started when first asked for."""
+    """Return the session's helper, started when first asked for."""
     made = Driver()
     atexit.register(made.close)
     return made
@@ -135,7 +135,7 @@ def _live(task: Task, plan: mms.Plan, report: int, start: int) -> None:
 
 
 def _fork(task: Task, plan: mms.Plan, gun: tuple[int, int]) -> tuple[int, int]:
-    """Fork a sender that waits for the gun; give its pid and where it reports."""
+    """Fork a sender that waits for the gun; return its pid and where it reports."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:

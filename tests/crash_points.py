@@ -61,7 +61,7 @@ class Points:
         self.at(f"after {name}")
 
     def doomed(self, name: str) -> bool:
-        """Say whether the process is to die when this moment comes next."""
+        """Return whether the process is to die when this moment comes next."""
         return self._death == (name, self._passed[name] + 1)
 
     # ----- putting them in place -----------------------------------------------------------------
@@ -190,5 +190,5 @@ class Points:
 
 
 def _target(beside: Path) -> str:
-    """Give the name that a file written beside its place will get."""
+    """Return the name that a file written beside its place will get."""
     return ".".join(beside.name.lstrip(".").split(".")[:2])

@@ -92,7 +92,7 @@ def test_only_fictional_mobiles_are_in_what_we_ship() -> None:
 
 
 def shell_commands() -> list[str]:
-    """Give the commands of the README that need no live account, as one pastes them.
+    """Return the commands of the README that need no live account, as one pastes them.
 
     A block that says ``live`` needs one; a command without mmsbatch in it is for developers.
     """

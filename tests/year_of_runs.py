@@ -79,7 +79,7 @@ class People:
         )
 
     def contacts(self) -> pd.DataFrame:
-        """Give them as a CRM exports them."""
+        """Return them as a CRM exports them."""
         return pd.DataFrame(
             {
                 "id": range(1, len(self.rows) + 1),
@@ -271,7 +271,7 @@ class Sent:
         return Counter(self.outcomes)
 
     def outcomes_of(self, number: str) -> list[str]:
-        """Give the outcomes of one person's rows (``336…``), in order."""
+        """Return the outcomes of one person's rows (``336…``), in order."""
         rows = zip(self.people, self.outcomes, strict=True)
         return [outcome for person, outcome in rows if person.number == number]
 
@@ -284,7 +284,7 @@ class Year:
     runs: tuple[Sent, ...]
 
     def __getitem__(self, run: str) -> Sent:
-        """Give a run by its name."""
+        """Return a run by its name."""
         return next(sent for sent in self.runs if sent.name == run)
 
     @property
@@ -293,13 +293,13 @@ class Year:
         return sum((sent.counts for sent in self.runs), Counter())
 
     def copy(self, folder: Path) -> Year:
-        """Give the same year in another folder, to be changed there."""
+        """Return the same year in another folder, to be changed there."""
         shutil.copytree(self.folder, folder)
         runs = tuple(replace(sent, path=folder / sent.name) for sent in self.runs)
         return Year(folder, runs)
 
     def history(self, number: str) -> list[tuple[str, str]]:
-        """Give the run and the outcome of each row that one person (``336…``) has, oldest first."""
+        """Return run and outcome of each row of one person (``336…``), oldest first."""
         return [(sent.name, outcome) for sent in self.runs for outcome in sent.outcomes_of(number)]
 
 

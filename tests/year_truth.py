@@ -17,7 +17,7 @@ class Person:
     """One row of contacts, and what must become of it before anything is sent."""
 
     number: str
-    """``336…``, of whom the row is; empty where it holds no mobile."""
+    """``336…``, of whom the row is; empty if it holds no mobile."""
     cell: str
     """The number as the contacts write it."""
     fate: str = ""
@@ -31,7 +31,7 @@ def outcomes(
     unheard: frozenset[int] = frozenset(),
     settled_as_sent: bool = False,
 ) -> tuple[str, ...]:
-    """Give the outcome that each row must have.
+    """Return the outcome that each row must have.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def outcomes(
 
 
 def _said(request: Received, *, heard: bool) -> dict[str, str]:
-    """Give what one request's answer says of its numbers."""
+    """Return what one request's answer says of its numbers."""
     if request.answered is None or not heard:
         return dict.fromkeys(request.numbers, "in_doubt")
     if request.answered == _NO_VALID_NUMBER:

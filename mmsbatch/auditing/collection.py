@@ -54,7 +54,7 @@ class OpenedRun:
     requests: str
 
     def url(self, name: str) -> str:
-        """Give where DuckDB finds one of the two."""
+        """Return where DuckDB finds one of the two."""
         return self.results if name == RESULTS else self.requests
 
     @property
@@ -85,7 +85,7 @@ class Collection:
     def by_run(
         self, name: str, select: str, rest: str, runs: Sequence[OpenedRun] | None = None
     ) -> Iterator[tuple[OpenedRun, list[tuple[Any, ...]]]]:
-        """Ask all runs' files the same, and give the rows of each run.
+        """Ask all runs' files the same, and return the rows of each run.
 
         A run whose file cannot be read is left out, and named.
 
@@ -197,7 +197,7 @@ def _refuse(left_out: Sequence[LeftOut]) -> None:
 
 
 def campaign_of(collection: Collection, run: OpenedRun) -> dict[str, Any]:
-    """Give what a run's files say of its campaign: name, content, when it was to be sent."""
+    """Return what a run's files say of its campaign: name, content, when it was to be sent."""
     found = collection.connection.execute(
         f"SELECT decode(value) FROM parquet_kv_metadata({literal(run.results)}) "  # noqa: S608
         "WHERE key = 'mmsbatch.campaign'"
@@ -207,7 +207,7 @@ def campaign_of(collection: Collection, run: OpenedRun) -> dict[str, Any]:
 
 
 def scheduled_for(campaign: Mapping[str, Any]) -> datetime | None:
-    """Give when a scheduled campaign was to be sent (UTC), as its run's files say (§1.2)."""
+    """Return when a scheduled campaign was to be sent (UTC), as its run's files say (§1.2)."""
     if campaign.get("send_at") is None:
         return None
     return instant(wall_time(campaign["send_at"]))
@@ -279,7 +279,7 @@ class _Opening:
                 left_out.append(LeftOut(place.label, str(error)))
 
     def _url(self, number: int, place: RunLocation, name: str) -> str:
-        """Give a file's path, or the name under which it is read where DuckDB could not."""
+        """Return a file's path, or the name under which it is read where DuckDB could not."""
         path = place.path(name)
         # DuckDB would take these for a pattern.
         if place.local is not None and not self._sealed and not set("*?[{") & set(path):
@@ -387,7 +387,7 @@ def _check_shadowed(name: str, column: str | None, place: RunLocation) -> None:
 
 @contextmanager
 def _folder(place: RunLocation) -> Iterator[RunFolder]:
-    """Give the folder of a run on this machine; of one elsewhere, a copy for the moment."""
+    """Return the folder of a run on this machine; of one elsewhere, a copy for the moment."""
     if place.local is not None:
         yield RunFolder(place.local)
         return

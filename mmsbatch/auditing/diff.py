@@ -76,7 +76,7 @@ class Diff(ShowsItself):
     (``rows_without_number_a``, ``rows_without_number_b``)."""
 
     def document(self) -> Document:
-        """Say how many people changed how. No number is in it: `people` has them."""
+        """Show how many people changed how. No number is in it: `people` has them."""
         changed = {word: self.counts[word] for word in CHANGES if self.counts[word]}
         blocks = [
             Block("diff", (f"{self.run_a} (a) and {self.run_b} (b)",)),
@@ -93,7 +93,7 @@ class Diff(ShowsItself):
         return Document(tuple(blocks))
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as plain values, under names that do not change."""
+        """Return the same as plain values, under names that do not change."""
         return {
             "run_a": self.run_a,
             "run_b": self.run_b,
@@ -126,12 +126,12 @@ def diff(run_a: str | PathLike[str], run_b: str | PathLike[str], within_days: fl
 
         - ``e164`` (str), ``change`` (category): a word of `CHANGES`;
         - ``outcome_a``, ``outcome_b``, ``problem_a``, ``problem_b`` (str), ``status_a``,
-          ``status_b`` (Int32): missing where the person is not in that run;
+          ``status_b`` (Int32): missing if the person is not in that run;
         - ``contacted_a``, ``contacted_b`` (datetime64[ms, UTC]): when a message last may have left
           for them; of a scheduled campaign, when the gateway was told to deliver; missing where
           none left;
         - ``contacted_twice`` (bool), ``days_between`` (Float64): days between the nearest contacts
-          of the two runs, missing where one has none;
+          of the two runs, missing if one has none;
         - ``rows_a``, ``rows_b`` (int64): rows with this number.
 
     Raises

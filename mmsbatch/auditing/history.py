@@ -72,13 +72,13 @@ def history(number: str | int, runs_dir: RunPaths) -> pd.DataFrame:
     pandas.DataFrame
         One row per row of a run with this number, oldest first; no row: nothing is known of them.
 
-        - ``sent_at`` (datetime64[ms, UTC]): when the request left, missing where it certainly
+        - ``sent_at`` (datetime64[ms, UTC]): when the request left, missing if it certainly
           did not; ``scheduled_for``: when the gateway was told to deliver, missing where at once;
           ``opened_at``: when the run was made;
         - ``outcome``, ``problem`` (str), ``rejected`` (boolean), as in the results;
         - ``campaign``, ``run``, ``target``, ``path`` (str);
         - ``message`` (str): the text for this person, ``kind`` and ``media`` (str): what else was
-          in it, the media's addresses; missing where the row had a problem or the kind has none;
+          in it, the media's addresses; missing if the row had a problem or the kind has none;
         - ``request`` (Int32), ``id``, ``campaign_id``, ``status_text`` (str), ``status`` (Int32):
           in which request, and what the gateway said;
         - ``row_position`` (int64): the row's place in the run's contacts, from 0;

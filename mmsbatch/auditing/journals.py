@@ -120,7 +120,7 @@ def _heard(balances: Iterable[Fact]) -> Iterator[tuple[datetime, Decimal]]:
 
 
 def _numbered(connection: sqlite3.Connection, where: str) -> Iterator[tuple[int, Fact]]:
-    """Give facts under their places; of those about requests, not what was answered."""
+    """Return facts under their places; of those about requests, not what was answered."""
     body = "CASE WHEN request IS NULL THEN body END"
     query = f"SELECT seq, {_COLUMNS}, {body} FROM facts WHERE {where}"  # noqa: S608  (this module's own)
     return ((seq, fact_of(row)) for seq, *row in connection.execute(query))

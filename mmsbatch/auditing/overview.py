@@ -75,14 +75,14 @@ def audit(
 
         - ``run``, ``campaign``, ``target`` (str);
         - ``opened_at``, ``first_sent_at``, ``last_sent_at`` (datetime64[ms, UTC]): when the run
-          was made, when its first and its last request left (missing where none did);
+          was made, when its first and its last request left (missing if none did);
         - ``rows``, ``requests`` (int64): of the plan;
         - one int64 column per outcome; they add up to ``rows``;
         - ``doubts`` (int64): requests in doubt;
         - ``credits_spent`` (Float64, in the account's credits): what the account had less at the
-          end of each execution than at its beginning; missing where it was not heard;
+          end of each execution than at its beginning; missing if it was not heard;
         - ``needs_person`` (str): what somebody has to look at, and how; empty: nothing;
-        - ``stopped`` (str): why the run ended early; missing where it did not;
+        - ``stopped`` (str): why the run ended early; missing if it did not;
         - ``fingerprint``, ``package_version``, ``path`` (str).
 
     Raises
@@ -171,7 +171,7 @@ def _counts(collection: Collection) -> dict[int, _Counts]:
 
 
 def _wrong(run: OpenedRun, found: dict[str, int]) -> str:
-    """Say what in the counts cannot be, if anything."""
+    """Return what in the counts cannot be, if anything."""
     total = sum(found.values())
     unknown = sorted(set(found) - set(map(str, Outcome)))
     again = f"`mmsbatch results {run.place.label}` makes it anew"
@@ -215,7 +215,7 @@ def _attempts(collection: Collection) -> dict[int, _Attempts]:
 
 
 def _balances(run: OpenedRun) -> dict[int, float]:
-    """Give what the account had when each execution began, by milliseconds since the epoch."""
+    """Return what the account had when each execution began, by milliseconds since the epoch."""
     return {int(at.timestamp() * 1000): float(balance) for at, balance in run.digest.balances}
 
 

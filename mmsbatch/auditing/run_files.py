@@ -27,7 +27,7 @@ class FileSource:
 
 
 def in_memory(content: bytes) -> FileSource:
-    """Give a file that exists only here."""
+    """Return a file that exists only here."""
     return FileSource(lambda: io.BytesIO(content), len(content))
 
 
@@ -48,7 +48,7 @@ class RunFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
         return f"{PROTOCOL}://{name}"
 
     def info(self, path: str, **_options: Any) -> dict[str, Any]:
-        """Say how long a file is."""
+        """Return how long a file is."""
         name = self._strip_protocol(path)
         return {"name": name, "size": self._source(path).size, "type": "file"}
 
@@ -58,11 +58,11 @@ class RunFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
         return [found if detail else found["name"]]
 
     def glob(self, path: str, **_options: Any) -> list[str]:
-        """Give the name itself: patterns are not meant here."""
+        """Return the name itself: patterns are not meant here."""
         return [path] if self._strip_protocol(path) in self._sources else []
 
     def modified(self, _path: str) -> datetime:
-        """Give one time for all: the files do not change while they are here."""
+        """Return one time for all: the files do not change while they are here."""
         return self._since
 
     def _open(self, path: str, mode: str = "rb", **_options: Any) -> BinaryIO:

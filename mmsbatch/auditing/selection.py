@@ -64,7 +64,7 @@ class Filters:
         )
 
     def takes(self, found: JournalSummary) -> bool:
-        """Say whether a run is wanted, by what its journal says first."""
+        """Return whether a run is wanted, by what its journal says first."""
         return (
             (self.since is None or found.opened_at >= self.since)
             and (self.until is None or found.opened_at <= self.until)

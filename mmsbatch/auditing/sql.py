@@ -160,7 +160,7 @@ def _make_views(collection: Collection, filters: Filters) -> None:
 
 
 def _empty(collection: Collection, name: str) -> str:
-    """Give a file without rows, so that the views have their columns where no run is wanted."""
+    """Return a file without rows, so that the views have their columns where no run is wanted."""
     table = frames.to_arrow(attempts([]))
     if name == RESULTS:
         table = pa.schema(frames.MMS_TYPES.items()).empty_table()
@@ -170,7 +170,7 @@ def _empty(collection: Collection, name: str) -> str:
 
 
 def _renamed(columns: list[str]) -> str:
-    """Give the contacts' columns that are named like the views' own other names."""
+    """Return the contacts' columns that are named like the views' own other names."""
     clashes = list(_clashes(columns))
     return f" RENAME ({', '.join(clashes)})" if clashes else ""
 

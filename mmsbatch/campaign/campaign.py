@@ -189,7 +189,7 @@ class Campaign:
             )
 
     def canonical(self) -> dict[str, Any]:
-        """Give what is sent as a mapping that goes to JSON unchanged.
+        """Return what is sent as a mapping that goes to JSON unchanged.
 
         It is part of the definition of a plan's fingerprint, so it never changes for a campaign
         whose requests do not change: keys are sorted, what is absent is left out, line breaks are

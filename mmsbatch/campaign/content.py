@@ -92,7 +92,7 @@ STRICT: Final = ConfigDict(strict=True, extra="forbid")
 
 
 def _obeys(rule: Callable[..., Iterator[str]], *medium: MediumLimits) -> AfterValidator:
-    """Make pydantic apply a rule to a field and give the value back as it was."""
+    """Make pydantic apply a rule to a field and return the value back as it was."""
 
     def check(value: Any) -> Any:
         require(rule(value, *medium))

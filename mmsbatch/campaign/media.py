@@ -32,7 +32,7 @@ def _split(url: str) -> SplitResult | None:
 
 
 def url_rules(url: str, medium: MediumLimits) -> Iterator[str]:
-    """Say which rules an address breaks (§1.2)."""
+    """Return which rules an address breaks (§1.2)."""
     found = "found a login in it" if "@" in url else f"found {shown(url)}"
     if url.startswith("https://"):
         yield (
@@ -72,7 +72,7 @@ def _url_character_rules(url: str, found: str) -> Iterator[str]:
 
 
 def url_doubts(url: str) -> Iterator[str]:
-    """Say what may go wrong with an address that breaks no rule (§1.2)."""
+    """Return what may go wrong with an address that breaks no rule (§1.2)."""
     parts = urlsplit(url)
     if not (parts.hostname or "").startswith("www."):
         yield (
@@ -88,7 +88,7 @@ def url_doubts(url: str) -> Iterator[str]:
 
 
 def size_rules(size: int | None, medium: MediumLimits) -> Iterator[str]:
-    """Say which rules a file's size breaks, when it is known (§1.2)."""
+    """Return which rules a file's size breaks, when it is known (§1.2)."""
     if size is None:
         return
     if size < 1:
@@ -101,7 +101,7 @@ def size_rules(size: int | None, medium: MediumLimits) -> Iterator[str]:
 
 
 def size_doubts(size: int | None, medium: MediumLimits) -> Iterator[str]:
-    """Say whether a size lies between the two figures that §1.2 gives for a medium."""
+    """Return whether a size lies between the two figures that §1.2 gives for a medium."""
     if size is not None and size > medium.certain_bytes:
         yield (
             f"{size} bytes: §1.2 allows {medium.certain_bytes} in one place and "
@@ -110,7 +110,7 @@ def size_doubts(size: int | None, medium: MediumLimits) -> Iterator[str]:
 
 
 def duration_rules(seconds: int) -> Iterator[str]:
-    """Say which rules a duration breaks (§1.2)."""
+    """Return which rules a duration breaks (§1.2)."""
     low, high = spec.MIN_DURATION_S, spec.MAX_DURATION_S
     if seconds == 0:
         yield (

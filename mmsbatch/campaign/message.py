@@ -95,7 +95,7 @@ _OTHER_PLACEHOLDER = re.compile(r"\{\w[^{}\n]*\}|\}\}|%\}")
 
 
 def broken_rules(message: str, kind: ContentKind) -> Iterator[str]:
-    """Say which rules a message breaks, as far as they do not depend on a row.
+    """Return which rules a message breaks, as far as they do not depend on a row.
 
     Yields
     ------
@@ -129,7 +129,7 @@ def broken_rules(message: str, kind: ContentKind) -> Iterator[str]:
 
 
 def doubts(message: str, kind: ContentKind) -> Iterator[str]:
-    """Say what may go wrong with a message that breaks no rule.
+    """Return what may go wrong with a message that breaks no rule.
 
     Yields
     ------
@@ -181,7 +181,7 @@ class Rendered:
     messages
         The different texts, in order of first appearance, as they are sent: line breaks are LF.
     problem
-        One per row: a word of ``MESSAGE_PROBLEMS``, missing where the message can be sent.
+        One per row: a word of ``MESSAGE_PROBLEMS``, missing if the message can be sent.
     """
 
     codes: npt.NDArray[np.int64]
@@ -268,7 +268,7 @@ def render(message: str, kind: ContentKind, frame: pd.DataFrame) -> Rendered:
 
 
 def _filled(compiled: jinja2.Template, values: dict[str, str | StrictUndefined]) -> str | None:
-    """Write a template with one row's values; None where it needs a value that is missing."""
+    """Write a template with one row's values; None if it needs a value that is missing."""
     try:
         return compiled.render(values, **{template.ROW: values})
     except UndefinedError:
@@ -279,7 +279,7 @@ def _filled(compiled: jinja2.Template, values: dict[str, str | StrictUndefined])
 
 
 def _problem(text: str | None, kind: ContentKind) -> str | None:
-    """Say what forbids sending a row's message."""
+    """Return what forbids sending a row's message."""
     if text is None:
         return "message_value_missing"
     if illegal_character(text) is not None:
@@ -330,7 +330,7 @@ def coded(frame: pd.DataFrame, column: str) -> tuple[npt.NDArray[np.int64], list
 
 
 def _text(cell: Any, column: str) -> str | None:
-    """Write a cell as text; None where it is missing or blank."""
+    """Write a cell as text; None if it is missing or blank."""
     if isinstance(cell, str):
         return cell if cell.strip() else None
     if isinstance(cell, bytes) or not pd.api.types.is_scalar(cell):

@@ -92,7 +92,7 @@ class Commands(TyperGroup):
         super().__init__(**{**settings, "commands": listed})
 
     def get_command(self, _ctx: Any, cmd_name: str) -> Any:
-        """Import a command; None where there is none of that name."""
+        """Import a command; None if there is none of that name."""
         if cmd_name not in COMMANDS:
             return None
         module = import_module(f"mmsbatch.cli.{COMMANDS[cmd_name].module}")

@@ -210,7 +210,7 @@ def _lines(row: dict[str, Any]) -> Iterator[str]:
 
 
 def _run_lines(found: pd.DataFrame) -> str:
-    """Say what each run came to, one line a run, and the totals."""
+    """Return what each run came to, one line a run, and the totals."""
     words = [str(word) for word in Outcome if found[str(word)].any()]
     shown = found[["run", "campaign", "target", "rows", "requests", *words]].copy()
     shown.insert(0, "opened", found["opened_at"].dt.strftime("%Y-%m-%d %H:%M"))

@@ -58,7 +58,7 @@ def _write_parquet(parts: Iterable[pd.DataFrame], path: Path) -> None:
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Give rows as plain values for JSON: missing is None, times are ISO 8601, bytes are text."""
+    """Return rows as plain values for JSON: missing is None, times are ISO 8601, bytes are text."""
     named = {str(name): map(_plain, frame.iloc[:, at]) for at, name in enumerate(frame.columns)}
     if not named:
         return [{} for _ in range(len(frame))]

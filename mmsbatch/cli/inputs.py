@@ -17,7 +17,7 @@ from mmsbatch.sending.policy import OnDoubt
 
 
 def columns(phone: list[str] | None) -> str | list[str] | None:
-    """Give what `prepare` takes: nothing, the one column, or the columns in order."""
+    """Return what `prepare` takes: nothing, the one column, or the columns in order."""
     return phone[0] if phone and len(phone) == 1 else phone or None
 
 

@@ -97,7 +97,7 @@ def plan(
 
 
 def _checked_text(checked: Checked) -> str:
-    """Say what a check found, with examples and what to do, worst first."""
+    """Return what a check found, with examples and what to do, worst first."""
     lines = [repr(checked.summary)]
     if checked.summary.problems:
         lines.append("")

@@ -152,7 +152,7 @@ def _given(separator: str | None) -> str | None:
 
 
 def _escapes(first: bytes, separator: str, quote: str) -> bool:
-    """Tell whether quotes are escaped by a backslash: only if nothing else makes sense."""
+    """Return whether quotes are escaped by a backslash: only if nothing else makes sense."""
     if b"\\" + quote.encode() not in first:
         return False
     plain = QuoteWatch(separator, quote)

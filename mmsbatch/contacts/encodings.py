@@ -62,7 +62,7 @@ def read_bytes(file: BinaryIO, size: int, label: str) -> bytes:
 
 
 def damaged(error: Exception, label: str) -> ContactsError:
-    """Say that bytes were lost or changed."""
+    """Make the error that says that bytes were lost or changed."""
     return ContactsError(
         f"{label}: cannot be read to its end ({type(error).__name__}: {error}). "
         "It was cut off or damaged on its way here: fetch it again."

@@ -118,7 +118,7 @@ def contact_batches(
 
 
 def rows_hint(source: str | os.PathLike[str]) -> int | None:
-    """Say how many rows a source has, for a progress bar, if that is cheap.
+    """Return how many rows a source has, for a progress bar, if that is cheap.
 
     Returns
     -------

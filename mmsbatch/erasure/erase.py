@@ -75,7 +75,7 @@ class Forgetting(ShowsItself):
     """What a person must look at."""
 
     def document(self) -> Document:
-        """Say what was erased in which run, and what a person must look at."""
+        """Show what was erased in which run, and what a person must look at."""
         lines = self.runs.to_string(index=False).splitlines()
         blocks = [Block("token", (self.token,)), Block("runs", tuple(lines))]
         if self.left:
@@ -83,7 +83,7 @@ class Forgetting(ShowsItself):
         return Document(tuple(blocks))
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as plain values, under names that do not change."""
+        """Return the same as plain values, under names that do not change."""
         return {
             "token": self.token,
             "runs": self.runs.to_dict("records"),
@@ -205,7 +205,7 @@ class _Erasure:
     def _unsent(
         self, run: RunInputs, mine: npt.NDArray[np.bool_], notation: Notation
     ) -> npt.NDArray[np.bool_]:
-        """Say which rows have not left and shall not; refuse where a request may leave again."""
+        """Return which rows have not left and shall not; refuse where a request may leave again."""
         plan, unsent = run.plan, np.zeros(len(mine), dtype=bool)
         for number, request in run.requests.items():
             positions = plan.positions(number)
@@ -374,12 +374,12 @@ def _texts(folder: RunFolder, notation: Notation) -> tuple[dict[Path, bytes], li
 
 
 def _half_made(home: Path) -> Iterator[Path]:
-    """Give the folders of runs whose making was cut off, with contacts in them."""
+    """Return the folders of runs whose making was cut off, with contacts in them."""
     yield from sorted(path.parent for path in home.glob(".*/plan.parquet"))
 
 
 def _home(folders: list[RunFolder]) -> Path:
-    """Give the one folder that the runs lie in."""
+    """Return the one folder that the runs lie in."""
     homes = sorted({folder.path.resolve().parent for folder in folders})
     if len(homes) > 1:
         raise InputError(

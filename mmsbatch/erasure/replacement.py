@@ -37,7 +37,7 @@ from mmsbatch.verification.journal import Row
 
 
 def begin(folder: RunFolder) -> Path:
-    """Give an empty folder to make the new files in; it is the owner's only."""
+    """Return an empty folder to make the new files in; it is the owner's only."""
     rmtree(folder.erasing_path, ignore_errors=True)
     folder.erasing_path.mkdir(mode=0o700)
     return folder.erasing_path

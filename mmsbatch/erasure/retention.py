@@ -27,7 +27,7 @@ YEARS: Final = 3
 
 
 def retention(runs_dir: RunPaths, *, years: int = YEARS, today: date) -> pd.DataFrame:
-    """Say which runs hold people whose last contact, over all the runs given, is too long ago.
+    """Return which runs hold people whose last contact, over all the runs given, is too long ago.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def _years_before(day: date, years: int) -> date:
 
 
 def _people(folder: RunFolder) -> pd.DataFrame:
-    """Give each number of a run once, with its last contact there (UTC without a zone)."""
+    """Return each number of a run once, with its last contact there (UTC without a zone)."""
     run = Run.load(folder.path)
     plan, facts, results = run.plan, run.facts, run.results
     sent = results["mms_sent_at"].dt.tz_localize(None).to_numpy()

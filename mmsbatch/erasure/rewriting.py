@@ -110,7 +110,7 @@ def _emptied(column: pa.ChunkedArray, where: npt.NDArray[np.bool_]) -> pa.Chunke
 def _recoded(
     whole: pa.DictionaryArray, codes: npt.NDArray[np.int64], before: npt.NDArray[np.int64]
 ) -> pa.ChunkedArray:
-    """Give a dictionary column new codes, and take out the words that have lost their last use."""
+    """Recode a dictionary column, and take out the words that are no longer used."""
     words = whole.dictionary
     lost = np.setdiff1d(before[before >= 0], codes[codes >= 0])
     keep = np.setdiff1d(np.arange(len(words)), lost)
@@ -164,7 +164,7 @@ def _combined(column: pa.ChunkedArray) -> pa.DictionaryArray:
 
 
 def _holding(column: pa.ChunkedArray, notation: Notation) -> npt.NDArray[np.bool_]:
-    """Say which cells hold the number."""
+    """Return which cells hold the number."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         whole = _combined(column)
@@ -247,7 +247,7 @@ def rewritten(
     opened: Mapping[str, Any],
     key: bytes,
 ) -> list[Row]:
-    """Give the rows without the number, in one chain.
+    """Return the rows without the number, in one chain.
 
     Parameters
     ----------

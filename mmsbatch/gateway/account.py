@@ -118,7 +118,7 @@ class Account(ShowsItself):
         )
 
     def document(self) -> Document:
-        """Say whose account at which gateway it is."""
+        """Show whose account at which gateway it is."""
         meant = {
             Target.SANDBOX: "messages reach nobody",
             Target.LIVE: "messages reach people and cost credits",
@@ -141,7 +141,7 @@ def _sandbox_account(environ: Mapping[str, str]) -> Account:
 
 
 def is_loopback(url: str) -> bool:
-    """Say whether a URL names this machine (``localhost``, ``127.0.0.0/8``, ``::1``)."""
+    """Return whether a URL names this machine (``localhost``, ``127.0.0.0/8``, ``::1``)."""
     try:
         host = urlsplit(url).hostname or ""
         return host == "localhost" or ipaddress.ip_address(host).is_loopback

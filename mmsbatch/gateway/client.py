@@ -160,7 +160,7 @@ class GatewayClient:
         return HttpReply(response.status_code, bytes(received), _retry_after_s(response))
 
     def _prepared(self, method: str, path: str, form: bytes | None) -> requests.PreparedRequest:
-        """Give the request to be sent; all but its body is the same for every one of a kind."""
+        """Return the request to be sent; all but its body is the same for every one of a kind."""
         template = self._templates.get(path)
         if template is None:
             template = requests.Request(method, self.account.url + path, _HEADERS).prepare()

@@ -150,7 +150,7 @@ class Answer:
 
     @cached_property
     def contacted(self) -> tuple[tuple[str, str | None], ...]:
-        """Each number that ``IDs`` shows whole, as echoed, with its ID where there is one.
+        """Each number that ``IDs`` shows whole, as echoed, with its ID if there is one.
 
         Read when first asked for: whether there is a next request does not hang on it.
         """
@@ -301,7 +301,7 @@ def _plain_customers(xml: str) -> list[tuple[str, str | None]] | None:
 
 
 def _whole_customers(xml: str) -> Iterable[etree._Element]:
-    """Give the CUSTOMER elements that are closed; what follows a cut or a fault is not read."""
+    """Return the CUSTOMER elements that are closed; what follows a cut or a fault is not read."""
     # Pulled, not parsed as a whole: a cut document still shows the elements before the cut, and
     # one that is merely "recovered" would close a half-written number as if it were whole.
     parser = etree.XMLPullParser(

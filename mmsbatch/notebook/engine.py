@@ -106,7 +106,7 @@ class _Engine(NBClientEngine):  # type: ignore[misc]  # papermill is untyped
 
 
 def secrets() -> list[str]:
-    """Give what must not be in an executed notebook."""
+    """Return what must not be in an executed notebook."""
     passcode = os.environ.get("MMSBATCH_PASSCODE", "")
     return [passcode] if passcode else []
 

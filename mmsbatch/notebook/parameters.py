@@ -134,7 +134,7 @@ def refuse_credentials(words: Iterable[str], secrets: Iterable[str]) -> None:
 
 
 def without(secrets: Iterable[str], value: Any) -> Any:
-    """Give a JSON-like value in which no text holds a secret, plain or percent-encoded."""
+    """Return a JSON-like value in which no text holds a secret, plain or percent-encoded."""
     if isinstance(value, str):
         for secret in secrets:
             for written in {secret, quote_plus(secret)}:
@@ -157,7 +157,7 @@ def _default(node: ast.expr) -> Any:
 
 
 def _named(annotation: ast.expr) -> set[str]:
-    """Give the names in an annotation: int | None, Optional[int], "int", list[str]."""
+    """Return the names in an annotation: int | None, Optional[int], "int", list[str]."""
     match annotation:
         case ast.Constant(value=str(text)):
             found = _named(ast.parse(text, mode="eval").body)
@@ -179,7 +179,7 @@ def _named(annotation: ast.expr) -> set[str]:
 
 
 def _ordered(names: set[str]) -> tuple[str, ...]:
-    """Give the types in the order they are tried; an unknown one leaves all of them open."""
+    """Return the types in the order they are tried; an unknown one leaves all of them open."""
     return (
         tuple(kind for kind in _TYPES if kind in names) if names <= set(_TYPES) else tuple(_TYPES)
     )

@@ -46,11 +46,11 @@ class Executed:
 
     @property
     def exit_code(self) -> int:
-        """The run's; 0 where there is none."""
+        """The run's; 0 if there is none."""
         return self.report.exit_code if self.report else DONE
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as plain values."""
+        """Return the same as plain values."""
         return {
             "notebook": self.notebook,
             "executed": str(self.path),
@@ -59,12 +59,12 @@ class Executed:
 
 
 def shipped() -> dict[str, Path]:
-    """Give the notebooks of this package by name."""
+    """Return the notebooks of this package by name."""
     return {path.stem: path for folder in _FOLDERS for path in sorted(folder.glob(f"*{_SUFFIX}"))}
 
 
 def find(notebook: str) -> Path:
-    """Give the file of a notebook: one of this package's by name, or a path.
+    """Return the file of a notebook: one of this package's by name, or a path.
 
     Raises
     ------
@@ -183,13 +183,13 @@ class _Destination:
         return cls(source.stem, Path(runs_dir), folder, "target" in known, out, ours)
 
     def report(self) -> RunReport | None:
-        """Say where the run stands that the notebook acted on."""
+        """Return where the run stands that the notebook acted on."""
         if self.run is None or not self.acts or not self.run.exists():
             return None
         return status(self.run.path)
 
     def name_for(self, *, failed: bool) -> Iterator[Path]:
-        """Give the names the copy may have, in order."""
+        """Return the names the copy may have, in order."""
         if self.out is not None:
             yield self.out
         folder, stem = self.runs_dir / (".failed" if failed else ".notebooks"), self.name
@@ -271,7 +271,7 @@ def _finish(path: Path, final: Path, secrets: list[str]) -> None:
 
 
 def _short(path: Path) -> str:
-    """Give a path as it is seen from the current folder, where it is in it."""
+    """Return a path as it is seen from the current folder, where it is in it."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
@@ -280,7 +280,7 @@ def _short(path: Path) -> str:
 
 
 def _as_ours(error: Exception, place: _Destination, kept: Path | None) -> MmsbatchError:
-    """Give the error of a notebook as an error of this package: its type gives the exit code."""
+    """Return the error of a notebook as an error of this package: its type gives the exit code."""
     kind, said = type(error).__name__, str(error)
     name, value = getattr(error, "ename", None), getattr(error, "evalue", None)
     if isinstance(name, str):  # raised in a cell

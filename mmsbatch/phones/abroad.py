@@ -57,13 +57,13 @@ def territory_bits(code: int) -> int:
 
 
 def is_overseas(code: int) -> bool:
-    """Tell whether a calling code is that of a French overseas territory."""
+    """Return whether a calling code is that of a French overseas territory."""
     return any(region in TERRITORY_NAMES for region in regions_of(code))
 
 
 @cache
 def calling_codes() -> npt.NDArray[np.int16]:
-    """Table from the first three digits after ``+`` to the calling code; -1 where there is none."""
+    """Table from the first three digits after ``+`` to the calling code; -1 if there is none."""
     table = np.full(1000, -1, np.int16)
     for code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
         span = 10 ** (3 - len(str(code)))
@@ -181,7 +181,7 @@ Bools = npt.NDArray[np.bool_]
 def other_numbers(
     digits: Ints, count: Ints, plus: Bools
 ) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int16]]:
-    """Say what cells of digits are that are no French number.
+    """Return what cells of digits are that are no French number.
 
     Parameters
     ----------

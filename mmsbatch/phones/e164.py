@@ -19,7 +19,7 @@ _E164_MOBILE = r"^(\+33[67][0-9]{8}|\+999[0-9]{15})$"
 
 
 def as_integers(column: pd.Series) -> npt.NDArray[np.int64]:
-    """Give each row's number as an integer.
+    """Return each row's number as an integer.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ _PREFIX = np.frombuffer(b"+33", dtype=np.uint8) - np.uint8(ord("0"))
 
 
 def _twelve_digits(texts: pa.LargeStringArray) -> npt.NDArray[np.uint8] | None:
-    """Lay the texts out as bytes less ``"0"``, of shape (12, texts); None where one is not 12."""
+    """Lay the texts out as bytes less ``"0"``, of shape (12, texts); None if one is not 12."""
     if not len(texts):
         return np.zeros((12, 0), dtype=np.uint8)
     _, offsets_buffer, data_buffer = texts.buffers()
@@ -87,13 +87,13 @@ FIRST: Final = 999 * 10**15
 
 
 def token(number: int, key: bytes) -> int:
-    """Give what stands for a number (33639980012) under a key: 999 and 15 digits."""
+    """Return what stands for a number (33639980012) under a key: 999 and 15 digits."""
     digest = hmac.digest(key, b"mmsbatch number %d" % number, hashlib.sha256)
     return FIRST + int.from_bytes(digest[:16]) % 10**15
 
 
 def tokens(numbers: npt.NDArray[np.int64], key: bytes) -> npt.NDArray[np.int64]:
-    """Give what stands for each number; 0 for 0, and a token for itself."""
+    """Return what stands for each number; 0 for 0, and a token for itself."""
     made = (token(number, key) if 0 < number < FIRST else number for number in numbers.tolist())
     return np.fromiter(made, dtype=np.int64, count=len(numbers))
 

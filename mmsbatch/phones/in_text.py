@@ -80,7 +80,7 @@ def mask_phones(text: str, keep: str = "") -> str:
 
 
 def mask_frame(frame: pd.DataFrame, phone_columns: Collection[Hashable] = ()) -> pd.DataFrame:
-    """Give a frame for showing: no cell of it, and no label of its index, is a whole number.
+    """Return a frame for showing: no cell of it, and no label of its index, is a whole number.
 
     Parameters
     ----------
@@ -170,11 +170,11 @@ class Notation:
         self._bytes = re.compile(rf"(?<![0-9]){head}{plain}(?![0-9])".encode())
 
     def is_in(self, text: str) -> bool:
-        """Say whether a text holds the number."""
+        """Return whether a text holds the number."""
         return self._text.search(text) is not None
 
     def is_in_bytes(self, data: bytes) -> bool:
-        """Say whether bytes hold the number in ASCII digits, whatever their charset."""
+        """Return whether bytes hold the number in ASCII digits, whatever their charset."""
         return self._bytes.search(data) is not None
 
     def replaced(self, text: str, token: int) -> str:
@@ -198,7 +198,7 @@ class Notation:
 
 @cache
 def _digit(value: int) -> str:
-    """Give the class of the characters that are this digit, in any script; O is typed for 0."""
+    """Return the class of the characters that are this digit, in any script; O is typed for 0."""
     return "[" + _scripts()[value] + ("Oo" if value == 0 else "") + "]"
 
 

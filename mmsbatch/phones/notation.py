@@ -186,7 +186,7 @@ def read_french(cells: Cells) -> French:
 def e164_strings(
     numbers: npt.NDArray[np.int64], present: npt.NDArray[np.bool_]
 ) -> pa.LargeStringArray:
-    """Write nine-digit numbers as ``+33612345678``; missing where not ``present``."""
+    """Write nine-digit numbers as ``+33612345678``; missing if not ``present``."""
     given = numbers[present]
     cells = np.empty(len(given), np.dtype([("plus33d", "<u4"), ("digits", "<u8")]))
     for start in range(0, len(given), _AT_ONCE):

@@ -165,7 +165,7 @@ def _read_usual(values: pa.LargeStringArray, into: Phones) -> None:
 
 
 def _settle(into: Phones, rows: npt.NDArray[np.bool_], french: French, repair: int = 0) -> None:
-    """Give some rows the verdict of the numbering plan on their nine digits."""
+    """Return some rows the verdict of the numbering plan on their nine digits."""
     plan = numbering()
     numbers = np.where(rows, french.numbers, 0)
     np.copyto(into.numbers, numbers, where=rows)
@@ -198,7 +198,7 @@ def _read_damaged(values: pa.LargeStringArray, into: Phones) -> None:
 
 
 def _is_figure(raw: Cells, cells: Cells) -> npt.NDArray[np.bool_]:
-    """Tell what could be a figure: one point, between digits, or a minus and digits alone."""
+    """Return what could be a figure: one point, between digits, or a minus and digits alone."""
     digit = _is_digit(raw.data)
     points = raw.data == ord(".")
     points[1:-1] &= digit[:-2] & digit[2:]

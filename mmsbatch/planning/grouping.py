@@ -14,7 +14,7 @@ def first_alike(
     contents: npt.NDArray[np.int64],
     among: npt.NDArray[np.bool_],
 ) -> npt.NDArray[np.int64]:
-    """Give the position of the first row with the same number and message; -1 for that one."""
+    """Return the position of the first row with the same number and message; -1 for that one."""
     national = np.where(among, numbers % 10**9, -1)
     if contents.max(initial=0) > 0:
         # 10**9 is more than the national numbers there are, so each pair has one code.

@@ -59,7 +59,7 @@ class Plan(ShowsItself):
     ----------
     rows
         The prepared frame with two columns added: ``mms_message`` (the text this row gets) and
-        ``mms_request`` (Int32, from 1), both missing where the row has a problem.
+        ``mms_request`` (Int32, from 1), both missing if the row has a problem.
     campaign
         What is sent.
     """
@@ -113,17 +113,17 @@ class Plan(ShowsItself):
         return (*self.campaign.warnings, *self._personal_warning())
 
     def request(self, number: int) -> PlannedRequest:
-        """Give one request, by its number from 1."""
+        """Return one request, by its number from 1."""
         numbers = self.numbers[self.positions(number)].tolist()
         return PlannedRequest(number, self.message_of(number), tuple(f"+{n}" for n in numbers))
 
     def message_of(self, number: int) -> str:
-        """Give the message of one request: what requests refused for their content share."""
-        self.positions(number)  # which says so where there is no such request
+        """Return the message of one request: what requests refused for their content share."""
+        self.positions(number)  # which says so if there is no such request
         return self._messages[number - 1]
 
     def document(self) -> Document:
-        """Say what can be sent, and what will be sent to how many."""
+        """Show what can be sent, and what will be sent to how many."""
         campaign = self.campaign
         named = f"{campaign.name} ({campaign.content.kind})"
         blocks = [Block("campaign", (named, *campaign.content.message.splitlines()))]
@@ -139,7 +139,7 @@ class Plan(ShowsItself):
         return (self.request(number) for number in range(1, self.requests + 1))
 
     def positions(self, number: int) -> npt.NDArray[np.int64]:
-        """Give the row positions of one request, in the order of its numbers."""
+        """Return the row positions of one request, in the order of its numbers."""
         if not 1 <= number <= self.requests:
             raise PlanError(f"request {number} does not exist: this plan has {self.requests}")
         return self._positions[self._borders[number - 1] : self._borders[number]]
@@ -150,7 +150,7 @@ class Plan(ShowsItself):
         return int(((numbers >= _FICTION.start) & (numbers < _FICTION.stop)).sum())
 
     def to_json(self) -> dict[str, Any]:
-        """Give the plan's figures as plain values."""
+        """Return the plan's figures as plain values."""
         return {
             **self.summary.to_json(),
             "requests": self.requests,
@@ -225,7 +225,7 @@ def plan(
     *,
     chunk_size: int = spec.MAX_RECIPIENTS_PER_REQUEST,
 ) -> Plan:
-    """Give every sendable row a place in a numbered request.
+    """Return every sendable row a place in a numbered request.
 
     Parameters
     ----------

@@ -58,11 +58,11 @@ def prepare(
         The same rows in the same order under the same index, with these columns added:
 
         ``mms_e164`` : str
-            ``+33612345678``; missing where the cell holds no French mobile.
+            ``+33612345678``; missing if the cell holds no French mobile.
         ``mms_problem`` : category
-            A word of ``PROBLEMS``; missing where the row can be sent.
+            A word of ``PROBLEMS``; missing if the row can be sent.
         ``mms_repair`` : category
-            Words of ``REPAIRS``, comma between; missing where nothing was repaired.
+            Words of ``REPAIRS``, comma between; missing if nothing was repaired.
         ``mms_detail`` : category
             The territory of ``overseas``, the country of ``foreign``; else missing.
         ``mms_duplicate_of`` : Int64
@@ -156,7 +156,7 @@ def _prepare(
 
 
 def _covered(columns: list[Phones], suppress: SuppressionList) -> npt.NDArray[np.bool_]:
-    """Say which rows are of people on the list, by any of their numbers."""
+    """Return which rows are of people on the list, by any of their numbers."""
     if not isinstance(suppress, SuppressionList):
         raise ContactsError(
             f"suppress must be a suppression list, not {type(suppress).__name__}; "
@@ -284,7 +284,7 @@ class Prepared(pd.DataFrame):
         return summarize(self)
 
     def show(self, *, masked: bool = True) -> Document:
-        """Give what a terminal and a notebook show: counts, problems, and the first rows.
+        """Return what a terminal and a notebook show: counts, problems, and the first rows.
 
         Parameters
         ----------

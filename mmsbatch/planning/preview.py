@@ -51,7 +51,7 @@ class PhoneView(ShowsItself):
     """The campaign's content: its kind and media."""
 
     def document(self) -> Document:
-        """Say what the phone shows, the number and the numbers in the text masked."""
+        """Show what the phone shows, the number and the numbers in the text masked."""
         return Document((self.block("message"),))
 
     def block(self, label: str, *, masked: bool = True) -> Block:
@@ -87,7 +87,7 @@ class Preview(ShowsItself):
     """Whether numbers are hidden where it shows itself."""
 
     def document(self) -> Document:
-        """Say what phones show, and what the document does not say about it."""
+        """Show what phones show, and what the document does not say about it."""
         kind = self.first.content.kind
         count, each = (
             (f"{self.messages:,} different messages", " each")
@@ -163,7 +163,7 @@ def _media(content: Content) -> Iterator[str]:
 
 
 def _doubts(text: str, content: Content) -> Iterator[str]:
-    """Say what the document leaves open, or announces, about this very text."""
+    """Return what the document leaves open, or announces, about this very text."""
     if not template.is_template(text):  # a cell may hold braces; here they are only braces
         yield from messages.doubts(text, content.kind)
     if "\n" in text:

@@ -34,7 +34,7 @@ class Summary(ShowsItself):
     """Sendable, suppressed and duplicate rows by repair, in the order of ``REPAIRS``."""
 
     def document(self) -> Document:
-        """Say how many rows can be sent, and why not the others."""
+        """Show how many rows can be sent, and why not the others."""
         headline = (
             f"{plural(self.rows, 'row')}: {self.sendable:,} can be sent, "
             f"{self.rows - self.sendable:,} cannot"
@@ -45,7 +45,7 @@ class Summary(ShowsItself):
         return Document(tuple(blocks))
 
     def to_json(self) -> dict[str, Any]:
-        """Give the counts as JSON's types."""
+        """Return the counts as JSON's types."""
         return {
             "rows": self.rows,
             "sendable": self.sendable,
@@ -97,7 +97,7 @@ class ProblemColumn:
         return np.equal(self.codes, -1)
 
     def code(self, word: str) -> int:
-        """Give a word's code, a new one where it has none yet."""
+        """Return a word's code, a new one where it has none yet."""
         if word not in self.words:
             self.words.append(word)
         return self.words.index(word)
@@ -111,10 +111,10 @@ class ProblemColumn:
         self.codes[where] = self.code(word)
 
     def add(self, other: pd.Categorical[str]) -> None:
-        """Take another column's problems where there is none yet."""
+        """Take another column's problems if there is none yet."""
         theirs = np.array([*map(self.code, other.categories), -1], dtype=np.int32)[other.codes]
         self.codes = np.where(self.none, theirs, self.codes)
 
     def categorical(self) -> pd.Categorical:
-        """Give the column back, with the words that occur."""
+        """Return the column back, with the words that occur."""
         return categorical(self.codes, self.words).remove_unused_categories()

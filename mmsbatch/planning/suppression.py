@@ -42,7 +42,7 @@ class SuppressionList:
     erased: tuple[Erased, ...] = ()
 
     def covers(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        """Say which numbers are on the list.
+        """Return which numbers are on the list.
 
         Parameters
         ----------
@@ -78,7 +78,7 @@ def read_key(home: Path, key_file: str | Path | None = None, *, create: bool = F
     key_file
         Where the key is; without it, in that folder.
     create
-        Make one there where there is none; its file is readable by its owner only. A file that was
+        Make one there if there is none; its file is readable by its owner only. A file that was
         named must exist.
 
     Raises
@@ -122,10 +122,10 @@ class Forgotten:
     path: Path
     """The list's file."""
     marks: dict[int, str]
-    """By token, the mark of the key it was made under; empty where none is on record."""
+    """By token, the mark of the key it was made under; empty if none is on record."""
 
     def under(self, key: bytes) -> list[int]:
-        """Give the tokens that a key can know again.
+        """Return the tokens that a key can know again.
 
         Raises
         ------

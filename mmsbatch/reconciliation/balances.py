@@ -98,7 +98,7 @@ class BalanceHistory:
         return history
 
     def _least_where_they_overlapped(self) -> Iterator[Balance]:
-        """Give the balances; at the end of requests that overlapped, the least that they said.
+        """Return the balances; at the end of requests that overlapped, the least that they said.
 
         None at that end where one that may have taken credits said nothing.
         """
@@ -119,19 +119,19 @@ class BalanceHistory:
         return [one for one in self.attempts if one.ended is None]
 
     def last_end(self) -> datetime:
-        """Give when something was last known to happen with any attempt."""
+        """Return when something was last known to happen with any attempt."""
         return max(one.last_at for one in self.attempts)
 
     def last_doubt_end(self) -> datetime:
-        """Give when something was last known to happen with an attempt in doubt."""
+        """Return when something was last known to happen with an attempt in doubt."""
         return max(one.last_at for one in self.doubts)
 
     def anchor(self) -> Balance | None:
-        """Give the last balance with nothing under way or in doubt, if there is one."""
+        """Return the last balance with nothing under way or in doubt, if there is one."""
         return next((one for one in reversed(self.balances) if self._is_anchor(one)), None)
 
     def costs(self) -> list[Fraction]:
-        """Give what a recipient cost, latest first, in requests between two anchors."""
+        """Return what a recipient cost, latest first, in requests between two anchors."""
         found: list[Fraction] = []
         anchors = (one for one in reversed(self.balances) if self._is_anchor(one))
         for after, before in pairwise(anchors):
@@ -141,7 +141,7 @@ class BalanceHistory:
         return found
 
     def _costs_between(self, before: Balance, after: Balance) -> list[Fraction]:
-        """Give the cost in each request: the balance fell by its price when it was taken.
+        """Return the cost in each request: the balance fell by its price when it was taken.
 
         So where several overlapped, falling balances are the order in which they were taken.
         Nothing is learned where one does not say all of it, or the balance has risen.
@@ -178,7 +178,7 @@ class BalanceHistory:
         return total
 
     def charges_by_balance(self, anchor: Balance, cost: Fraction) -> list[tuple[Balance, Fraction]]:
-        """Give each balance since the anchor with the credits that the doubts had taken by then.
+        """Return each balance since the anchor with the credits that the doubts had taken by then.
 
         Left out: balances with another request under way, whose cost may be in or not, and what
         the account tool said too soon after a request.
@@ -258,7 +258,7 @@ def _overlapping(attempts: Sequence[Attempt]) -> Iterator[list[Attempt]]:
 
 
 def _end(attempt: Attempt, position: int, fact: Fact) -> Answer | None:
-    """Enter what a fact says of an attempt; give the answer, where it holds one."""
+    """Enter what a fact says of an attempt; return the answer, where it holds one."""
     if fact.kind is FactKind.VERDICT:
         attempt.ended = position
         attempt.charged = _settled_charge(attempt, fact.data)

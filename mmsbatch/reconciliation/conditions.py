@@ -262,7 +262,7 @@ class OtherRun:
 
 
 def trouble(other: OtherRun, place: AccountAddress, since: datetime) -> str:
-    """Say why another run may have moved the balance since then; empty where it cannot have."""
+    """Return why another run may have moved the balance since then; empty if it cannot have."""
     if other.unreadable:
         return "cannot be read, so it may have used this account: move it elsewhere"
     if not _may_be_of(other, place):
@@ -292,7 +292,7 @@ def _may_be_of(other: OtherRun, place: AccountAddress) -> bool:
 
 
 def is_surely_of(other: OtherRun, place: AccountAddress) -> bool:
-    """Say whether a run used this account and no other, by this address."""
+    """Return whether a run used this account and no other, by this address."""
     started = [fact.data for fact in other.facts if fact.kind is FactKind.STARTED]
     return (
         bool(started)

@@ -62,7 +62,7 @@ class Finding:
     """Credits that only the requests in doubt can have taken."""
 
     def to_json(self) -> dict[str, Any]:
-        """Give the finding as plain values."""
+        """Return the finding as plain values."""
         return {
             "shown": self.shown.value,
             "reason": self.reason,
@@ -91,7 +91,7 @@ def assess(
     now: datetime,
     settle: timedelta,
 ) -> Finding:
-    """Say what credits show of the requests in doubt.
+    """Return what credits show of the requests in doubt.
 
     Parameters
     ----------

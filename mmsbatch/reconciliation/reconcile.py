@@ -66,7 +66,7 @@ PATIENCE: Final = {
 class Reconciliation(ShowsItself):
     """What was found about a run's requests in doubt, what was settled, and where the run stands.
 
-    ``finding`` is None where nothing was in doubt; ``verdict`` and ``settled`` say what was
+    ``finding`` is None if nothing was in doubt; ``verdict`` and ``settled`` say what was
     recorded about which requests.
     """
 
@@ -77,7 +77,7 @@ class Reconciliation(ShowsItself):
     what_to_do: str = ""
 
     def document(self) -> Document:
-        """Say what was found, what was settled, and where the run stands."""
+        """Show what was found, what was settled, and where the run stands."""
         blocks = []
         if self.finding is not None:
             found = self.finding
@@ -98,7 +98,7 @@ class Reconciliation(ShowsItself):
         return joined((Document(tuple(blocks)), self.report.document()))
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as plain values, under names that do not change."""
+        """Return the same as plain values, under names that do not change."""
         return {
             "finding": self.finding.to_json() if self.finding else None,
             "verdict": self.verdict.value if self.verdict else None,

@@ -98,7 +98,7 @@ class RunFolder:
         return self.path / ".erased"
 
     def exists(self) -> bool:
-        """Say whether there is a run in the folder."""
+        """Return whether there is a run in the folder."""
         return self.journal_path.exists() and self.plan_path.exists()
 
     def load_plan(self) -> Plan:
@@ -155,7 +155,7 @@ class RunFolder:
         raise RunError(f"{self.path} holds no run (no plan.parquet and journal.sqlite).{hint}")
 
     def metadata(self, plan: Plan) -> dict[str, str]:
-        """Give what every Parquet file of the run says of itself."""
+        """Return what every Parquet file of the run says of itself."""
         return {
             "mmsbatch.schema_version": SCHEMA_VERSION,
             "mmsbatch.run": self.name,
@@ -278,7 +278,7 @@ class RunFolder:
             raise RunError(f"{self.lock_path} cannot be written ({error})") from None
 
     def being_written(self) -> bool:
-        """Say whether a process sends this run now."""
+        """Return whether a process sends this run now."""
         if not self.lock_path.exists():
             return False
         try:

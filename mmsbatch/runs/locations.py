@@ -20,7 +20,7 @@ _PACKAGE: Final = Path(__file__).parent.parent
 
 
 def runs_folder(given: str | Path | None = None) -> Path:
-    """Give the folder of runs, the same one from every folder of a project.
+    """Return the folder of runs, the same one from every folder of a project.
 
     A run is sent once because its folder says what was sent. So a notebook whose kernel is started
     in the project's folder, and one whose kernel is started in ``notebooks/``, must find the same
@@ -69,7 +69,7 @@ def runs_folder(given: str | Path | None = None) -> Path:
 
 
 def _holds_runs(folder: Path) -> bool:
-    """Say whether a folder of runs has a run in it; one that may not be looked into has none."""
+    """Return whether a folder of runs has a run in it; one that may not be looked into has none."""
     try:
         return any((path / "journal.sqlite").exists() for path in folder.iterdir())
     except OSError:
@@ -108,7 +108,7 @@ class RunLocation:
         return Path(self.root) if _is_local(self.files) else None
 
     def path(self, name: str) -> str:
-        """Give the path of one of its files, as its file system knows it."""
+        """Return the path of one of its files, as its file system knows it."""
         return f"{self.root.rstrip('/')}/{name}"
 
     def open(self, name: str) -> BinaryIO:

@@ -114,7 +114,7 @@ def check_filled_in(run: Path) -> None:
 
 
 def _formats(template: str) -> list[str]:
-    """Give the format of each place for the date."""
+    """Return the format of each place for the date."""
     if not isinstance(template, str):
         raise InputError(f"a run's name is a text; found {shown(template)}")
     try:

@@ -80,11 +80,11 @@ class NamedNumbers:
     numbers: npt.NDArray[np.int64]
     """33639980012."""
     ids: Sequence[str | None] = ()
-    """As many, the gateway's; nothing where it gives none."""
+    """As many, the gateway's; nothing if it gives none."""
 
 
 def named_by(answer: Answer) -> NamedNumbers:
-    """Give the numbers of ours that an answer names."""
+    """Return the numbers of ours that an answer names."""
     echoes = [echo for echo, _ in answer.contacted]
     ids = [given for _, given in answer.contacted]
     numbers = _national(echoes)
@@ -114,7 +114,7 @@ def results(
     requests: Mapping[int, Request],
     named: Callable[[Request, Answer], NamedNumbers] = lambda _, answer: named_by(answer),
 ) -> pd.DataFrame:
-    """Give every row of a plan its outcome.
+    """Return every row of a plan its outcome.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def results(
         The plan's rows, order and index, with these columns added:
 
         - ``mms_outcome`` (category): a word of `Outcome`, never missing;
-        - ``mms_id`` (str): the gateway's ID of this number, missing where it gives none;
+        - ``mms_id`` (str): the gateway's ID of this number, missing if it gives none;
         - ``mms_rejected`` (bool): the gateway refused this number;
         - ``mms_status`` (Int32): the status of the request's last answer, missing before it;
         - ``mms_status_text`` (category): its text;
@@ -193,7 +193,7 @@ def _before_sending(problem: pd.Series) -> npt.NDArray[np.int8]:
 
 
 def _whole(request: Request, size: int) -> npt.NDArray[np.int8]:
-    """Give the outcome of a request that was not taken: each of its numbers has the same."""
+    """Return the outcome of a request that was not taken: each of its numbers has the same."""
     outcome = {
         State.PENDING: Outcome.PENDING,
         State.IN_DOUBT: Outcome.IN_DOUBT,
@@ -213,7 +213,7 @@ def _outcomes(
     numbers: npt.NDArray[np.int64],
     named: npt.NDArray[np.int64],
 ) -> npt.NDArray[np.int8]:
-    """Give the outcome of each number of one request, by what its answer shows."""
+    """Return the outcome of each number of one request, by what its answer shows."""
     if request.state is not State.ACCEPTED:
         return _whole(request, len(numbers))
     taken = Outcome.SCHEDULED if answer.status == spec.SCHEDULED else Outcome.ACCEPTED
@@ -232,7 +232,7 @@ def _integers(echoes: Iterable[str]) -> npt.NDArray[np.int64]:
 
 
 def _ids(numbers: npt.NDArray[np.int64], listed: NamedNumbers) -> Sequence[str | None]:
-    """Give the ID of each number."""
+    """Return the ID of each number."""
     if np.array_equal(numbers, listed.numbers):
         return listed.ids
     pairs = zip(listed.numbers.tolist(), listed.ids, strict=True)
@@ -289,7 +289,7 @@ _DTYPES = {
 
 
 def attempts(facts: Iterable[Fact]) -> pd.DataFrame:
-    """Give every attempt with what became of it.
+    """Return every attempt with what became of it.
 
     Parameters
     ----------

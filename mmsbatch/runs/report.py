@@ -61,7 +61,7 @@ class RunReport(ShowsItself):
     """Rows among the ``unreported`` whose request was settled as sent: somebody vouches for it."""
 
     def document(self) -> Document:
-        """Say where the run stands."""
+        """Show where the run stands."""
         states = ", ".join(f"{n:,} {state.replace('_', ' ')}" for state, n in self.requests.items())
         blocks = [
             Block("run", (f"{self.run}, on the {self.target} gateway",)),
@@ -90,7 +90,7 @@ class RunReport(ShowsItself):
         return STOPPED if self.stopped or self.outcomes.get(Outcome.PENDING, 0) else DONE
 
     def to_json(self) -> dict[str, Any]:
-        """Give the report as plain values, under names that do not change."""
+        """Return the report as plain values, under names that do not change."""
         return {
             "run": self.run,
             "target": self.target,
@@ -112,18 +112,18 @@ def by_state(requests: Mapping[int, Request]) -> dict[str, int]:
 
 
 def last_credits(facts: Sequence[Fact]) -> Decimal | None:
-    """Give what the account was last heard to have left."""
+    """Return what the account was last heard to have left."""
     return next(filter(_is_amount, map(_credits, reversed(facts))), None)
 
 
 def first_balance(facts: Sequence[Fact]) -> Decimal | None:
-    """Give what the account tool said first."""
+    """Return what the account tool said first."""
     balances = (_credits(fact) for fact in facts if fact.kind is FactKind.BALANCE)
     return next(filter(_is_amount, balances), None)
 
 
 def last_stop(facts: Sequence[Fact]) -> Stop | None:
-    """Give why the last execution ended early, if it did and none has begun since."""
+    """Return why the last execution ended early, if it did and none has begun since."""
     for fact in reversed(facts):
         if fact.kind is FactKind.STOPPED and fact.data.get("reason"):
             return Stop(str(fact.data["reason"]), str(fact.data["what_to_do"]))
@@ -159,13 +159,13 @@ class ResultsSummary(ShowsItself):
     problems: Mapping[str, int]
     """Rows by problem, worst first."""
     first_sent_at: datetime | None = None
-    """UTC; None where no row may have been sent."""
+    """UTC; None if no row may have been sent."""
     last_sent_at: datetime | None = None
     credits: Decimal | None = None
     """What the account had left after the last answer, where that is known."""
 
     def document(self) -> Document:
-        """Say what the results came to."""
+        """Show what the results came to."""
         size = f"{plural(self.rows, 'row')} in {plural(self.requests, 'request')}"
         blocks = [
             Block("results", (size,)),
@@ -183,7 +183,7 @@ class ResultsSummary(ShowsItself):
         return Document(tuple(blocks))
 
     def to_json(self) -> dict[str, Any]:
-        """Give the figures as plain values."""
+        """Return the figures as plain values."""
         first, last = self.first_sent_at, self.last_sent_at
         return {
             "rows": self.rows,

@@ -67,7 +67,7 @@ class Verdict(StrEnum):
 
 
 def stamp(at: datetime) -> datetime:
-    """Give a time as facts carry it: UTC, to the millisecond."""
+    """Return a time as facts carry it: UTC, to the millisecond."""
     return at.astimezone(UTC).replace(microsecond=at.microsecond // 1000 * 1000)
 
 
@@ -152,7 +152,7 @@ class Interpretation:
 
 
 def interpret_reply(http_status: int | None, body: bytes) -> Interpretation:
-    """Read an HTTP reply: the body decides, and the HTTP status only where there is no answer.
+    """Read an HTTP reply: the body decides, and the HTTP status only if there is no answer.
 
     Parameters
     ----------
@@ -241,7 +241,7 @@ class Request:
 
 
 def step(request: Request, fact: Fact) -> Request:
-    """Give where a request is after one more fact about it.
+    """Return where a request is after one more fact about it.
 
     Raises
     ------
@@ -313,7 +313,7 @@ def read_account(body: bytes) -> Answer | None:
 
 
 def may_go(request: Request) -> bool:
-    """Say whether a request may be sent in a new execution.
+    """Return whether a request may be sent in a new execution.
 
     Pending, or refused for a cause outside of the plan: nothing of either was sent.
     """

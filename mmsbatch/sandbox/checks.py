@@ -117,7 +117,7 @@ _MOBILE_STRICT = re.compile(r"(?:\+33|33|0)(6[0-9]{8})")  # the table of §1.4
 
 
 def canonical(number: str) -> str | None:
-    """Give ``336...`` for one of the three forms of §1.4, else None. ``07`` counts as ``06``."""
+    """Return ``336...`` for one of the three forms of §1.4, else None. ``07`` counts as ``06``."""
     found = _MOBILE.fullmatch(number)
     return f"33{found[1]}" if found else None
 
@@ -177,7 +177,7 @@ class Case:
 
 
 def judge(case: Case) -> int:
-    """Give the one status of a request (§2.2): the first check that fails, else 100 or 101."""
+    """Return the one status of a request (§2.2): the first check that fails, else 100 or 101."""
     for status, fails in CHECKS:
         if fails(case):
             return status

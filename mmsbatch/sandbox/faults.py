@@ -125,7 +125,7 @@ class Fault:
         return answer
 
     def options(self, options: SandboxOptions) -> SandboxOptions:
-        """Give the options that hold for this request."""
+        """Return the options that hold for this request."""
         if not self.switched_on:
             return options
         return options.model_copy(update=dict.fromkeys(self.switched_on, True))

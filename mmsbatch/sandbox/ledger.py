@@ -44,7 +44,7 @@ class Delivery(NamedTuple):
     """UTC."""
 
     def to_json(self) -> dict[str, Any]:
-        """Give the delivery as JSON values; times in ISO 8601."""
+        """Return the delivery as JSON values; times in ISO 8601."""
         return {
             **self._asdict(),
             "media": [medium._asdict() for medium in self.media],
@@ -90,9 +90,9 @@ class Received:
     fault: str = ""
     """The words of the fault it met."""
     verdict: int | None = None
-    """The status the checks gave; None where the request was never read."""
+    """The status the checks gave; None if the request was never read."""
     answered: int | None = None
-    """The status the answer says; None where the gateway did not answer."""
+    """The status the answer says; None if the gateway did not answer."""
     login: str = ""
     campaign_name: str | None = None
     campaign_id: str | None = None
@@ -111,7 +111,7 @@ class Received:
     credits_left: int | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Give the request as JSON values; times in ISO 8601."""
+        """Return the request as JSON values; times in ISO 8601."""
         return {
             **asdict(self),
             "media": [medium._asdict() for medium in self.media],
@@ -146,7 +146,7 @@ class Books:
                 ) from error
 
     def arrive(self) -> int:
-        """Give the next request its number."""
+        """Return the next request its number."""
         with self.lock:
             self._arrived += 1
             return self._arrived

@@ -64,7 +64,7 @@ def read_flow(xml: bytes, *, charset: str = "utf-8", naive: bool = False) -> Flo
     Returns
     -------
     Flow or None
-        None where the text is not XML, has a DTD, or its root is not DATA: status 106.
+        None if the text is not XML, has a DTD, or its root is not DATA: status 106.
     """
     if naive:  # cut out by tag: what XML would decode stays as written
         xml = xml.replace(b"&", b"&amp;").replace(b"<![CDATA[", b"&lt;![CDATA[")
@@ -165,7 +165,7 @@ class AnswerFields:
 
 
 def status_text(status: int, *, needed: int | None = None, available: int | None = None) -> str:
-    """Give the text of a sending status (§2.2), for 104 with its two figures."""
+    """Return the text of a sending status (§2.2), for 104 with its two figures."""
     known = SENDING.get(status)
     text = known.text if known else ""
     if needed is not None:
@@ -184,7 +184,7 @@ def accepted(
 ) -> AnswerFields:
     """Answer 100 or 101 (§2): refused numbers echoed as written, accepted ones in national form.
 
-    ``numbers`` are canonical (``336...``); ``campaign_id`` is None where the account is not pro.
+    ``numbers`` are canonical (``336...``); ``campaign_id`` is None if the account is not pro.
     """
     own_ids = [""] * len(numbers) if ids is None else [f"<ID>{own}</ID>" for own in ids]
     customers = [

@@ -340,7 +340,7 @@ _embedded_lock = Lock()
 
 
 def embedded() -> Sandbox:
-    """Give this process's own sandbox, with the default options; started when first asked for."""
+    """Return this process's own sandbox, with the default options; started when first asked for."""
     global _embedded  # noqa: PLW0603  (one for the process is its meaning)
     with _embedded_lock:
         if _embedded is None or _embedded._stopping.is_set():  # noqa: SLF001  (same module)

@@ -33,17 +33,17 @@ class Estimate(ShowsItself):
     """Not sent to yet: all of the plan, unless the run was begun."""
     requests: int
     credits: Decimal | None
-    """What the account has; None where the account tool did not say."""
+    """What the account has; None if the account tool did not say."""
     earlier: PreviousRuns
     """The campaign's previous run, and what a recipient cost in earlier runs."""
 
     @property
     def needed(self) -> Decimal | None:
-        """Credits for the recipients left; None where no answer has shown a cost yet."""
+        """Credits for the recipients left; None if no answer has shown a cost yet."""
         return None if self.earlier.cost is None else self.earlier.cost * self.recipients
 
     def document(self) -> Document:
-        """Say what is to be sent, at what cost, and what the previous run was."""
+        """Show what is to be sent, at what cost, and what the previous run was."""
         what = f"{plural(self.recipients, 'recipient')} in {plural(self.requests, 'request')}"
         known = [Block("to send", (what,)), Block("credits", tuple(self._credit_lines()))]
         earlier = self.earlier
@@ -65,7 +65,7 @@ class Estimate(ShowsItself):
             yield f"{amount(needed - self.credits)} are missing: sending would stop"
 
     def to_json(self) -> dict[str, Any]:
-        """Give the figures as plain values."""
+        """Return the figures as plain values."""
         return {
             "recipients": self.recipients,
             "requests": self.requests,
@@ -80,7 +80,7 @@ class Estimate(ShowsItself):
 def estimate(
     plan: Plan, account: Account, *, run: str | Path, limits: Limits | None = None
 ) -> Estimate:
-    """Say what sending a plan as a run would cost, and refuse it where `send` would.
+    """Return what sending a plan as a run would cost, and refuse it where `send` would.
 
     Parameters
     ----------
@@ -208,7 +208,7 @@ def _recipients(plan_path: Path) -> int:
 
 
 def _costs(others: list[_Other], plan: Plan, account: Account) -> Iterator[Decimal]:
-    """Give what a recipient of this kind of message cost, latest first, where it shows."""
+    """Return what a recipient of this kind of message cost, latest first, where it shows."""
     read = 0
     for other in others:
         try:

@@ -69,7 +69,7 @@ class PreviousRuns:
     """What is known from runs before this one."""
 
     run: str = ""
-    """The previous run of the same campaign on the same target; empty where there is none."""
+    """The previous run of the same campaign on the same target; empty if there is none."""
     recipients: int | None = None
     """How many it planned to reach."""
     cost: Decimal | None = None
@@ -156,14 +156,14 @@ class CreditReading:
 
 
 def credit_reading(answer: Answer | None) -> CreditReading | None:
-    """Read what an answer says about credits; None where it says nothing."""
+    """Read what an answer says about credits; None if it says nothing."""
     if answer is None or answer.credits is None:
         return None
     return CreditReading(answer.credits, len(answer.contacted))
 
 
 def credit_readings(facts: Iterable[Fact]) -> list[CreditReading]:
-    """Give every word about credits in a run's facts, in order."""
+    """Return every word about credits in a run's facts, in order."""
     found = []
     for fact in facts:
         if fact.kind is FactKind.BALANCE:
@@ -201,7 +201,7 @@ _REMEMBERED: Final = 50
 
 
 def credit_stop(available: Decimal | None, cost: Decimal | None, recipients: int) -> Stop | None:
-    """Say whether the account has too little for what is left to send.
+    """Return whether the account has too little for what is left to send.
 
     Parameters
     ----------
@@ -273,7 +273,7 @@ class Budget:
         self.cost = cost_per_recipient(self.words) or self.cost
 
     def stop(self, recipients: int) -> Stop | None:
-        """Say whether the next request, of so many recipients, would go beyond the limit."""
+        """Return whether the next request, of so many recipients, would go beyond the limit."""
         if self.most is None:
             return None
         if self.cost is None:

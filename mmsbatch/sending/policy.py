@@ -79,12 +79,12 @@ def decide(
 
 
 def pause_s(tries: int) -> float:
-    """Give the pause after so many tries, in seconds: doubling, bounded."""
+    """Return the pause after so many tries, in seconds: doubling, bounded."""
     return min(FIRST_PAUSE_S * 2.0 ** (tries - 1), MAX_PAUSE_S)
 
 
 def held_back_by(request: Request) -> HoldBack | None:
-    """Say why a refusal found earlier speaks against every request with the same message."""
+    """Return why a refusal found earlier speaks against every request with the same message."""
     status = request.status
     if request.state is not State.REFUSED or status is None or status.passing:
         return None

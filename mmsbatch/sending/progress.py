@@ -46,7 +46,7 @@ def counting(
     Parameters
     ----------
     total
-        Units in all; None where that is not known.
+        Units in all; None if that is not known.
     unit
         What is counted, in the singular: ``"request"``, ``"row"``.
     shown

@@ -177,7 +177,7 @@ def go_on(run: str | Path, account: Account, options: SendOptions) -> RunReport:
 
 
 def _doubts(done: RunReport, run: Path) -> str:
-    """Say what an execution that went to its end found in doubt from earlier ones, and left so."""
+    """Return which requests an execution found in doubt and left so, and what to do."""
     found = "; ".join(f"request {request.number}: {request.reason}" for request in done.doubts)
     return (
         f"{found}. What to do: `mmsbatch reconcile {run}` looks for evidence of what became of it"
@@ -223,7 +223,7 @@ def check_belongs(folder: RunFolder, plan: Plan) -> None:
 
 
 def with_max_recipients(limits: Limits | None, max_recipients: int | None) -> Limits:
-    """Give the limits with the stricter of two numbers of recipients."""
+    """Return the limits with the stricter of two numbers of recipients."""
     limits = limits or Limits()
     if max_recipients is None:
         return limits

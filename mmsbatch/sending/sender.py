@@ -147,7 +147,7 @@ class Sender:
         self._workers: Workers[int, tuple[int, Decision | None]] | None = None
 
     def waiting(self) -> list[int]:
-        """Give the requests that may be sent, in order."""
+        """Return the requests that may be sent, in order."""
         return [
             number
             for number, request in self.requests.items()
@@ -159,11 +159,11 @@ class Sender:
         return sum(map(self._recipients, self.waiting()))
 
     def under_way(self) -> list[threading.Thread]:
-        """Give the threads that may still be sending after `run` was broken off."""
+        """Return the threads that may still be sending after `run` was broken off."""
         return self._workers.threads if self._workers else []
 
     def in_doubt(self) -> str:
-        """List the requests in doubt; empty where there are none."""
+        """List the requests in doubt; empty if there are none."""
         doubts = [n for n, request in self.requests.items() if request.state is State.IN_DOUBT]
         return _listed(doubts) if doubts else ""
 
@@ -197,7 +197,7 @@ class Sender:
         return stop or (Stop(first.reason, first.what_to_do) if first else None)
 
     def _give_out(self, workers: Workers[int, tuple[int, Decision | None]]) -> Stop | None:
-        """Give requests to workers, and act on what is decided after each."""
+        """Hand requests to workers, and act on what is decided after each."""
         waiting = deque(self.waiting())
         stop: Stop | None = None
         while True:
@@ -237,11 +237,11 @@ class Sender:
             self._refused_before = request.answer.status if request.answer else None
 
     def _is_held(self, number: int) -> bool:
-        """Say whether a request's message was refused for itself."""
+        """Return whether a request's message was refused for itself."""
         return self.plan.message_of(number) in self._held
 
     def _has_people(self, number: int) -> bool:
-        """Say whether a request is for anybody who has not been erased."""
+        """Return whether a request is for anybody who has not been erased."""
         return bool((self.plan.numbers[self.plan.positions(number)] < FIRST_TOKEN).any())
 
     def _recipients(self, number: int) -> int:

@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 
 
 def check_count(count: int) -> int:
-    """Give the count back, or raise InputError where it is out of range."""
+    """Return the count back, or raise InputError where it is out of range."""
     if not 1 <= count <= MAX_WORKERS:
         raise InputError(f"workers must be from 1 to {MAX_WORKERS}, found {count}")
     return count
@@ -72,7 +72,7 @@ class Workers(Generic[Item, Result]):
         return self._under_way >= self._count
 
     def do(self, item: Item) -> None:
-        """Give an item to a worker."""
+        """Return an item to a worker."""
         self._under_way += 1
         if self._count == 1:
             self._own.append(item)
@@ -84,7 +84,7 @@ class Workers(Generic[Item, Result]):
         self._items.put(item)
 
     def next_result(self) -> Result:
-        """Wait for an item to be handled; give its result, or raise what handling it raised."""
+        """Wait for an item to be handled; return its result, or raise what handling it raised."""
         if self._count == 1:
             self._under_way -= 1
             return self._handle(self._own.popleft())
@@ -159,7 +159,7 @@ class Pace:
         return self._interval_s > 0
 
     def take(self) -> float:
-        """Take the next slot; give the seconds to wait for it."""
+        """Take the next slot; return the seconds to wait for it."""
         if not self._interval_s:
             return 0.0
         with self._lock:

@@ -79,7 +79,7 @@ class RunInputs:
         }
 
     def named(self, request: Request, answer: Answer) -> NamedNumbers:
-        """Give the numbers that a request's answer names, from its bytes where these are plain."""
+        """Return the numbers that an answer names, read from its bytes if they are plain."""
         # Where a request has an answer, it is the last: another attempt takes it away.
         return self.replies[request.number].listed or named_by(answer)
 
@@ -90,7 +90,7 @@ class RunInputs:
 
 
 def digests_of(*paths: Path) -> dict[str, str]:
-    """Give the SHA-256 of files, by name."""
+    """Return the SHA-256 of files, by name."""
     try:
         return digests(*paths)
     except MmsbatchError as error:
@@ -118,5 +118,5 @@ UNREADABLE: Final = (OSError, pa.ArrowException, ValueError)
 
 
 def unreadable(name: str, error: Exception) -> CheckFailed:
-    """Say that a file cannot be read."""
+    """Return that a file cannot be read."""
     return CheckFailed(f"{name} cannot be read ({error})")

@@ -101,7 +101,7 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def check_chain(rows: Sequence[Row]) -> list[Fact]:
-    """Follow the chain from the first fact to the last, and give the facts.
+    """Follow the chain from the first fact to the last, and return the facts.
 
     Raises
     ------

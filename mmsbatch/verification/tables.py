@@ -172,5 +172,5 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def column_values(table: pa.Table, name: str) -> pa.ChunkedArray:
-    """Give a column as its values, whatever their encoding."""
+    """Return a column as its values, whatever their encoding."""
     return _plain(table.column(name))

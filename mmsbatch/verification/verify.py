@@ -80,7 +80,7 @@ class Verification(ShowsItself):
         return next((check for check in self.checks if check.holds is False), None)
 
     def document(self) -> Document:
-        """Say which checks hold, what was not verified, and the first thing that does not hold."""
+        """Show which checks hold, what was not verified, and the first that does not hold."""
         words = {True: "yes", False: "NO ", None: "-  "}
         lines = [f"{words[check.holds]} {check.name:<13}{check.found}" for check in self.checks]
         blocks = [Block("run", (self.run,)), Block("holds", tuple(lines))]
@@ -91,7 +91,7 @@ class Verification(ShowsItself):
         return Document(tuple(blocks))
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as plain values, under names that do not change."""
+        """Return the same as plain values, under names that do not change."""
         broken = self.broken
         return {
             "run": self.run,

@@ -28,7 +28,7 @@ OUTCOMES = [str(word) for word in Outcome]
 
 @pytest.fixture(scope="module")
 def made_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give three runs: one whole, one with a request in doubt, one out of credits."""
+    """Return three runs: one whole, one with a request in doubt, one out of credits."""
     folder = tmp_path_factory.mktemp("audited")
     made(folder / "lettre-1", at="2026-03-02 09:00", refused=fictional(1, start=1))
     made(folder / "noel", at="2026-04-01 09:00", campaign="noel", faults={2: "close:after"})
@@ -38,14 +38,14 @@ def made_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def runs(made_runs: Path, tmp_path: Path) -> Path:
-    """Give a copy of the runs, to change."""
+    """Return a copy of the runs, to change."""
     shutil.copytree(made_runs, tmp_path / "runs")
     return tmp_path / "runs"
 
 
 @pytest.fixture
 def in_memory(made_runs: Path) -> Iterator[str]:
-    """Give the runs at a URL that is no folder of this machine."""
+    """Return the runs at a URL that is no folder of this machine."""
     files = fsspec.filesystem("memory")
     files.put(f"{made_runs}/", "/archive/", recursive=True)
     yield "memory://archive"
@@ -129,7 +129,7 @@ def test_credits_are_missing_where_the_account_was_not_heard(tmp_path: Path) -> 
 
 
 def test_what_needs_a_person_says_what_to_do(runs: Path) -> None:
-    """A doubt, an early end; nothing where there is nothing."""
+    """A doubt, an early end; nothing if there is nothing."""
     needs = mms.audit(runs).set_index("run")["needs_person"]
     assert "" == needs["lettre-1"]
     assert needs["noel"].startswith("2 rows in doubt (request 2): `mmsbatch reconcile ")

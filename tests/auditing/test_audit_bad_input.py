@@ -33,7 +33,7 @@ def made_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def runs(made_runs: Path, tmp_path: Path) -> Path:
-    """Give a good run and one to damage."""
+    """Return a good run and one to damage."""
     shutil.copytree(made_runs, tmp_path / "runs")
     return tmp_path / "runs"
 

@@ -19,7 +19,7 @@ from mmsbatch.cli import app
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give two runs, whose contacts have different columns, some named like the views' own."""
+    """Return two runs, whose contacts have different columns, some named like the views' own."""
     folder = tmp_path_factory.mktemp("asked")
     made(folder / "a", contacts(id=range(7), run="CRM", Path="x"), refused=fictional(1))
     made(

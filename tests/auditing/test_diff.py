@@ -23,7 +23,7 @@ def people(*numbers: str) -> pd.DataFrame:
 
 @pytest.fixture
 def two(tmp_path: Path) -> tuple[Path, Path]:
-    """Give two runs, five days apart."""
+    """Return two runs, five days apart."""
     return (
         made(tmp_path / "a", people(STAYS, LEAVES, WORSENS, "0199000001"), at="2026-03-02 09:00"),
         made(

@@ -21,7 +21,7 @@ ALI = "+33639980001"
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give runs in which Ali was refused, in doubt, greeted by name, scheduled, and left out."""
+    """Return runs in which Ali was refused, in doubt, greeted by name, scheduled, and left out."""
     folder = tmp_path_factory.mktemp("told")
     made(folder / "a", at="2026-01-05 09:00", refused=[ALI])
     made(folder / "b", contacts(ville="Nice"), at="2026-02-05 09:00", faults={1: "close:after"})

@@ -86,7 +86,7 @@ OF_A_RUN: Final = {
 
 
 def kill_at(moment: str, nth: int, run: Path, tally: Tally, rows: int = ROWS) -> pd.DataFrame:
-    """Kill a sender at a moment and finish its run; give the results, with the ledger compared."""
+    """Kill a sender at a moment, finish its run, compare the ledger; return the results."""
     plan = plan_of(rows)
     with Sandbox() as sandbox:
         task = Task("send", str(run), sandbox.url, rows=rows, point=moment, nth=nth)

@@ -29,7 +29,7 @@ _FIRST: Final = re.compile(r" is being sent by process (\d+) on (\S+) since 2\d{
 
 
 def started(run: Path) -> list[dict[str, Any]]:
-    """Give what the processes that began to send wrote into the journal."""
+    """Return what the processes that began to send wrote into the journal."""
     with closing(sqlite3.connect(run / "journal.sqlite")) as journal:
         rows = journal.execute("SELECT data FROM facts WHERE kind = 'started' ORDER BY seq")
         return [json.loads(data) for (data,) in rows]

@@ -14,7 +14,7 @@ from year_of_runs import REGULAR, Year
 
 
 def audited(year: Year) -> dict[str, dict[str, int]]:
-    """Give each run's rows by outcome as the audit has them."""
+    """Return each run's rows by outcome as the audit has them."""
     rows = mms.audit(year.folder).to_dict("records")
     return {
         row["run"]: {word: row[word] for word in map(str, Outcome) if row[word]} for row in rows

@@ -65,7 +65,7 @@ def contacts(rows: int, seed: int) -> pd.DataFrame:
 
 
 def person(rows: int) -> str:
-    """Give somebody who is in every run."""
+    """Return somebody who is in every run."""
     return f"0{610_000_000 + rows * 3 + 7}"
 
 

@@ -43,7 +43,7 @@ def write_contacts(path: Path, rows: int) -> None:
 
 
 def measured(path: Path, out: Path) -> dict[str, float]:
-    """Run the command in a process of its own; give its peak memory and time."""
+    """Run the command in a process of its own; return its peak memory and time."""
     code = (
         "import json, resource, sys, time; start = time.perf_counter()\n"
         "from mmsbatch.cli import app\n"

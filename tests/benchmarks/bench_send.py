@@ -43,7 +43,7 @@ RUNS = Path("data/runs")
 
 @contextmanager
 def gateway(latency_ms: int) -> Iterator[tuple[str, int]]:
-    """Run the sandbox in a process of its own; give its address and its process."""
+    """Run the sandbox in a process of its own; return its address and its process."""
     command = [sys.executable, "-m", "mmsbatch", "sandbox", "--port", "0", "--json"]
     command += ["--credits", "100000000", "--latency-ms", str(latency_ms)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -57,7 +57,7 @@ def gateway(latency_ms: int) -> Iterator[tuple[str, int]]:
 
 @contextmanager
 def run_folder() -> Iterator[Path]:
-    """Give the name of a run to be made, and remove it afterwards."""
+    """Return the name of a run to be made, and remove it afterwards."""
     RUNS.mkdir(parents=True, exist_ok=True)
     place = Path(tempfile.mkdtemp(dir=RUNS, prefix="bench-"))
     try:

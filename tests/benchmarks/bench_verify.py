@@ -73,7 +73,7 @@ def make(rows: int, path: Path, *, ids: bool = False, refused: int = 0) -> None:
 
 
 def timed(what: Callable[[], object]) -> tuple[float, float]:
-    """Give seconds on the clock and of processor time; the latter leaves the neighbours out."""
+    """Return seconds on the clock and of processor time; the latter leaves the neighbours out."""
     start, start_cpu = time.perf_counter(), time.process_time()
     what()
     return time.perf_counter() - start, time.process_time() - start_cpu

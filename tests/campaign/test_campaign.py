@@ -23,7 +23,7 @@ AIR = "http://www.example.com/air.mid"
 
 
 def refusal(build: Callable[[], object]) -> list[str]:
-    """Give the lines of the error that building raises."""
+    """Return the lines of the error that building raises."""
     with pytest.raises(CampaignError) as caught:
         build()
     return str(caught.value).split("\n")

@@ -28,7 +28,7 @@ def load(folder: Path, text: str | bytes) -> Campaign:
 
 
 def refusal(folder: Path, text: str | bytes) -> list[str]:
-    """Give the lines of the error that this file raises, each without the file's name."""
+    """Return the lines of the error that this file raises, each without the file's name."""
     with pytest.raises(CampaignError) as caught:
         load(folder, text)
     lines = str(caught.value).split("\n")

@@ -29,26 +29,26 @@ JPG = "http://www.example.com/a.jpg"
 
 
 def refusal(message: str) -> str:
-    """Give the error that a campaign with this message raises."""
+    """Return the error that a campaign with this message raises."""
     with pytest.raises(CampaignError) as caught:
         Text(message)
     return str(caught.value)
 
 
 def rows(rendered: Rendered) -> list[str | None]:
-    """Give the message of each row, None where it cannot be sent."""
+    """Return the message of each row, None if it cannot be sent."""
     return [rendered.messages[code] if code >= 0 else None for code in rendered.codes]
 
 
 def problems(rendered: Rendered) -> list[str | None]:
-    """Give the problem of each row, None where there is none."""
+    """Return the problem of each row, None if there is none."""
     return [None if pd.isna(word) else word for word in rendered.problem]
 
 
 def write(
     message: str, frame: pd.DataFrame, kind: ContentKind = ContentKind.TEXT
 ) -> list[str | None]:
-    """Render, and give the message of each row."""
+    """Render, and return the message of each row."""
     return rows(render(message, kind, frame))
 
 

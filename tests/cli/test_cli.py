@@ -48,7 +48,7 @@ def call(*words: str | Path) -> Result:
 
 
 def document(result: Result) -> Any:
-    """Give the one JSON document on stdout; anything else there is an error."""
+    """Return the one JSON document on stdout; anything else there is an error."""
     return json.loads(result.stdout)
 
 
@@ -263,7 +263,7 @@ def test_a_live_run_is_resumed_with_the_word_only(
 
 
 def refused(*words: str | Path) -> str:
-    """Give the message of a command that must exit 2; with --json it is a document too."""
+    """Return the message of a command that must exit 2; with --json it is a document too."""
     result = call(*words)
     assert result.exit_code == 2, result.output
     assert result.stdout == ""

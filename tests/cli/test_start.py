@@ -51,7 +51,7 @@ print("loaded", *[name for name in {names!r} if name in sys.modules])
 
 
 def _called(*arguments: str) -> str:
-    """Give code that runs the command line."""
+    """Return code that runs the command line."""
     return f"sys.argv = {['mmsbatch', *arguments]!r}; from mmsbatch.cli import main; main()"
 
 

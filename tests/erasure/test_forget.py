@@ -41,7 +41,7 @@ FORMS = (f"0{NATIONAL}", f"33{NATIONAL}", "06 39 98 00 05", "06.39.98.00.05", "F
 
 
 def contacts() -> pd.DataFrame:
-    """Give 260 people; the fifth is in two rows, and in cells of two others."""
+    """Return 260 people; the fifth is in two rows, and in cells of two others."""
     mobile = fictional(260)
     mobile[5] = "06.39.98.00.05"
     frame = pd.DataFrame(
@@ -94,7 +94,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def runs(made: Path, tmp_path: Path) -> Path:
-    """Give copies that may be changed."""
+    """Return copies that may be changed."""
     return copy(made, tmp_path / "runs")
 
 
@@ -109,7 +109,7 @@ def folders(runs: Path) -> list[Path]:
 
 
 def contents(runs: Path) -> dict[str, str]:
-    """Give the digest of every file, but of locks."""
+    """Return the digest of every file, but of locks."""
     return {
         str(path.relative_to(runs)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(runs.rglob("*"))
@@ -118,7 +118,7 @@ def contents(runs: Path) -> dict[str, str]:
 
 
 def texts(runs: Path) -> Iterator[tuple[str, str]]:
-    """Give all text there is, as raw bytes and as each format's reader gives it."""
+    """Return all text there is, as raw bytes and as each format's reader gives it."""
     for path in sorted(runs.rglob("*")):
         if not path.is_file() or ".erasing" in path.parts:  # half made; it counts for nothing
             continue

@@ -86,7 +86,7 @@ def plan() -> Plan:
 
 
 def outcomes(body: bytes) -> Mapping[str, frozenset[str]]:
-    """Give the numbers of each outcome after this answer, in national form."""
+    """Return the numbers of each outcome after this answer, in national form."""
     at = datetime(2026, 12, 24, tzinfo=UTC)
     facts = [
         Fact(FactKind.SENDING, at, 1, 1),

@@ -151,7 +151,7 @@ def outcomes(run: Path) -> list[str]:
 
 
 def attempts(run: Path) -> list[int]:
-    """Give the attempts at the first request."""
+    """Return the attempts at the first request."""
     made = pd.read_parquet(run / "requests.parquet")
     return made.loc[made["request"] == 1, "attempt"].tolist()
 

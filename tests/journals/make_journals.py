@@ -62,7 +62,7 @@ def killed(run: Path) -> None:
 
 
 def expectations(run: Path) -> dict[str, Any]:
-    """Say what a run says of itself, in words that do not change."""
+    """Return what a run says of itself, in words that do not change."""
     report = mms.status(run).to_json()
     results = mms.results(run)
     columns = ["mms_request", "mms_outcome", "mms_status", "mms_id", "mms_campaign_id"]
@@ -77,7 +77,7 @@ def expectations(run: Path) -> dict[str, Any]:
 
 
 def finished(run: Path) -> dict[str, int]:
-    """Resume a run against a sound gateway and give its outcomes."""
+    """Resume a run against a sound gateway and return its outcomes."""
     with Sandbox() as sandbox, suppress(mms.RunInDoubt, mms.RunStopped):
         mms.resume(run, mms.Account("demo", "demo", sandbox.url, target="sandbox"))
     return dict(mms.status(run).outcomes)

@@ -155,7 +155,7 @@ def test_every_notebook_runs_from_the_menu(
 
 
 def make_an_earlier_run(lab: Lab) -> str:
-    """Give the comparison something to compare with."""
+    """Return the comparison something to compare with."""
     contacts = mms.read_contacts(str(lab.folder / "data" / "samples" / "crm.csv"))
     prepared = mms.prepare(contacts.iloc[:900], phone="mobile", fictional=True)
     plan = mms.plan(prepared, mms.load_campaign(lab.folder / "data" / "samples" / "noel.toml"))

@@ -47,7 +47,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def written(path: Path, *cells: str, parameters: str = PARAMETERS) -> str:
-    """Write a notebook with a parameters cell; give its path."""
+    """Write a notebook with a parameters cell; return its path."""
     tags = [["parameters"], *([] for _ in cells)]
     blank: dict[str, Any] = {"cell_type": "code", "execution_count": None, "outputs": []}
     whole = {
@@ -70,7 +70,7 @@ def call(name: str, *words: str, out: str | None = None, as_json: bool = False) 
 
 
 def outputs(path: Path) -> str:
-    """Give what the cells of an executed notebook printed."""
+    """Return what the cells of an executed notebook printed."""
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     streams = [one for cell in cells for one in cell.get("outputs", ()) if "text" in one]
     return "".join("".join(one["text"]) for one in streams)

@@ -83,7 +83,7 @@ def run_all(runs: Path, notebooks: Path, execute: Callable[[Path], None]) -> Non
 
 
 def changed(clone: Path) -> str:
-    """Say what git would take into the next commit."""
+    """Return what git would take into the next commit."""
     words = ["git", "status", "--porcelain", "--untracked-files=all"]
     told = subprocess.run(words, cwd=clone, check=True, capture_output=True, text=True).stdout
     return "".join(f"{line}\n" for line in told.splitlines() if not line.startswith("A  "))

@@ -58,7 +58,7 @@ def test_every_parameter_says_its_type_and_what_it_is(path: Path) -> None:
 
 
 def execute(name: str, out: Path, **parameters: object) -> str:
-    """Run a notebook as papermill does; give the executed copy's text."""
+    """Run a notebook as papermill does; return the executed copy's text."""
     papermill.execute_notebook(
         ROOT / "notebooks" / f"{name}.ipynb", out, parameters=parameters, progress_bar=False
     )

@@ -24,7 +24,7 @@ NINE = pd.Timestamp("2026-11-23 08:00:00", tz="UTC")
 
 
 def texts(figure: Figure) -> str:
-    """Give every text that is drawn."""
+    """Return every text that is drawn."""
     figure.draw_without_rendering()
     return "\n".join(text.get_text() for text in figure.findobj(Text) if isinstance(text, Text))
 

@@ -106,7 +106,7 @@ INVISIBLE = re.compile(r"[\t\n\u202f\u200e\u2066\u202c\ufeff]")
 
 
 def listed(text: str, expected: str, found: str) -> bool:
-    """Say whether a disagreement is of a listed kind, told by other means than the code's."""
+    """Return whether a disagreement is of a listed kind, told by other means than the code's."""
     letters = re.sub(r"(?i)t[ée]l|mobile|port|perso|ext|n°", "", text)
     if expected and not found:
         return bool(

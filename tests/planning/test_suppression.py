@@ -42,7 +42,7 @@ def prepared(
 
 @pytest.fixture
 def stops(tmp_path: Path) -> Path:
-    """Give a list of two people in two notations, and a landline."""
+    """Return a list of two people in two notations, and a landline."""
     return written(tmp_path / "stops.csv", "numéro", "06 39 98 00 01", "+33639980003", "0199000001")
 
 

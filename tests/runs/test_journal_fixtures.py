@@ -25,7 +25,7 @@ from make_journals import expectations, finished  # noqa: E402  (beside the jour
 
 @pytest.fixture(params=RUNS, ids=lambda path: f"{path.parent.name}-{path.name}")
 def kept(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, dict[str, Any]]:
-    """Give a run in a folder of its own, private as a run's is, and what it said."""
+    """Return a run in a folder of its own, private as a run's is, and what it said."""
     source: Path = request.param
     run = tmp_path / f"{source.name}-made"
     shutil.copytree(source, run)

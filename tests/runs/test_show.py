@@ -23,12 +23,12 @@ SCRIPT = "<script>alert('x')</script>"
 
 
 def shown(thing: Any) -> dict[str, str]:
-    """Give what a terminal and a notebook show."""
+    """Return what a terminal and a notebook show."""
     return {"text": repr(thing), "html": thing._repr_html_()}
 
 
 def digits(text: str) -> str:
-    """Give a text's digits, so that no separator hides a number."""
+    """Return a text's digits, so that no separator hides a number."""
     return re.sub(r"[\s.\-()/]", "", re.sub(r"<[^>]*>", "|", text))
 
 
@@ -87,7 +87,7 @@ def test_a_cell_of_a_crm_is_text_in_a_notebook(prepared: pd.DataFrame) -> None:
 
 @pytest.fixture
 def sent(run: Path) -> dict[str, Any]:
-    """Give one of each object, of a run with a refused number and a request in doubt."""
+    """Return one of each object, of a run with a refused number and a request in doubt."""
     plan = planned(450)
     options = SandboxOptions(blacklist=frozenset({"0639980007"}), passcode=SecretStr(PASSCODE))
     with Sandbox(options=options, faults={2: "close:after"}) as sandbox:

@@ -126,7 +126,7 @@ def test_an_unknown_verdict_is_damage() -> None:
 def test_a_reply_leads_where_the_table_of_events_says(
     http_status: int, body: bytes, state: State
 ) -> None:
-    """The body decides; the HTTP status only where there is no answer in it."""
+    """The body decides; the HTTP status only if there is no answer in it."""
     assert fold([SENDING, answered(body, http_status)], 1)[1].state is state
 
 

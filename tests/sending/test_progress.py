@@ -27,7 +27,7 @@ class Terminal(io.StringIO):
     """What somebody looks at."""
 
     def isatty(self) -> bool:
-        """Say that it is a terminal."""
+        """Return that it is a terminal."""
         return True
 
 
@@ -37,7 +37,7 @@ class Clock:
     now = 0.0
 
     def __call__(self) -> float:
-        """Give the time."""
+        """Return the time."""
         return self.now
 
 

@@ -48,7 +48,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run(made: Path, tmp_path: Path) -> Path:
-    """Give a copy that may be harmed."""
+    """Return a copy that may be harmed."""
     return copy(made, tmp_path / "noel")
 
 
@@ -357,7 +357,7 @@ def test_strange_files_are_named(run: Path) -> None:
 
 
 def test_the_command_says_which_place_and_ends_with_1(run: Path) -> None:
-    """0 where all holds, 1 where something does not, 2 where there is no run to look at."""
+    """0 where all holds, 1 where something does not, 2 if there is no run to look at."""
     done = CliRunner().invoke(app, ["verify", str(run), "--json"])
     assert (0, True) == (done.exit_code, json.loads(done.stdout)["holds"])
     (run / "campaign.toml").write_bytes(b"# " + (run / "campaign.toml").read_bytes())
@@ -452,7 +452,7 @@ def without_meaning(data: bytes) -> set[int]:
 def _cells(
     data: bytes, begin: int, header: int, kind: int, size: int
 ) -> Iterator[tuple[int, int, int]]:
-    """Give where each cell of a page begins and ends, and how much of it lies elsewhere."""
+    """Return where each cell of a page begins and ends, and how much of it lies elsewhere."""
     head = 12 if kind in {2, 5} else 8
     for cell in range(struct.unpack(">H", data[header + 3 : header + 5])[0]):
         at = header + head + 2 * cell
@@ -488,7 +488,7 @@ def _overflows(
 
 
 def found(run: Path, name: str, offset: int, value: int) -> bool:
-    """Say whether a byte with another value is found; put the old one back."""
+    """Return whether a byte with another value is found; put the old one back."""
     path = run / name
     data = path.read_bytes()
     changed = bytearray(data)

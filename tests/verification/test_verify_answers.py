@@ -156,7 +156,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
 
 @pytest.fixture
 def run(made: Path, tmp_path: Path) -> Path:
-    """Give a copy that may be harmed."""
+    """Return a copy that may be harmed."""
     return copy(made, tmp_path / "noel")
 
 
