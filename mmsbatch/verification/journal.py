@@ -25,7 +25,10 @@ from mmsbatch.runs.journal_reader import (
 from mmsbatch.runs.states import Fact
 
 SCHEMA: Final = {
-    "objects": [("index", "sqlite_autoindex_facts_1", "facts"), ("table", "facts", "facts")],
+    "objects": [
+        (1, "table", "facts", "facts", "text"),
+        (2, "index", "sqlite_autoindex_facts_1", "facts", "null"),
+    ],
     "columns": [
         ("seq", "INTEGER", 1, None, 1),
         ("at", "VARCHAR(24)", 1, None, 0),
@@ -212,7 +215,9 @@ def _schema_is_another(path: Path) -> bool:
 
 
 def _schema(connection: sqlite3.Connection) -> dict[str, list[tuple[Any, ...]]]:
-    objects = connection.execute("SELECT type, name, tbl_name FROM sqlite_schema ORDER BY 1, 2")
+    objects = connection.execute(
+        "SELECT rowid, type, name, tbl_name, typeof(sql) FROM sqlite_schema ORDER BY rowid"
+    )
     columns = connection.execute("PRAGMA table_xinfo(facts)").fetchall()
     indexes = connection.execute("PRAGMA index_list(facts)").fetchall()
     return {
