@@ -72,7 +72,7 @@ def run_demo(run: Path) -> DemoRun:
     Parameters
     ----------
     run
-        The run's folder. Where it was sent before, nothing is sent again.
+        The run's folder. If it was sent before, nothing is sent again.
     """
     contacts_path, campaign_path = sample("crm.csv"), sample("noel.toml")
     contacts = read_contacts(contacts_path)

@@ -40,7 +40,7 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     head: tuple[str, ...] = ()
     below: int | None = None
-    """A column that a terminal shows under the last one, after ``e.g.``, where it is not empty."""
+    """A column that a terminal shows under the last one, after ``e.g.``, if it is not empty."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Block:
     beside: tuple[str | Table | Box, ...]
 
     def filled(self) -> tuple[str | Table | Box, ...]:
-        """Return what stands beside the label, and say so where it is nothing."""
+        """Return what stands beside the label, and say so if it is nothing."""
         some = (part for part in self.beside if not isinstance(part, Table) or part.rows)
         return tuple(some) or ("none",)
 
@@ -196,7 +196,7 @@ def _table_html(table: Table) -> str:
 
 
 def amount(value: Decimal | int | None) -> str:
-    """Write a number with thousands apart; a question mark where it is not known."""
+    """Write a number with thousands apart; a question mark if it is not known."""
     return "?" if value is None else f"{value:,}"
 
 
@@ -217,14 +217,14 @@ def joined(documents: Iterable[Document]) -> Document:
 
 
 def plain(amount: Decimal | None) -> int | float | None:
-    """Return an amount of credits as a plain number, whole where it is whole."""
+    """Return an amount of credits as a plain number, whole if it is whole."""
     if amount is None:
         return None
     return int(amount) if amount == amount.to_integral_value() else float(amount)
 
 
 def plain_fraction(amount: Fraction | None) -> int | float | None:
-    """Return an exact amount as a plain number, whole where it is whole."""
+    """Return an exact amount as a plain number, whole if it is whole."""
     if amount is None:
         return None
     return int(amount) if amount.denominator == 1 else float(amount)

@@ -62,7 +62,7 @@ def meanings(names: Iterable[str]) -> Mapping[str, str]:
     """Return the meanings of a frame's columns, by the file it is for.
 
     Contacts may have columns named ``request`` or ``status``, so those names mean something only
-    where they are all there and nothing else is.
+    if they are all there and nothing else is.
     """
     return ATTEMPTS if set(names) == ATTEMPTS.keys() else RESULTS
 
@@ -180,7 +180,7 @@ def _described(schema: pa.Schema) -> pa.Schema:
 
 
 def _with_words(frame: pd.DataFrame) -> pd.DataFrame:
-    """Let the gateway's words be words where it said none: results are read as they were made.
+    """Let the gateway's words be words if it said none: results are read as they were made.
 
     pandas cannot tell the type of categories from an empty list of them.
     """

@@ -116,7 +116,7 @@ class Status:
     what_to_do: str
     passing: bool = False
     """The cause lies outside of the plan (credit, a login, a medium's server): once it is mended,
-    the same request may go again. Where False, the same request would be refused again."""
+    the same request may go again. If False, the same request would be refused again."""
     retry: bool = False
     """The cause may pass within seconds: the same request is tried again at once, a few times."""
 

@@ -107,7 +107,7 @@ class Span:
 
 
 def span(given: When, option: str) -> Span:
-    """Read a moment, a day or a week, in Paris time where it has no zone.
+    """Read a moment, a day or a week, in Paris time if it has no zone.
 
     Parameters
     ----------
@@ -199,10 +199,10 @@ class Deadline:
             It has passed; says for how long, and what to do.
         """
         if passed := self.passed(now):
-            raise InputError(f"{passed}: nothing was sent. What to do: {WHAT_TO_DO}")
+            raise InputError(f"{passed}: nothing was sent. What to do: {TOO_LATE_ADVICE}")
 
 
-WHAT_TO_DO: Final = (
+TOO_LATE_ADVICE: Final = (
     "where it is still wanted, run the same command with a later not_after (--not-after); else "
     "leave it and go on with the next run"
 )

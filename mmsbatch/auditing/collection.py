@@ -257,7 +257,7 @@ class _Opening:
             if name in place.sizes
         }
         metadata, unreadable = self._metadata(list(urls.values()))
-        # Of the plan only where the results will be made of it: footers take time.
+        # Of the plan only if the results will be made of it: footers take time.
         read = {
             place.label: RESULTS if found.up_to_date and RESULTS in place.sizes else _PLAN
             for place, found in wanted
@@ -279,7 +279,7 @@ class _Opening:
                 left_out.append(LeftOut(place.label, str(error)))
 
     def _url(self, number: int, place: RunLocation, name: str) -> str:
-        """Return a file's path, or the name under which it is read where DuckDB could not."""
+        """Return a file's path, or the name under which it is read if DuckDB could not."""
         path = place.path(name)
         # DuckDB would take these for a pattern.
         if place.local is not None and not self._sealed and not set("*?[{") & set(path):
@@ -288,7 +288,7 @@ class _Opening:
         return self._files.put_source(f"{number}/{name}", source)
 
     def _metadata(self, urls: list[str]) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
-        """Read what the files say of themselves: all at once, and one by one where that fails."""
+        """Read what the files say of themselves: all at once, and one by one if that fails."""
         if not urls:
             return {}, {}
         try:

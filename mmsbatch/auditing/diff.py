@@ -128,7 +128,7 @@ def diff(run_a: str | PathLike[str], run_b: str | PathLike[str], within_days: fl
         - ``outcome_a``, ``outcome_b``, ``problem_a``, ``problem_b`` (str), ``status_a``,
           ``status_b`` (Int32): missing if the person is not in that run;
         - ``contacted_a``, ``contacted_b`` (datetime64[ms, UTC]): when a message last may have left
-          for them; of a scheduled campaign, when the gateway was told to deliver; missing where
+          for them; of a scheduled campaign, when the gateway was told to deliver; missing if
           none left;
         - ``contacted_twice`` (bool), ``days_between`` (Float64): days between the nearest contacts
           of the two runs, missing if one has none;
@@ -218,7 +218,7 @@ _JOINED: Final = (
     "a.told.problem AS problem_a, b.told.problem AS problem_b, "
     "a.told.status AS status_a, b.told.status AS status_b, "
     "a.last AS contacted_a, b.last AS contacted_b, "
-    # Where the times of the two runs overlap, there is no time between them.
+    # If the times of the two runs overlap, there is no time between them.
     "CASE WHEN a.last IS NOT NULL AND b.last IS NOT NULL THEN greatest(0, "
     f"epoch_ms(b.first) - epoch_ms(a.last), epoch_ms(a.first) - epoch_ms(b.last)) / {_DAY_MS} "
     "END AS days_between "

@@ -73,7 +73,7 @@ def history(number: str | int, runs_dir: RunPaths) -> pd.DataFrame:
         One row per row of a run with this number, oldest first; no row: nothing is known of them.
 
         - ``sent_at`` (datetime64[ms, UTC]): when the request left, missing if it certainly
-          did not; ``scheduled_for``: when the gateway was told to deliver, missing where at once;
+          did not; ``scheduled_for``: when the gateway was told to deliver, missing if at once;
           ``opened_at``: when the run was made;
         - ``outcome``, ``problem`` (str), ``rejected`` (boolean), as in the results;
         - ``campaign``, ``run``, ``target``, ``path`` (str);

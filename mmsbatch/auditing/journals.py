@@ -48,7 +48,7 @@ class JournalSummary:
     last_sending_at: datetime | None
     stopped: Stop | None
     balances: tuple[tuple[datetime, Decimal], ...]
-    """What the account had whenever the run began or went on, where the account tool said so."""
+    """What the account had whenever the run began or went on, if the account tool said so."""
 
 
 def digest(place: RunLocation) -> JournalSummary:

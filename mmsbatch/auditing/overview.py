@@ -60,7 +60,7 @@ def audit(
         A folder of runs, one run's folder, or several of either: paths, or URLs of fsspec.
     since, until
         Runs opened from this day or moment on, and up to it (a day is meant whole; French wall
-        time where no zone is given).
+        time if no zone is given).
     campaign
         Runs of the campaign of this name.
     outcome
@@ -145,7 +145,7 @@ class _Attempts:
 
 
 def _counts(collection: Collection) -> dict[int, _Counts]:
-    """Count rows by outcome in all files at once; look closer only where somebody is needed."""
+    """Count rows by outcome in all files at once; look closer only if somebody is needed."""
     counts: dict[int, _Counts] = {}
     for run, rows in collection.by_run(
         RESULTS, "SELECT mms_file, mms_outcome, count(*)", "GROUP BY ALL"

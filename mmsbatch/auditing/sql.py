@@ -160,7 +160,7 @@ def _make_views(collection: Collection, filters: Filters) -> None:
 
 
 def _empty(collection: Collection, name: str) -> str:
-    """Return a file without rows, so that the views have their columns where no run is wanted."""
+    """Return a file without rows, so that the views have their columns if no run is wanted."""
     table = frames.to_arrow(attempts([]))
     if name == RESULTS:
         table = pa.schema(frames.MMS_TYPES.items()).empty_table()

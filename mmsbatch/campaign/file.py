@@ -84,7 +84,7 @@ def load_campaign(path: str | PathLike[str]) -> Campaign:
     path = Path(path)
     try:
         raw = path.read_bytes()
-    except (OSError, ValueError) as error:  # a ValueError where the path holds a NUL
+    except (OSError, ValueError) as error:  # a ValueError if the path holds a NUL
         reason = getattr(error, "strerror", None) or error
         raise CampaignError(f"{path!s}: the campaign file cannot be read: {reason}.") from None
     try:

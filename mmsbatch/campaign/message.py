@@ -176,7 +176,7 @@ class Rendered:
     Attributes
     ----------
     codes
-        int64, one per row: the place of the row's message in ``messages``; -1 where it cannot be
+        int64, one per row: the place of the row's message in ``messages``; -1 if it cannot be
         sent.
     messages
         The different texts, in order of first appearance, as they are sent: line breaks are LF.

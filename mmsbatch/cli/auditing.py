@@ -33,7 +33,7 @@ from mmsbatch.verification.verify import verify as make_verification
 
 @contextmanager
 def answer(as_json: bool) -> Iterator[list[str]]:
-    """Name on stderr what was left out, and end with exit code 2 where something was.
+    """Name on stderr what was left out, and end with exit code 2 if something was.
 
     Yields
     ------

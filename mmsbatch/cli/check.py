@@ -60,7 +60,7 @@ def check(
     InputError
         As the functions above; nothing is written then.
     """
-    # Where no row is written, only the phone columns need to be read.
+    # If no row is written, only the phone columns need to be read.
     columns = None if out is not None or phone is None else _names(phone)
     batches = contact_batches(
         source, columns=columns, sheet=sheet, separator=separator, encoding=encoding

@@ -199,7 +199,7 @@ def _rest(file: BinaryIO, label: str) -> bytes:
 
 
 def _unpack(file: BinaryIO, kind: FileKind, label: str) -> tuple[BinaryIO, str | None]:
-    """Open what is compressed; and its name, where the archive keeps one."""
+    """Open what is compressed; and its name, if the archive keeps one."""
     if kind is FileKind.GZIP:
         return cast("BinaryIO", gzip.GzipFile(fileobj=file)), None
     if kind is FileKind.BZIP2:

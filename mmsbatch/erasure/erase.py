@@ -205,7 +205,7 @@ class _Erasure:
     def _unsent(
         self, run: RunInputs, mine: npt.NDArray[np.bool_], notation: Notation
     ) -> npt.NDArray[np.bool_]:
-        """Return which rows have not left and shall not; refuse where a request may leave again."""
+        """Return which rows have not left and shall not; refuse if a request may leave again."""
         plan, unsent = run.plan, np.zeros(len(mine), dtype=bool)
         for number, request in run.requests.items():
             positions = plan.positions(number)

@@ -44,7 +44,7 @@ def begin(folder: RunFolder) -> Path:
 
 
 def abandon(folder: RunFolder) -> None:
-    """Throw away what was made, where it does not count yet."""
+    """Throw away what was made, if it does not count yet."""
     rmtree(folder.erasing_path, ignore_errors=True)
 
 

@@ -59,7 +59,7 @@ def erase(
     unsent
         Which of these rows have not left and shall not: they become ``suppressed``.
     campaign_message
-        The campaign's message; where everybody got it as it is, it stays.
+        The campaign's message; if everybody got it as it is, it stays.
     """
     cells, changed = 0, {}
     for name in table.column_names:
@@ -271,7 +271,7 @@ def rewritten(
             data |= opened
         elif row["kind"] == FactKind.SENDING:
             data["sha256"] = _digest(plans, row["request"], login, data["sha256"])
-            # Fewer where a request that was refused as a whole may go again, without the person.
+            # Fewer if a request that was refused as a whole may go again, without the person.
             data["recipients"] = len(plans[1].positions(row["request"]))
         elif row["kind"] == FactKind.WRITTEN:
             data["files"] = {name: sealed(old, key) for name, old in data["files"].items()}

@@ -291,7 +291,7 @@ class _SecurePool(HTTPSConnectionPool):
 
 
 class _Adapter(HTTPAdapter):
-    """Notes the moment the connection stands: TCP, and TLS where there is."""
+    """Notes the moment the connection stands: TCP, and TLS if there is."""
 
     def __init__(self) -> None:
         super().__init__(pool_maxsize=_CONNECTIONS, max_retries=0)

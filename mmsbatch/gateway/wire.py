@@ -289,7 +289,7 @@ _PLAIN_CUSTOMER = re.compile(
 
 
 def _plain_customers(xml: str) -> list[tuple[str, str | None]] | None:
-    """Read the list as the gateway writes it; nothing where anything in it is otherwise.
+    """Read the list as the gateway writes it; nothing if anything in it is otherwise.
 
     The parser reads this too, at several times the price: an answer of 200 numbers is read for
     every request, while others wait.

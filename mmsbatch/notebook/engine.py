@@ -1,6 +1,6 @@
 """How papermill runs a notebook here: in this interpreter, interruptible, without a secret.
 
-Imported only where a notebook is run: papermill and the kernel are an extra.
+Imported only if a notebook is run: papermill and the kernel are an extra.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]  # papermill is un
 
     @contextmanager
     def _interrupts(self) -> Iterator[None]:
-        """Pass the first Ctrl-C or SIGTERM on to the kernel, where a run ends after its request."""
+        """Pass the first Ctrl-C or SIGTERM on to the kernel, if a run ends after its request."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return

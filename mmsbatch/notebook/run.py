@@ -271,7 +271,7 @@ def _finish(path: Path, final: Path, secrets: list[str]) -> None:
 
 
 def _short(path: Path) -> str:
-    """Return a path as it is seen from the current folder, where it is in it."""
+    """Return a path as it is seen from the current folder, if it is in it."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 

@@ -141,7 +141,7 @@ def detail_name(detail: int) -> str:
 
 
 def region_name(region: str) -> str:
-    """English name of a region, or its code where none is known."""
+    """English name of a region, or its code if none is known."""
     return TERRITORY_NAMES.get(region) or _english_names().get(region, region)
 
 

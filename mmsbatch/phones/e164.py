@@ -29,7 +29,7 @@ def as_integers(column: pd.Series) -> npt.NDArray[np.int64]:
     Returns
     -------
     array of shape (rows,)
-        33639980012; 0 where it is missing; 999 and 15 digits where the number was erased.
+        33639980012; 0 if it is missing; 999 and 15 digits if the number was erased.
 
     Raises
     ------

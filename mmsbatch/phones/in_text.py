@@ -69,7 +69,7 @@ def spaced_e164(number: str) -> str:
 
 
 def mask_phones(text: str, keep: str = "") -> str:
-    """Hide what may be a phone number in a text, except where it also stands in `keep`.
+    """Hide what may be a phone number in a text, except if it also stands in `keep`.
 
     Examples
     --------

@@ -95,7 +95,7 @@ class French(NamedTuple):
     """The reading of each cell as a nine-digit French number."""
 
     numbers: npt.NDArray[np.int64]
-    """National significant number; meaningless where ``form`` is 0."""
+    """National significant number; meaningless if ``form`` is 0."""
     form: npt.NDArray[np.uint8]
     """0: not one; 1: bare 33; 2: with 0, + or 00; 3: nine digits alone."""
 

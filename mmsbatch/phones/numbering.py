@@ -142,7 +142,7 @@ class Numbering:
 
     depth: int
     problem: npt.NDArray[np.int8]
-    """Problem code by the first ``depth`` digits; ``SENDABLE`` where a mobile is open."""
+    """Problem code by the first ``depth`` digits; ``SENDABLE`` if a mobile is open."""
     territories: npt.NDArray[np.uint8]
     """Which of ``NATIONAL_TERRITORIES`` use the range, one bit each; 0 for none."""
 

@@ -187,7 +187,7 @@ class Plan(ShowsItself):
 
     @cached_property
     def numbers(self) -> npt.NDArray[np.int64]:
-        """Each row's number as an integer (33639980012), 0 where it has none."""
+        """Each row's number as an integer (33639980012), 0 if it has none."""
         return as_integers(self.rows["mms_e164"])
 
     @cached_property

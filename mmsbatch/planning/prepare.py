@@ -213,7 +213,7 @@ def _first_sendable(columns: list[Phones]) -> tuple[Phones, npt.NDArray[np.int8]
     Returns
     -------
     Phones and array of shape (rows,)
-        Place of the column taken; -1 where every column is missing.
+        Place of the column taken; -1 if every column is missing.
     """
     first = columns[0]
     if len(columns) == 1:

@@ -97,7 +97,7 @@ class ProblemColumn:
         return np.equal(self.codes, -1)
 
     def code(self, word: str) -> int:
-        """Return a word's code, a new one where it has none yet."""
+        """Return a word's code, a new one if it has none yet."""
         if word not in self.words:
             self.words.append(word)
         return self.words.index(word)

@@ -49,7 +49,7 @@ def read_suppression_list(
         The column of the files that holds the numbers. Without it, their only column, or the one
         that looks like phones.
     key_file
-        As for `forget`, where the key is not in the folder of the runs.
+        As for `forget`, if the key is not in the folder of the runs.
 
     Returns
     -------

@@ -1,6 +1,6 @@
 """The balances heard during a run, and what each attempt between them can have cost. Pure (§2, §3).
 
-A balance is known where an answer or the account tool said it. One that was said with no request
+A balance is known if an answer or the account tool said it. One that was said with no request
 under way or in doubt can be counted from: an `anchor`. Answers to requests that overlapped come in
 any order, and each speaks of the moment when its own request was taken: where they are over, the
 account has what the least of them said.
@@ -56,9 +56,9 @@ class Attempt:
     heard_at: datetime | None = None
     """When its exchange was over, whatever came of it."""
     charged: int | None = None
-    """Recipients; none where that is not known."""
+    """Recipients; none if that is not known."""
     left: Decimal | None = None
-    """Credits that the account had afterwards, where its answer said so."""
+    """Credits that the account had afterwards, if its answer said so."""
 
     @property
     def last_at(self) -> datetime:
@@ -100,7 +100,7 @@ class BalanceHistory:
     def _least_where_they_overlapped(self) -> Iterator[Balance]:
         """Return the balances; at the end of requests that overlapped, the least that they said.
 
-        None at that end where one that may have taken credits said nothing.
+        None at that end if one that may have taken credits said nothing.
         """
         groups = {
             max(one.ended or 0 for one in group): group for group in _overlapping(self.attempts)
@@ -143,8 +143,8 @@ class BalanceHistory:
     def _costs_between(self, before: Balance, after: Balance) -> list[Fraction]:
         """Return the cost in each request: the balance fell by its price when it was taken.
 
-        So where several overlapped, falling balances are the order in which they were taken.
-        Nothing is learned where one does not say all of it, or the balance has risen.
+        So if several overlapped, falling balances are the order in which they were taken.
+        Nothing is learned if one does not say all of it, or the balance has risen.
         """
         between = [
             one
@@ -168,7 +168,7 @@ class BalanceHistory:
         return found
 
     def spent_since(self, anchor: Balance) -> int | None:
-        """Count the recipients charged by what is not in doubt; none where that is not known."""
+        """Count the recipients charged by what is not in doubt; none if that is not known."""
         total = 0
         for one in self.attempts:
             if one.began > anchor.position and one.ended is not None:
@@ -258,7 +258,7 @@ def _overlapping(attempts: Sequence[Attempt]) -> Iterator[list[Attempt]]:
 
 
 def _end(attempt: Attempt, position: int, fact: Fact) -> Answer | None:
-    """Enter what a fact says of an attempt; return the answer, where it holds one."""
+    """Enter what a fact says of an attempt; return the answer, if it holds one."""
     if fact.kind is FactKind.VERDICT:
         attempt.ended = position
         attempt.charged = _settled_charge(attempt, fact.data)

@@ -125,9 +125,9 @@ def reconcile(
     account
         The one it was sent with.
     release
-        Where credits show that nothing of it was sent: let `resume` send it again.
+        If credits show that nothing of it was sent: let `resume` send it again.
     confirm
-        Where credits show that all of it was sent: settle it as sent. Its rows become
+        If credits show that all of it was sent: settle it as sent. Its rows become
         ``unreported``: no answer names their numbers, so they are not ``accepted``.
     patience
         How long to wait for the account to come to rest; by the account's target.

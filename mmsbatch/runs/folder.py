@@ -170,7 +170,7 @@ class RunFolder:
         Returns
         -------
         bool
-            False where another process has made a run there first.
+            False if another process has made a run there first.
 
         Raises
         ------
@@ -235,7 +235,7 @@ class RunFolder:
     def record_written(self, facts: Sequence[Fact]) -> None:
         """Record which derived files were written, unless the last such fact says the same.
 
-        After the files, never before: where a crash comes between the two, `verify` says that they
+        After the files, never before: if a crash comes between the two, `verify` says that they
         are not the recorded ones, and writing them again settles it.
         """
         files = digests(self.results_path, self.requests_path)

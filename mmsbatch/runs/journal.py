@@ -165,7 +165,7 @@ class Journal:
             try:
                 return _insert(connection, last, facts)
             except sqlite3.IntegrityError:
-                # The numbers are a primary key, so the chain cannot fork: where somebody else
+                # The numbers are a primary key, so the chain cannot fork: if somebody else
                 # has written since, these facts come behind theirs.
                 before, last = last, _last(connection)
                 if last == before:

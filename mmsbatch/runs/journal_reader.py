@@ -60,7 +60,7 @@ class LocalJournal:
 
     @property
     def sizes(self) -> dict[str, int]:
-        """The sizes of the journal and its log, where they are there."""
+        """The sizes of the journal and its log, if they are there."""
         paths = (self.folder / name for name in (JOURNAL, LOG))
         return {path.name: path.stat().st_size for path in paths if path.exists()}
 

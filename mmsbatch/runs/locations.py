@@ -31,7 +31,7 @@ def runs_folder(given: str | Path | None = None) -> Path:
     given
         A folder of runs, which is then taken. None: ``data/runs`` in the project, which is the
         nearest folder, from the current one upwards, that holds ``.git`` or ``pyproject.toml``.
-        Where there is no project: the nearest ``data/runs`` upwards that holds a run, else
+        If there is no project: the nearest ``data/runs`` upwards that holds a run, else
         ``data/runs`` in the current folder.
 
     Returns
@@ -104,7 +104,7 @@ class RunLocation:
 
     @property
     def local(self) -> Path | None:
-        """The folder, where it is on this machine."""
+        """The folder, if it is on this machine."""
         return Path(self.root) if _is_local(self.files) else None
 
     def path(self, name: str) -> str:

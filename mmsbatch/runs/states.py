@@ -157,7 +157,7 @@ def interpret_reply(http_status: int | None, body: bytes) -> Interpretation:
     Parameters
     ----------
     http_status
-        ``None`` where the exchange broke off before there was one.
+        ``None`` if the exchange broke off before there was one.
     body
         The bytes that came.
 

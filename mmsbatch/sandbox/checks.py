@@ -149,7 +149,7 @@ class Case:
 
     @cached_property
     def scheduled_for(self) -> datetime | None:
-        """DATE as Paris wall time, where it lies in the future; otherwise the send is at once."""
+        """DATE as Paris wall time, if it lies in the future; otherwise the send is at once."""
         date = self.sheet.date
         when = None if date is None else datetime.fromisoformat(date).replace(tzinfo=PARIS)
         return when if when is not None and when > self.now else None

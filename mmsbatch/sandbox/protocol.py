@@ -148,7 +148,7 @@ class AnswerFields:
 
     @property
     def content_type(self) -> str:
-        """``text/html`` whatever it holds; a charset only where it is true."""
+        """``text/html`` whatever it holds; a charset only if it is true."""
         return "text/html; charset=UTF-8" if self.charset == "UTF-8" else "text/html"
 
     @property

@@ -150,7 +150,7 @@ def previous_runs(folder: RunFolder, plan: Plan, account: Account) -> limits.Pre
     plan
         Its campaign's name chooses the previous run; its kind of content, whose cost counts.
     account
-        A cost counts where it was the same login's: accounts have units of their own.
+        A cost counts if it was the same login's: accounts have units of their own.
     """
     others: list[_Other] = []
     unread: list[str] = []

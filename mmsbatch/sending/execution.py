@@ -122,7 +122,7 @@ def send_rest(
 def _let_go_after(threads: list[threading.Thread], held: ExitStack) -> None:
     """Let go of journal and lock when no thread of this process can send any more.
 
-    Where the process goes on, as a notebook's does, requests that were broken off may still be
+    If the process goes on, as a notebook's does, requests that were broken off may still be
     answered: their answers are recorded, and until then nobody else may send or settle them.
     """
     if not threads:
@@ -171,7 +171,7 @@ def _broken_off(folder: RunFolder, sender: Sender) -> KeyboardInterrupt:
 
 
 def _balance_stop(sender: Sender) -> Stop | None:
-    """Ask the account tool, record what it says, and stop where it says that sending would fail.
+    """Ask the account tool, record what it says, and stop if it says that sending would fail.
 
     A tool that does not answer, or may not tell (302), speaks against nothing.
     """

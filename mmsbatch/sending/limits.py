@@ -73,7 +73,7 @@ class PreviousRuns:
     recipients: int | None = None
     """How many it planned to reach."""
     cost: Decimal | None = None
-    """Credits per recipient of the same kind of message, where answers have shown it."""
+    """Credits per recipient of the same kind of message, if answers have shown it."""
     unread: tuple[str, ...] = ()
     """What kept runs beside it from being read, a line each: any may be the previous one."""
 
@@ -208,7 +208,7 @@ def credit_stop(available: Decimal | None, cost: Decimal | None, recipients: int
     available
         Credits, as the account tool said.
     cost
-        Credits per recipient, where known: without it only an empty account is too little.
+        Credits per recipient, if known: without it only an empty account is too little.
     recipients
         How many are left.
     """
@@ -234,7 +234,7 @@ class Budget:
     most
         Credits the run may spend in all; None: no limit.
     cost
-        Credits per recipient, where known from before.
+        Credits per recipient, if known from before.
     committed
         Recipients of this run whose messages may have been charged so far.
     """

@@ -13,7 +13,7 @@ from mmsbatch.runs.report import THE_RUN, Stop
 from mmsbatch.runs.states import Request, State
 
 MAX_TRIES: Final = 3
-"""Attempts at one request in one execution, where nothing of the earlier ones can have left."""
+"""Attempts at one request in one execution, if nothing of the earlier ones can have left."""
 FIRST_PAUSE_S: Final = 1.0
 MAX_PAUSE_S: Final = 60.0
 

@@ -3,7 +3,7 @@
 A bar is for a terminal and for a notebook with a person before it, and for work of more than a
 second. Everywhere else (cron, a pipe, papermill) there are lines without control characters, at
 most one in half a minute: log lines of level INFO, so that nothing is written unless it is wanted,
-or plain ones where progress was asked for. Nobody's number is in any of them.
+or plain ones if progress was asked for. Nobody's number is in any of them.
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ class _Lines:
         self._began = self._last = self.clock()
 
     def update(self, done: int = 1, note: str = "") -> None:
-        """Write a line where the last one is long ago."""
+        """Write a line if the last one is long ago."""
         self.done += done
         now = self.clock()
         if now - self._last < LINE_EVERY_S:
@@ -206,4 +206,4 @@ def _duration(seconds: float) -> str:
 
 
 def _plain(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)  # noqa: T201  (asked for, where no bar can be)
+    print(line, file=sys.stderr, flush=True)  # noqa: T201  (asked for, if no bar can be)

@@ -1,9 +1,9 @@
 """The loop: claim, post, record, decide; nothing else.
 
 For each request: a fact "sending", durable before the first byte leaves; the POST; a fact of what
-came back, durable before anything else leaves. Whatever ends the process in between leaves the
-request in doubt, by definition. Workers each do this for one request at a time; which request is
-next, and whether there is a next one, is for the one thread that runs the sender to say.
+came back, durable before the same worker claims another request. If the process ends in between,
+the request is in doubt. Each worker does this for one request at a time. One thread, which runs
+the sender, decides which request is next and whether there is a next one.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from mmsbatch.runs.states import Fact, FactKind, Request, State, may_go, stamp, 
 from mmsbatch.sending.limits import Budget
 from mmsbatch.sending.policy import Decision, HoldBack, OnDoubt, TryAgain, decide, held_back_by
 from mmsbatch.sending.workers import Pace, Workers
-from mmsbatch.times import WHAT_TO_DO, Deadline
+from mmsbatch.times import TOO_LATE_ADVICE, Deadline
 
 Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True)
 class Claim:
-    """An attempt about to be made; its XML may leave once its fact is on record."""
+    """An attempt to be made: its XML may leave once its fact is in the journal."""
 
     fact: Fact
     xml: bytes = field(repr=False)
@@ -46,7 +46,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Ended:
-    """An attempt that was made: what came of it, to be recorded before anything else is done."""
+    """An attempt that was made: its fact goes into the journal before anything else is done."""
 
     fact: Fact
     retry_after_s: float | None = None
@@ -54,15 +54,15 @@ class Ended:
 
 
 def claim(plan: Plan, number: int, attempt: int, clientcode: str, clock: Clock) -> Claim:
-    """Write the XML of a request of a plan, and the fact that claims this attempt at it."""
+    """Write the XML of a request, and the fact that claims this attempt at it."""
     planned = plan.request(number)
     xml = wire.encode_request(plan.campaign, planned.message, planned.numbers, clientcode)
     data = {"recipients": len(planned.numbers), "sha256": hashlib.sha256(xml).hexdigest()}
     return Claim(Fact(FactKind.SENDING, stamp(clock()), number, attempt, data), xml)
 
 
-def exchange(gateway: GatewayClient, claimed: Claim, clock: Clock) -> Ended:
-    """Post what was claimed; whatever comes of that is a fact."""
+def post(gateway: GatewayClient, claimed: Claim, clock: Clock) -> Ended:
+    """Post what was claimed, and return what came back, or why nothing did, as a fact."""
     started_s = time.perf_counter()
     retry_after_s: float | None = None
     data: dict[str, Any]
@@ -109,7 +109,7 @@ class Sender:
         When the last of them may leave.
     halt
         Once set, no further request is claimed, and those under way are finished: set from outside
-        to interrupt, and by the sender itself where it stops.
+        to interrupt, and by the sender itself when it stops.
     on_request
         Called after each request with where it is, always in the thread that runs the sender.
     clock
@@ -177,9 +177,9 @@ class Sender:
         return RunStopped(f"the run cannot go on, with nothing in doubt: {error}")
 
     def too_late(self) -> Stop | None:
-        """Stop where the time for sending has passed."""
+        """Stop if the time for sending has passed."""
         passed = self.not_after.passed(self.clock()) if self.not_after else ""
-        return Stop(passed, WHAT_TO_DO) if passed else None
+        return Stop(passed, TOO_LATE_ADVICE) if passed else None
 
     def run(self) -> Stop | None:
         """Send; give why it ended early, or nothing."""
@@ -250,7 +250,7 @@ class Sender:
     # ----- in a worker ---------------------------------------------------------------------------
 
     def _send(self, number: int) -> tuple[int, Decision | None]:
-        """Claim, post, record, decide; once more where the decision is to try again.
+        """Claim, post, record, decide; once more if the decision is to try again.
 
         The decision is None if the message was refused since the request was given out.
         """
@@ -284,7 +284,7 @@ class Sender:
             self._record(claimed.fact)
         except RunError as error:  # not claimed: it has not left
             return _not_recorded(error)
-        ended = exchange(self.gateway, claimed, self.clock)
+        ended = post(self.gateway, claimed, self.clock)
         try:
             self._record(ended.fact)
         except RunError as error:  # its answer is not on record: it is in doubt

@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 
 
 def check_count(count: int) -> int:
-    """Return the count back, or raise InputError where it is out of range."""
+    """Return the count back, or raise InputError if it is out of range."""
     if not 1 <= count <= MAX_WORKERS:
         raise InputError(f"workers must be from 1 to {MAX_WORKERS}, found {count}")
     return count

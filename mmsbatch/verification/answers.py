@@ -1,6 +1,6 @@
 """The list of an answer read from its bytes by counting them, by another path than `wire`. Pure.
 
-A list is read here where each of its elements is as long as the first and differs from it in the
+A list is read here if each of its elements is as long as the first and differs from it in the
 number and the ID only, as the gateway writes them (§2); then it is a matrix of bytes. Any other
 list is for `wire` to read.
 """

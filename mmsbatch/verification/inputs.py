@@ -32,7 +32,7 @@ class RecordedAnswer:
     """Of the fact, from 1."""
     body: bytes
     listed: NamedNumbers | None
-    """What its list names, where that is plain enough to be read without `wire`."""
+    """What its list names, if that is plain enough to be read without `wire`."""
 
 
 class RunInputs:
@@ -80,7 +80,7 @@ class RunInputs:
 
     def named(self, request: Request, answer: Answer) -> NamedNumbers:
         """Return the numbers that an answer names, read from its bytes if they are plain."""
-        # Where a request has an answer, it is the last: another attempt takes it away.
+        # If a request has an answer, it is the last: another attempt takes it away.
         return self.replies[request.number].listed or named_by(answer)
 
     @cached_property
@@ -114,7 +114,7 @@ def read_table(path: Path, columns: list[str]) -> pa.Table:
 
 
 UNREADABLE: Final = (OSError, pa.ArrowException, ValueError)
-"""What Arrow raises where a file is no Parquet, or a damaged one."""
+"""What Arrow raises if a file is no Parquet, or a damaged one."""
 
 
 def unreadable(name: str, error: Exception) -> CheckFailed:
