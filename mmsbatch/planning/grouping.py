@@ -20,7 +20,7 @@ def first_alike(
         # 10**9 is more than the national numbers there are, so each pair has one code.
         codes, _ = pd.factorize(contents[among] * 10**9 + national[among])
         national[among] = codes
-    return Seen().first_rows(national)
+    return first_rows(national)
 
 
 def cut(
@@ -59,6 +59,30 @@ _SHIFT: Final = np.uint64(_ROW_BITS)
 _MOST_RUNS: Final = 8
 
 
+def first_rows(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Find the first row of each number.
+
+    Parameters
+    ----------
+    numbers : array of shape (rows,)
+        National significant numbers; -1 where there is none.
+
+    Returns
+    -------
+    array of shape (rows,)
+        Position of the earliest row with the same number, for rows that are not it; else -1.
+    """
+    found = np.full(len(numbers), NO_ROW, np.int64)
+    keys = _sorted_keys(numbers, 0)
+    repeats = _repeats(keys)
+    if len(repeats):
+        # A group of equal numbers is a run of neighbours; the key before its repeats is its first.
+        starts = np.flatnonzero(np.diff(repeats, prepend=-2) != 1)
+        heads = np.repeat(repeats[starts] - 1, np.diff(starts, append=len(repeats)))
+        found[_rows(keys[repeats])] = _rows(keys[heads])
+    return found
+
+
 def _sorted_keys(numbers: npt.NDArray[np.int64], first_row: int) -> npt.NDArray[np.uint64]:
     keys = numbers.view(np.uint64) << _SHIFT
     keys |= np.arange(first_row, first_row + len(numbers), dtype=np.uint64)
@@ -79,7 +103,7 @@ def _rows(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
 
 
 class Seen:
-    """Numbers met so far, over the batches of a long file; a frame is one batch.
+    """Numbers met so far, over the batches of a long file.
 
     Keeps 8 bytes for each distinct number, and 16 while two runs of keys are merged.
     """
@@ -104,15 +128,7 @@ class Seen:
     def first_rows(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Find the first row of each number, counting rows from the first batch on.
 
-        Parameters
-        ----------
-        numbers : array of shape (rows,)
-            National significant numbers of the next batch; -1 if a row has none.
-
-        Returns
-        -------
-        array of shape (rows,)
-            Position of the earliest row with the same number; -1 for the earliest row itself.
+        Parameters and result are those of the function ``first_rows``.
         """
         found = np.full(len(numbers), NO_ROW, np.int64)
         keys = _sorted_keys(numbers, self._rows)
@@ -124,15 +140,15 @@ class Seen:
     def _look_up(self, keys: npt.NDArray[np.uint64], found: npt.NDArray[np.int64]) -> None:
         repeats = _repeats(keys)
         firsts = np.delete(keys, repeats)
-        earliest = firsts
-        if self._runs:
-            earliest = firsts.copy()
-            wanted = firsts & ~_ROW_MASK
-            for run in self._runs:
-                at = np.searchsorted(run, wanted)
-                candidate = run[np.minimum(at, len(run) - 1)]
-                np.copyto(earliest, candidate, where=(candidate & ~_ROW_MASK) == wanted)
-        known = earliest != firsts
+        earliest = firsts.copy()
+        known = np.zeros(len(firsts), bool)
+        wanted = firsts & ~_ROW_MASK
+        for run in self._runs:
+            place = np.searchsorted(run, wanted)
+            candidate = run[np.minimum(place, len(run) - 1)]
+            here = (candidate & ~_ROW_MASK) == wanted
+            np.copyto(earliest, candidate, where=here)
+            known |= here
         found[_rows(firsts[known]) - self._rows] = _rows(earliest[known])
         group = np.searchsorted(firsts, keys[repeats]) - 1
         found[_rows(keys[repeats]) - self._rows] = _rows(earliest[group])

@@ -18,7 +18,7 @@ from mmsbatch.phones.in_text import mask, mask_frame
 from mmsbatch.phones.notation import e164_strings
 from mmsbatch.phones.problems import PROBLEM_CODE, PROBLEMS, SENDABLE, repair_words
 from mmsbatch.phones.reading import NO_NUMBER, Phones
-from mmsbatch.planning.grouping import Seen
+from mmsbatch.planning.grouping import Seen, first_rows
 from mmsbatch.planning.problems import _EXAMPLES, Summary, summarize
 from mmsbatch.planning.suppression import SuppressionList
 
@@ -26,7 +26,7 @@ __all__ = ["Prepared", "Summary", "prepare", "prepare_batches", "summarize"]
 
 PREFIX: Final = "mms_"
 Finder = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.int64]]
-"""Finds the first row of each number, as `Seen.first_rows` does."""
+"""Finds the first row of each number, as ``first_rows`` does."""
 PROBLEM_DTYPE: Final = pd.CategoricalDtype(list(PROBLEMS))
 
 
@@ -79,7 +79,7 @@ def prepare(
     Source: §1.4.
     """
     names = _phone_columns(contacts, phone)
-    return _prepare(contacts, names, Seen().first_rows, fictional=fictional, suppress=suppress)
+    return _prepare(contacts, names, first_rows, fictional=fictional, suppress=suppress)
 
 
 def prepare_batches(

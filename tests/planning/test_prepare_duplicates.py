@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmsbatch.planning.grouping import Seen
+from mmsbatch.planning.grouping import Seen, first_rows
 
 NUMBERS = st.lists(st.sampled_from([-1, 0, 600_000_000, 612345678, 799_999_999]), max_size=40)
 
@@ -24,7 +24,7 @@ def slowly(numbers: list[int]) -> list[int]:
 @given(NUMBERS)
 def test_a_repeat_names_the_first_row_with_its_number(numbers: list[int]) -> None:
     """Rows without a number repeat nothing."""
-    assert slowly(numbers) == Seen().first_rows(np.array(numbers, np.int64)).tolist()
+    assert slowly(numbers) == first_rows(np.array(numbers, np.int64)).tolist()
 
 
 @given(NUMBERS, st.lists(st.integers(0, 40), max_size=12))
