@@ -39,6 +39,7 @@ _INSERT: Final = (
     "INSERT INTO facts (seq, at, kind, request, attempt, data, body, hash) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
+_ONE_MORE: Final = ", (?, ?, ?, ?, ?, ?, ?, ?)"
 _LAST: Final = "SELECT seq, hash FROM facts ORDER BY seq DESC LIMIT 1"
 
 
@@ -143,7 +144,7 @@ class Journal:
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
-            # isolation_level=None: no transaction but those that are begun here.
+            # isolation_level=None: each statement is a transaction by itself.
             self._connection = sqlite3.connect(
                 self.path, isolation_level=None, check_same_thread=False
             )
@@ -190,19 +191,15 @@ def _last(connection: sqlite3.Connection) -> tuple[int, str]:
 def _insert(
     connection: sqlite3.Connection, last: tuple[int, str], facts: Sequence[Fact]
 ) -> tuple[int, str]:
-    """Write facts in one transaction, all of them or none."""
+    """Write facts in one statement, which SQLite does as a whole or not at all."""
     seq, previous = last
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        for fact in facts:
-            seq += 1
-            row = _row(seq, fact)
-            row["hash"] = previous = chained_hash(previous, row)
-            connection.execute(_INSERT, [row[name] for name in _COLUMNS])
-        connection.execute("COMMIT")
-    except sqlite3.IntegrityError:
-        connection.execute("ROLLBACK")
-        raise
+    values: list[Any] = []
+    for fact in facts:
+        seq += 1
+        row = _row(seq, fact)
+        row["hash"] = previous = chained_hash(previous, row)
+        values += [row[name] for name in _COLUMNS]
+    connection.execute(_INSERT + _ONE_MORE * (len(facts) - 1), values)
     return seq, previous
 
 
