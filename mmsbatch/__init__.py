@@ -5,7 +5,7 @@
     import mmsbatch as mms
 
     contacts = mms.read_contacts(mms.sample("crm.csv"))
-    prepared = mms.prepare(contacts, phone="mobile", fictional=True)
+    prepared = mms.prepare(contacts, phone="mobile", fictional=True, consent="optin_sms")
     campaign = mms.Campaign(
         "noel-2026", mms.Image("Joyeux Noël !", "http://www.example.com/noel.jpg")
     )
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mmsbatch.auditing.overview import audit
     from mmsbatch.auditing.sql import connect
     from mmsbatch.campaign.campaign import Campaign
+    from mmsbatch.campaign.consent import Consent
     from mmsbatch.campaign.content import Image, Sound, SoundImage, Text, Video
     from mmsbatch.campaign.file import load_campaign
     from mmsbatch.contacts.reading import read_contacts
@@ -69,6 +70,7 @@ __all__ = [
     "AccountError",
     "Campaign",
     "CampaignError",
+    "Consent",
     "ContactsError",
     "Diff",
     "Forgetting",
@@ -128,6 +130,7 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "auditing.overview": ("audit",),
     "auditing.sql": ("connect",),
     "campaign.campaign": ("Campaign",),
+    "campaign.consent": ("Consent",),
     "campaign.content": (
         "Image",
         "Sound",

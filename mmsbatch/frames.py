@@ -24,7 +24,7 @@ RESULTS: Final[Mapping[str, str]] = {
     "mms_repair": "what was done to read the number",
     "mms_detail": "the territory or country of an overseas or foreign number",
     "mms_phone_column": "which column the number is from, when several were given",
-    "mms_duplicate_of": "position of the earlier row with the same number and message",
+    "mms_duplicate_of": "position of the earlier row with the same number",
     "mms_message": "the message this row gets",
     "mms_request": "the request it is in, from 1",
     "mms_outcome": "the verdict: accepted, scheduled, rejected, unreported, refused, in_doubt, "

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent
+SERVICE = TESTS / "service.toml"
+"""A campaign for contacts that have no consent column."""
 
 # Shared machines stall at times; a deadline would measure the neighbours. Derandomized: a suite
 # that fails by luck teaches people to run it again.

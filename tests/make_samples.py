@@ -293,6 +293,8 @@ name = "noel-2026"
 kind = "image"
 message = "Joyeux Noël et à très bientôt dans votre magasin !"
 image = "http://www.example.com/noel.jpg"
+purpose = "commercial"
+consent = "optin_sms"   # oui, 1, yes… in that column of the contacts; others get nothing
 """
 
 SOLDES: Final = '''\
@@ -304,6 +306,8 @@ Bonjour {{ prenom }}, les soldes ont commencé à {{ magasin }} !
 Présentez ce message en caisse : -20 % sur votre article préféré.
 STOP au 36000"""
 notify_by_mail = true
+purpose = "commercial"
+consent = "optin_sms"
 '''
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from dataclasses import field, fields
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_args
 
 from pydantic import ValidationError, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
 from mmsbatch import errors, spec
+from mmsbatch.campaign.consent import Consent
 from mmsbatch.campaign.content import (
     STRICT,
     Content,
@@ -26,7 +27,7 @@ from mmsbatch.campaign.content import (
     require,
 )
 from mmsbatch.campaign.message import columns_of, illegal_character, is_blank, with_line_feeds
-from mmsbatch.errors import CampaignError
+from mmsbatch.errors import CampaignError, nearest
 from mmsbatch.times import PARIS, happens_twice, instant, wall_time
 
 if TYPE_CHECKING:
@@ -34,10 +35,12 @@ if TYPE_CHECKING:
 
     from pydantic import ModelWrapValidatorHandler
 
-__all__ = ["Campaign", "Content", "Image", "Sound", "SoundImage", "Text", "Video"]
+__all__ = ["Campaign", "Consent", "Content", "Image", "Sound", "SoundImage", "Text", "Video"]
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9 _-]{1,50}")
 _CONTROL = re.compile(r"[\x00-\x1f]")
+PURPOSES: Final = ("commercial", "service")
+ONE_PER: Final = ("number", "message")
 
 
 def _name_rules(name: str) -> Iterator[str]:
@@ -74,6 +77,14 @@ class Campaign:
         gateway is told no zone.
     notify_by_mail
         Whether the gateway mails the account's owner; None leaves it to the gateway.
+    purpose
+        ``"commercial"`` needs consent; ``"service"`` (an order is ready, a visit is confirmed)
+        does not. None counts as commercial wherever people are written to.
+    consent
+        The column that says who has agreed, or a `Consent`: a row without a clear yes is not sent.
+    one_per
+        ``"number"``: a run reaches a number once, whatever the text. ``"message"``: once with each
+        text, so that two children of one phone get an invitation each.
 
     Raises
     ------
@@ -89,6 +100,9 @@ class Campaign:
     content: Content
     send_at: datetime | None = field(default=None, kw_only=True)
     notify_by_mail: bool | None = field(default=None, kw_only=True)
+    purpose: str | None = field(default=None, kw_only=True)
+    consent: Consent | None = field(default=None, kw_only=True)
+    one_per: str = field(default="number", kw_only=True)
 
     if TYPE_CHECKING:
         # What may be given is wider than what is kept.
@@ -99,6 +113,9 @@ class Campaign:
             *,
             send_at: datetime | str | None = None,
             notify_by_mail: bool | None = None,
+            purpose: Literal["commercial", "service"] | None = None,
+            consent: Consent | str | None = None,
+            one_per: Literal["number", "message"] = "number",
         ) -> None: ...
 
     @field_validator("name")
@@ -122,6 +139,28 @@ class Campaign:
     @classmethod
     def _in_paris(cls, given: object) -> datetime | None:
         return None if given is None else wall_time(given)
+
+    @field_validator("purpose")
+    @classmethod
+    def _known_purpose(cls, given: str | None) -> str | None:
+        require(() if given is None else _word_rules(given, PURPOSES))
+        return given
+
+    @field_validator("consent", mode="before")
+    @classmethod
+    def _of_column(cls, given: object) -> Consent | None:
+        try:
+            return None if given is None else Consent.read(given)
+        except CampaignError as error:  # a line for each broken rule, beginning with "consent"
+            lines = str(error).split("\n")
+            rules = (line.removeprefix("consent").lstrip(".: ") for line in lines)
+            raise errors.BrokenRules(*rules) from None
+
+    @field_validator("one_per")
+    @classmethod
+    def _number_or_message(cls, given: str) -> str:
+        require(_word_rules(given, ONE_PER))
+        return given
 
     @model_validator(mode="wrap")
     @classmethod
@@ -199,7 +238,8 @@ class Campaign:
         Returns
         -------
         dict
-            ``{"content": {"kind", "message", …}, "name", "notify_by_mail", "send_at"}``.
+            ``{"content": {"kind", "message", …}, "name", "notify_by_mail", "send_at", "purpose",
+        "consent", "one_per"}``.
         """
         content = {
             one.name: getattr(self.content, one.name)
@@ -215,4 +255,16 @@ class Campaign:
             whole["notify_by_mail"] = self.notify_by_mail
         if self.send_at is not None:
             whole["send_at"] = self.send_at.isoformat(sep=" ")
+        if self.purpose is not None:
+            whole["purpose"] = self.purpose
+        if self.consent is not None:
+            whole["consent"] = self.consent.canonical()
+        if self.one_per != "number":
+            whole["one_per"] = self.one_per
         return whole
+
+
+def _word_rules(given: str, known: tuple[str, ...]) -> Iterator[str]:
+    if given not in known:
+        words = " or ".join(map(repr, known))
+        yield f"{words} is needed; found {errors.shown(given)}.{nearest(given, known)}"

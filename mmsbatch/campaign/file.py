@@ -10,8 +10,11 @@ The keys are §1.2's fields::
     sound = {url = "http://www.…/air.mid", duration_s = 30}
     send_at = 2026-12-20 09:00:00    # Paris; with an offset, that instant
     notify_by_mail = true
+    purpose = "commercial"           # or service
+    consent = "optin_sms"            # or {column = "optin_sms", yes = ["oui"], no = ["non"]}
+    one_per = "number"               # or message: a number gets each text once
 
-``bytes``, ``send_at`` and ``notify_by_mail`` may be left out; a medium that the kind does not use
+``bytes`` and what begins with ``send_at`` may be left out; a medium that the kind does not use
 must be. A mistake names the key and the nearest known one, and all mistakes are named at once.
 """
 
@@ -31,7 +34,8 @@ from mmsbatch.spec import ContentKind
 if TYPE_CHECKING:
     from os import PathLike
 
-_ABOUT: Final = ("name", "send_at", "notify_by_mail")
+_OPTIONS: Final = ("send_at", "notify_by_mail", "purpose", "consent", "one_per")
+_ABOUT: Final = ("name", *_OPTIONS)
 _MEDIA: Final = {
     ContentKind.TEXT: (),
     ContentKind.IMAGE: ("image",),
@@ -56,7 +60,7 @@ _STAND_INS: Final[dict[str, dict[str, Any]]] = {
 }
 _SHORT_ESCAPES: Final = {'"': r"\"", "\\": r"\\", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
 _ESCAPED = re.compile(r'["\\\x00-\x1f\x7f]')
-_KEYS: Final = ("name", "kind", "message", *_TABLE_KEYS, "send_at", "notify_by_mail")
+_KEYS: Final = ("name", "kind", "message", *_TABLE_KEYS, *_OPTIONS)
 
 
 def load_campaign(path: str | PathLike[str]) -> Campaign:
@@ -216,13 +220,32 @@ def dump_campaign(campaign: Campaign) -> str:
         size = getattr(content, f"{key}_bytes")
         if size is not None:
             inner["bytes"] = str(size)
-        table = ", ".join(f"{name} = {value}" for name, value in inner.items())
-        lines[key] = inner["url"] if len(inner) == 1 else f"{{{table}}}"
+        lines[key] = inner["url"] if len(inner) == 1 else _table(inner)
     if campaign.send_at is not None:
         lines["send_at"] = campaign.send_at.isoformat(sep=" ")
     if campaign.notify_by_mail is not None:
         lines["notify_by_mail"] = str(campaign.notify_by_mail).lower()
+    if campaign.purpose is not None:
+        lines["purpose"] = _quoted(campaign.purpose)
+    if campaign.consent is not None:  # with its words, whatever a later version takes for a yes
+        lines["consent"] = _table(
+            {
+                "column": _quoted(campaign.consent.column),
+                "yes": _listed(campaign.consent.yes),
+                "no": _listed(campaign.consent.no),
+            }
+        )
+    if campaign.one_per != "number":
+        lines["one_per"] = _quoted(campaign.one_per)
     return "".join(f"{key} = {value}\n" for key, value in lines.items())
+
+
+def _table(values: dict[str, str]) -> str:
+    return "{" + ", ".join(f"{name} = {value}" for name, value in values.items()) + "}"
+
+
+def _listed(words: tuple[str, ...]) -> str:
+    return "[" + ", ".join(map(_quoted, words)) + "]"
 
 
 def _quoted(text: str) -> str:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from mmsbatch.campaign.consent import Consent
 from mmsbatch.cli import export
 from mmsbatch.contacts.reading import contact_batches
-from mmsbatch.planning.prepare import Summary, prepare_batches
+from mmsbatch.planning.prepare import Summary, prepare_batches, refusing_numbers
 from mmsbatch.planning.suppression import SuppressionList
 
 
@@ -30,6 +31,7 @@ def check(
     *,
     fictional: bool = False,
     suppress: SuppressionList | None = None,
+    consent: Consent | None = None,
     out: Path | None = None,
     on_rows: Callable[[int], object] = lambda _rows: None,
     sheet: str | None = None,
@@ -42,8 +44,9 @@ def check(
     ----------
     source, sheet, separator, encoding
         As for `mmsbatch.read_contacts`.
-    phone, fictional, suppress
-        As for `mmsbatch.prepare`; a column that is not given is looked for in the first batch.
+    phone, fictional, suppress, consent
+        As for `mmsbatch.prepare`; a phone column that is not given is looked for in the first
+        batch. With `consent` the file is read twice: a no in its last row counts for its first.
     out
         Write the prepared rows here, ``.parquet`` or ``.csv``: whole or not at all.
     on_rows
@@ -61,15 +64,28 @@ def check(
         As the functions above; nothing is written then.
     """
     # If no row is written, only the phone columns need to be read.
-    columns = None if out is not None or phone is None else _names(phone)
-    batches = contact_batches(
-        source, columns=columns, sheet=sheet, separator=separator, encoding=encoding
-    )
+    columns = None
+    if out is None and phone is not None:
+        columns = [*dict.fromkeys([*_names(phone), *([consent.column] if consent else [])])]
+
+    def read() -> Iterator[pd.DataFrame]:
+        return contact_batches(
+            source, columns=columns, sheet=sheet, separator=separator, encoding=encoding
+        )
+
+    refusing = refusing_numbers(read(), phone, consent, fictional=fictional) if consent else None
     parts: list[Summary] = []
     examples: dict[str, str] = {}
 
     def counted() -> Iterator[pd.DataFrame]:
-        for prepared in prepare_batches(batches, phone, fictional=fictional, suppress=suppress):
+        for prepared in prepare_batches(
+            read(),
+            phone,
+            fictional=fictional,
+            suppress=suppress,
+            consent=consent,
+            refusing=refusing,
+        ):
             parts.append(prepared.summary)
             for problem in parts[-1].problems.keys() - examples.keys():
                 examples[problem] = prepared.examples(problem)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
+from mmsbatch.campaign.consent import Consent
 from mmsbatch.campaign.file import load_campaign
 from mmsbatch.contacts.reading import read_contacts
 from mmsbatch.errors import InputError
@@ -16,37 +20,76 @@ from mmsbatch.planning.suppression_files import read_suppression_list
 from mmsbatch.sending.policy import OnDoubt
 
 
-def columns(phone: list[str] | None) -> str | list[str] | None:
-    """Return what `prepare` takes: nothing, the one column, or the columns in order."""
-    return phone[0] if phone and len(phone) == 1 else phone or None
+@dataclass(frozen=True, kw_only=True)
+class ContactsOptions:
+    """Where the contacts are, how they are read, and who of them may be written to."""
+
+    source: str
+    phone: list[str] | None
+    live: bool
+    sheet: str | None
+    separator: str | None
+    encoding: str | None
+    suppress: list[str] | None
+    key_file: Path | None
+    consent: str | None
+    consent_yes: list[str] | None
+    consent_no: list[str] | None
+
+    @property
+    def columns(self) -> str | list[str] | None:
+        """What `prepare` takes: nothing, the one column, or the columns in order."""
+        return self.phone[0] if self.phone and len(self.phone) == 1 else self.phone or None
+
+    @property
+    def reading(self) -> dict[str, str | None]:
+        """How a file is read, as `read_contacts` takes it."""
+        return {"sheet": self.sheet, "separator": self.separator, "encoding": self.encoding}
+
+    def read_suppressed(self) -> SuppressionList | None:
+        """Read --suppress and --key-file."""
+        if not self.suppress:
+            refuse_without("--suppress", {"--key-file": self.key_file})
+            return None
+        return read_suppression_list(*self.suppress, key_file=self.key_file)
+
+    def read_consent(self) -> Consent | None:
+        """Read --consent, --consent-yes and --consent-no."""
+        words = {"yes": self.consent_yes or None, "no": self.consent_no or None}
+        if self.consent is None:
+            named = {f"--consent-{word}": given for word, given in words.items()}
+            refuse_without("--consent", named)
+            return None
+        given = {word: listed for word, listed in words.items() if listed is not None}
+        return Consent.read({"column": self.consent, **given})
 
 
-def planned(
-    contacts: str,
-    phone: list[str] | None,
-    campaign: Path,
-    live: bool,
-    sheet: str | None,
-    separator: str | None,
-    encoding: str | None,
-    suppress: list[str] | None,
-    key_file: Path | None,
-) -> Plan:
+def planned(contacts: ContactsOptions, campaign: Path, one_per: str | None) -> Plan:
     """Read the campaign, the suppression lists and the contacts, and plan."""
     loaded = load_campaign(campaign)  # first: it is quick, and most often what is wrong
-    suppressed = suppression(suppress, key_file)
-    frame = read_contacts(contacts, sheet=sheet, separator=separator, encoding=encoding)
-    # Numbers reserved for fiction may go to the sandbox and nowhere else.
-    prepared = prepare(frame, phone=columns(phone), fictional=not live, suppress=suppressed)
-    return make_plan(prepared, loaded)
+    suppressed = contacts.read_suppressed()
+    loaded = replace(loaded, consent=contacts.read_consent() or loaded.consent)
+    frame = read_contacts(contacts.source, **contacts.reading)
+    prepared = prepare(
+        frame,
+        phone=contacts.columns,
+        # Numbers reserved for fiction may go to the sandbox and nowhere else.
+        fictional=not contacts.live,
+        suppress=suppressed,
+        consent=loaded.consent,
+    )
+    return make_plan(prepared, loaded, one_per=one_per_word(one_per))
 
 
-def suppression(sources: list[str] | None, key_file: Path | None) -> SuppressionList | None:
-    """Read --suppress and --key-file."""
-    if not sources:
-        refuse_without("--suppress", {"--key-file": key_file})
+def one_per_word(word: str | None) -> Literal["number", "message"] | None:
+    """Read --one-per."""
+    if word is None:
         return None
-    return read_suppression_list(*sources, key_file=key_file)
+    if word == "number":
+        return "number"
+    if word == "message":
+        return "message"
+    raise InputError(f"--one-per must be 'number' or 'message', found {word!r}")
 
 
 def account_from(live: bool) -> Account:
@@ -54,7 +97,7 @@ def account_from(live: bool) -> Account:
     return Account.from_env(Target.LIVE if live else Target.SANDBOX)
 
 
-def refuse_without(wanted: str, given: dict[str, object]) -> None:
+def refuse_without(wanted: str, given: Mapping[str, object]) -> None:
     """Refuse options that mean nothing without another."""
     strays = [name for name, value in given.items() if value is not None]
     if strays:

@@ -10,14 +10,18 @@ import typer
 from mmsbatch import demo as demonstration
 from mmsbatch.cli.check import Checked
 from mmsbatch.cli.check import check as check_file
-from mmsbatch.cli.inputs import columns, planned, suppression
+from mmsbatch.cli.inputs import ContactsOptions, planned
 from mmsbatch.cli.shared import (
     CampaignOption,
+    ConsentNoOption,
+    ConsentOption,
+    ConsentYesOption,
     ContactsArgument,
     EncodingOption,
     JsonOption,
     KeyFileOption,
     LiveOption,
+    OnePerOption,
     PhoneOption,
     RunOption,
     SeparatorOption,
@@ -50,6 +54,9 @@ def check(
         Path | None, typer.Option(help="Write the checked rows here (.parquet, .csv or .json).")
     ] = None,
     live: LiveOption = False,
+    consent: ConsentOption = None,
+    consent_yes: ConsentYesOption = None,
+    consent_no: ConsentNoOption = None,
     suppress: SuppressOption = None,
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
@@ -59,18 +66,30 @@ def check(
 ) -> None:
     """Check the phone column: what can be sent, what cannot, and why."""
     with errors(as_json):
-        listed = suppression(suppress, key_file)
+        options = ContactsOptions(
+            source=contacts,
+            phone=phone,
+            live=live,
+            sheet=sheet,
+            separator=separator,
+            encoding=encoding,
+            suppress=suppress,
+            key_file=key_file,
+            consent=consent,
+            consent_yes=consent_yes,
+            consent_no=consent_no,
+        )
+        listed, agreed = options.read_suppressed(), options.read_consent()
         with bar(rows_hint(contacts), "row") as shown:
             checked = check_file(
                 contacts,
-                columns(phone),
+                options.columns,
                 fictional=not live,
                 suppress=listed,
+                consent=agreed,
                 out=out,
                 on_rows=shown.update,
-                sheet=sheet,
-                separator=separator,
-                encoding=encoding,
+                **options.reading,
             )
         print_result(as_json, checked.summary.to_json(), _checked_text(checked))
 
@@ -80,6 +99,10 @@ def plan(
     campaign: CampaignOption,
     phone: PhoneOption = None,
     live: LiveOption = False,
+    one_per: OnePerOption = None,
+    consent: ConsentOption = None,
+    consent_yes: ConsentYesOption = None,
+    consent_no: ConsentNoOption = None,
     suppress: SuppressOption = None,
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
@@ -89,9 +112,20 @@ def plan(
 ) -> None:
     """Show what would be sent: rows by problem, requests, and the fingerprint to confirm."""
     with errors(as_json):
-        made = planned(
-            contacts, phone, campaign, live, sheet, separator, encoding, suppress, key_file
+        options = ContactsOptions(
+            source=contacts,
+            phone=phone,
+            live=live,
+            sheet=sheet,
+            separator=separator,
+            encoding=encoding,
+            suppress=suppress,
+            key_file=key_file,
+            consent=consent,
+            consent_yes=consent_yes,
+            consent_no=consent_no,
         )
+        made = planned(options, campaign, one_per)
         made.campaign.check_schedule(utc_now())
         print_result(as_json, made.to_json(), repr(made))
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
-from mmsbatch.cli.inputs import account_from, doubt_policy, planned, refuse_without
+from mmsbatch.cli.inputs import (
+    ContactsOptions,
+    account_from,
+    doubt_policy,
+    planned,
+    refuse_without,
+)
 from mmsbatch.cli.shared import (
     CampaignOption,
+    ConsentNoOption,
+    ConsentOption,
+    ConsentYesOption,
     ContactsArgument,
     EncodingOption,
     JsonOption,
@@ -16,6 +26,7 @@ from mmsbatch.cli.shared import (
     LiveOption,
     MaxCreditsOption,
     OnDoubtOption,
+    OnePerOption,
     PaceOption,
     PhoneOption,
     RunArgument,
@@ -81,6 +92,10 @@ def send(
     workers: WorkersOption = 1,
     requests_per_minute: PaceOption = None,
     not_after: NotAfterOption = None,
+    one_per: OnePerOption = None,
+    consent: ConsentOption = None,
+    consent_yes: ConsentYesOption = None,
+    consent_no: ConsentNoOption = None,
     suppress: SuppressOption = None,
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
@@ -100,9 +115,22 @@ def send(
         )
         run = run_path(run, date)
         account = account_from(live)
-        made = planned(
-            contacts, phone, campaign, live, sheet, separator, encoding, suppress, key_file
+        people = ContactsOptions(
+            source=contacts,
+            phone=phone,
+            live=live,
+            sheet=sheet,
+            separator=separator,
+            encoding=encoding,
+            suppress=suppress,
+            key_file=key_file,
+            consent=consent,
+            consent_yes=consent_yes,
+            consent_no=consent_no,
         )
+        made = planned(people, campaign, one_per)
+        for warning in made.consent_warning(live=live):
+            print(f"mmsbatch: {warning}", file=sys.stderr)
         done = start(made, account, run, options)
         print_run(as_json, done, run)
 

@@ -42,6 +42,28 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 SheetOption = Annotated[str | None, typer.Option(help="The sheet of an Excel workbook.")]
 SeparatorOption = Annotated[str | None, typer.Option(help="Of a CSV; found out without it.")]
 EncodingOption = Annotated[str | None, typer.Option(help="Of a CSV; found out without it.")]
+OnePerOption = Annotated[
+    str | None,
+    typer.Option(
+        help="'number': one message for one number, whatever the text. 'message': one for each "
+        "number and text. Without it, as the campaign file says, else 'number'."
+    ),
+]
+ConsentOption = Annotated[
+    str | None,
+    typer.Option(
+        help="The column that says who has agreed to be written to. Without it, as the campaign "
+        "file says."
+    ),
+]
+ConsentYesOption = Annotated[
+    list[str] | None,
+    typer.Option(help="A word that means yes in that column; several times: all of them."),
+]
+ConsentNoOption = Annotated[
+    list[str] | None,
+    typer.Option(help="A word that means no in that column; several times: all of them."),
+]
 SuppressOption = Annotated[
     list[str] | None,
     typer.Option(

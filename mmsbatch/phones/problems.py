@@ -62,6 +62,10 @@ PROBLEMS: Final[dict[str, Problem]] = {
         "06 39 98 is reserved for fiction and reaches nobody",
         "pass fictional=True to try things out on the sandbox gateway; else correct the number",
     ),
+    "no_consent": Problem(
+        "the consent column does not say yes: a no, nothing, or a no in another row of this number",
+        "nothing; ask the person, and write the answer into the consent column",
+    ),
     "suppressed": Problem(
         "this person must not be written to: the number, or another of the row, is on a "
         "suppression list",
@@ -69,7 +73,7 @@ PROBLEMS: Final[dict[str, Problem]] = {
     ),
     "duplicate": Problem(
         "this number is in an earlier row, given in mms_duplicate_of",
-        "nothing; the earlier row is sent",
+        "nothing; the earlier row is sent: a run reaches a number once, whatever the text",
     ),
 }
 """Every problem that ``prepare`` finds, in the order of its categories."""

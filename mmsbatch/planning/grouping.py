@@ -11,12 +11,22 @@ import pandas as pd
 
 def first_alike(
     numbers: npt.NDArray[np.int64],
-    contents: npt.NDArray[np.int64],
+    contents: npt.NDArray[np.int64] | None,
     among: npt.NDArray[np.bool_],
 ) -> npt.NDArray[np.int64]:
-    """Return the position of the first row with the same number and message; -1 for that one."""
+    """Return the position of the first row with the same number; -1 for that one.
+
+    Parameters
+    ----------
+    numbers
+        With their country's prefix.
+    contents
+        Codes of the rows' messages, which must be the same too; None: whatever they are.
+    among
+        The rows to look at; the others get -1.
+    """
     national = np.where(among, numbers % 10**9, -1)
-    if contents.max(initial=0) > 0:
+    if contents is not None and contents.max(initial=0) > 0:
         # 10**9 is more than the national numbers there are, so each pair has one code.
         codes, _ = pd.factorize(contents[among] * 10**9 + national[among])
         national[among] = codes

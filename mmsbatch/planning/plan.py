@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -20,16 +20,17 @@ import pandas as pd
 from mmsbatch import spec
 from mmsbatch.campaign import message as messages
 from mmsbatch.campaign.campaign import Campaign
+from mmsbatch.campaign.consent import Consent
 from mmsbatch.display import Block, Document, ShowsItself, joined, plural
 from mmsbatch.errors import PlanError
 from mmsbatch.frames import categorical
 from mmsbatch.phones.e164 import as_integers
 from mmsbatch.planning.grouping import cut, first_alike, in_order
-from mmsbatch.planning.prepare import Summary, summarize
+from mmsbatch.planning.prepare import CONSENT, Summary, summarize
 from mmsbatch.planning.problems import ProblemColumn
 
 RULE_VERSION: Final = 1
-"""Part of every fingerprint; raised when the same input would be cut into other requests."""
+"""Part of every fingerprint; raised when the same rows would be hashed otherwise."""
 
 PLAN_COLUMNS: Final = ("mms_message", "mms_request")
 """Added by `plan` to what `prepare` added."""
@@ -110,7 +111,37 @@ class Plan(ShowsItself):
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the gateway may take otherwise than meant, and what may cost."""
-        return (*self.campaign.warnings, *self._personal_warning())
+        return (
+            *self.campaign.warnings,
+            *self._personal_warning(),
+            *self._several_warning(),
+            *self.consent_warning(live=not self.fictional()),
+        )
+
+    @cached_property
+    def several(self) -> int:
+        """How many numbers get more than one message, each another text."""
+        _, times = np.unique(self.numbers[self._positions], return_counts=True)
+        return int(np.count_nonzero(times > 1))
+
+    def consent_warning(self, *, live: bool) -> tuple[str, ...]:
+        """Return a warning if nothing says that the people have agreed to be written to.
+
+        Parameters
+        ----------
+        live
+            Whether the plan is, or can be, for people; else only a campaign that calls itself
+            commercial is warned of.
+        """
+        purpose = self.campaign.purpose or ("commercial" if live else "service")
+        if purpose == "service" or self.campaign.consent is not None:
+            return ()
+        warning = (
+            "no consent column: a commercial message needs each person's consent. Name the column "
+            'that says who has agreed, with consent = "…" in the campaign file, or write '
+            'purpose = "service" there if this is not advertising'
+        )
+        return (warning,)
 
     def request(self, number: int) -> PlannedRequest:
         """Return one request, by its number from 1."""
@@ -155,6 +186,8 @@ class Plan(ShowsItself):
             **self.summary.to_json(),
             "requests": self.requests,
             "recipients": self.recipients,
+            "numbers_with_several_messages": self.several,
+            "warnings": list(self.warnings),
             "fingerprint": self.fingerprint,
         }
 
@@ -218,11 +251,21 @@ class Plan(ShowsItself):
         )
         return (warning,)
 
+    def _several_warning(self) -> tuple[str, ...]:
+        if not self.several:
+            return ()
+        warning = (
+            f"{plural(self.several, 'number')} get several messages, each another text: the "
+            'campaign says one_per = "message"'
+        )
+        return (warning,)
+
 
 def plan(
     prepared: pd.DataFrame,
     campaign: Campaign,
     *,
+    one_per: Literal["number", "message"] | None = None,
     chunk_size: int = spec.MAX_RECIPIENTS_PER_REQUEST,
 ) -> Plan:
     """Return every sendable row a place in a numbered request.
@@ -232,7 +275,12 @@ def plan(
     prepared
         What `prepare` gave: any columns, with ``mms_e164`` and ``mms_problem``. Not modified.
     campaign
-        What to send; ``{{ column }}`` in its message is filled in from the row.
+        What to send; ``{{ column }}`` in its message is filled in from the row. If it names a
+        consent column, rows without a clear yes become ``no_consent``, also in a frame that was
+        prepared without it.
+    one_per
+        Stated here or by the campaign. ``"number"``, the default: one message for one number,
+        whatever the text. ``"message"``: one for each number and text.
     chunk_size
         Numbers per request, 1 to 200.
 
@@ -240,8 +288,8 @@ def plan(
     -------
     Plan
         With the rows of `prepared`, in its order. A row whose own message cannot be sent gets a
-        problem (``message_too_long``, …); the second and later rows with the same number *and*
-        message get ``duplicate``, and ``mms_duplicate_of`` names the first by its position.
+        problem (``message_too_long``, …); of the rows with the same number the first that can be
+        sent is, the others get ``duplicate``, and ``mms_duplicate_of`` names it by its position.
 
     Raises
     ------
@@ -249,6 +297,8 @@ def plan(
         The frame was not prepared, or no row can be sent.
     CampaignError
         The message names a column that does not exist.
+    ContactsError
+        The campaign's consent column cannot be used.
 
     Source: §1.1 (requests of 200), §1.2.1 (one message per request).
     """
@@ -258,15 +308,21 @@ def plan(
             f"found {chunk_size}"
         )
     _check_prepared(prepared)
+    campaign = _stated(campaign, prepared, one_per)
     rendered = messages.render(campaign.content.message, campaign.content.kind, prepared)
     numbers = as_integers(prepared["mms_e164"])
     problem = ProblemColumn.read(prepared["mms_problem"])
-    # Rows that `prepare` called duplicates are decided anew: the message decides too, and the
-    # first of them may have been filtered out since.
+    # Rows that `prepare` called duplicates are decided anew: the first of them may have been
+    # filtered out since, have no consent, or a text that cannot be sent.
     problem.clear("duplicate")
+    if campaign.consent is not None and campaign.consent.canonical() != prepared.attrs.get(CONSENT):
+        problem.set(
+            "no_consent", problem.none & _without_consent(campaign.consent, prepared, numbers)
+        )
     problem.add(rendered.problem)
     readable = problem.none
-    first = first_alike(numbers, rendered.codes, readable)
+    texts = rendered.codes if campaign.one_per == "message" else None
+    first = first_alike(numbers, texts, readable)
     duplicate = first >= 0
     problem.set("duplicate", duplicate)
     sendable = readable & ~duplicate
@@ -288,6 +344,22 @@ def plan(
             "with the mobile numbers? `mmsbatch check` shows what is wrong with each"
         )
     return made
+
+
+def _stated(campaign: Campaign, prepared: pd.DataFrame, one_per: str | None) -> Campaign:
+    """Return the campaign with what the call and the frame say about whom it is sent to."""
+    given: dict[str, Any] = {} if one_per is None else {"one_per": one_per}
+    if campaign.consent is None and CONSENT in prepared.attrs:
+        given["consent"] = Consent.read(prepared.attrs[CONSENT])
+    return replace(campaign, **given) if given else campaign
+
+
+def _without_consent(
+    consent: Consent, prepared: pd.DataFrame, numbers: npt.NDArray[np.int64]
+) -> npt.NDArray[np.bool_]:
+    answers = consent.answers(prepared)
+    consent.check_any(any_yes=bool(answers.yes.any()))
+    return answers.missing([numbers], answers.refusing([numbers]))
 
 
 def _check_prepared(prepared: pd.DataFrame) -> None:

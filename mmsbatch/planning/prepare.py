@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from mmsbatch.campaign.consent import Consent
 from mmsbatch.display import Document, Table
 from mmsbatch.errors import ContactsError, nearest
 from mmsbatch.phones.abroad import detail_name
@@ -25,6 +26,8 @@ from mmsbatch.planning.suppression import SuppressionList
 __all__ = ["Prepared", "Summary", "prepare", "prepare_batches", "summarize"]
 
 PREFIX: Final = "mms_"
+CONSENT: Final = "mmsbatch.consent"
+"""The key in a prepared frame's ``attrs``: by which column and words consent was looked at."""
 Finder = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.int64]]
 """Finds the first row of each number, as ``first_rows`` does."""
 PROBLEM_DTYPE: Final = pd.CategoricalDtype(list(PROBLEMS))
@@ -36,6 +39,7 @@ def prepare(
     *,
     fictional: bool = False,
     suppress: SuppressionList | None = None,
+    consent: str | Consent | None = None,
 ) -> Prepared:
     """Read the phone column and give each row a number that can be sent to, or a problem.
 
@@ -51,6 +55,10 @@ def prepare(
     suppress : SuppressionList, optional
         Who must not be written to, from `read_suppression_list`. Of several phone columns every
         one is looked at: it is the person who does not want messages, not the telephone.
+    consent : str or Consent, optional
+        The column that says who has agreed to be written to. A row without a clear yes becomes
+        ``no_consent``, and so does every other row of a number that says no in one. A plan made of
+        the frame says by which column and words.
 
     Returns
     -------
@@ -74,12 +82,17 @@ def prepare(
     ------
     ContactsError
         No such column, several that could be meant, column names that occur twice or that begin
-        with ``mms_``, or something that is no frame or no suppression list.
+        with ``mms_``, or something that is no frame or no suppression list; a consent column in
+        which a word is neither yes nor no, or nobody says yes.
 
     Source: §1.4.
     """
     names = _phone_columns(contacts, phone)
-    return _prepare(contacts, names, first_rows, fictional=fictional, suppress=suppress)
+    asked = None if consent is None else Consent.read(consent)
+    prepared = _prepare(contacts, names, first_rows, fictional, suppress, asked)
+    if asked is not None:
+        asked.check_any(any_yes=bool(asked.answers(contacts).yes.any()))
+    return prepared
 
 
 def prepare_batches(
@@ -88,6 +101,8 @@ def prepare_batches(
     *,
     fictional: bool = False,
     suppress: SuppressionList | None = None,
+    consent: Consent | None = None,
+    refusing: npt.NDArray[np.int64] | None = None,
 ) -> Iterator[Prepared]:
     """Prepare a long file batch by batch, as if it were one frame.
 
@@ -97,8 +112,11 @@ def prepare_batches(
     ----------
     batches : iterable of DataFrame
         Parts of one table, in order, with the same columns.
-    phone, fictional, suppress
+    phone, fictional, suppress, consent
         As in ``prepare``; without ``phone``, the first batch decides.
+    refusing : array of int64, optional
+        The numbers that say no in any row of the table, as `refusing_numbers` finds them; without
+        it, a no is known from its batch on.
 
     Yields
     ------
@@ -117,16 +135,17 @@ def prepare_batches(
     for batch in batches:
         names = _phone_columns(batch, phone)
         phone = names
-        yield _prepare(batch, names, find, fictional=fictional, suppress=suppress)
+        yield _prepare(batch, names, find, fictional, suppress, consent, refusing)
 
 
 def _prepare(
     contacts: pd.DataFrame,
     names: list[str],
     find: Finder,
-    *,
     fictional: bool,
     suppress: SuppressionList | None,
+    consent: Consent | None,
+    refusing: npt.NDArray[np.int64] | None = None,
 ) -> Prepared:
     read = [read_phones(contacts[name], fictional=fictional) for name in names]
     phones, chosen = _first_sendable(read)
@@ -135,6 +154,12 @@ def _prepare(
         suppressed = _covered(read, suppress)  # only what can be sent to has a number
         given = np.where(suppressed, np.int8(PROBLEM_CODE["suppressed"]), given)
         numbers = np.where(suppressed, NO_NUMBER, numbers)  # a row that is not sent has no repeats
+    if consent is not None:
+        answers, columns = consent.answers(contacts), [phones.numbers for phones in read]
+        asked_for = answers.refusing(columns) if refusing is None else refusing
+        missing = answers.missing(columns, asked_for) & (given == SENDABLE)
+        given = np.where(missing, np.int8(PROBLEM_CODE["no_consent"]), given)
+        numbers = np.where(missing, NO_NUMBER, numbers)
     earlier = find(numbers)
     problems = np.where(earlier >= 0, np.int8(PROBLEM_CODE["duplicate"]), given)
 
@@ -149,10 +174,40 @@ def _prepare(
         added["mms_phone_column"] = pd.Categorical.from_codes(
             chosen, dtype=pd.CategoricalDtype(names)
         )
-    columns = pd.DataFrame(added, index=contacts.index, copy=False)
-    prepared = Prepared(pd.concat([pd.DataFrame(contacts), columns], axis=1))
+    beside = pd.DataFrame(added, index=contacts.index, copy=False)
+    prepared = Prepared(pd.concat([pd.DataFrame(contacts), beside], axis=1))
     prepared.phone_columns = tuple(names)
+    if consent is not None:
+        prepared.attrs[CONSENT] = consent.canonical()
     return prepared
+
+
+def refusing_numbers(
+    batches: Iterable[pd.DataFrame],
+    phone: str | Sequence[str] | None,
+    consent: Consent,
+    *,
+    fictional: bool = False,
+) -> npt.NDArray[np.int64]:
+    """Return the numbers that say no in any row of a long file, for ``prepare_batches``.
+
+    Raises
+    ------
+    ContactsError
+        As from ``prepare``.
+    """
+    found = [np.empty(0, np.int64)]
+    any_yes = False
+    for batch in batches:
+        names = _phone_columns(batch, phone)
+        phone = names
+        answers = consent.answers(batch)
+        any_yes = any_yes or bool(answers.yes.any())
+        said_no = batch.loc[answers.no]
+        found += [read_phones(said_no[name], fictional=fictional).numbers for name in names]
+    consent.check_any(any_yes=any_yes)
+    numbers = np.unique(np.concatenate(found))
+    return numbers[numbers > 0]
 
 
 def _covered(columns: list[Phones], suppress: SuppressionList) -> npt.NDArray[np.bool_]:

@@ -45,7 +45,7 @@ class Outcome(StrEnum):
     INVALID = "invalid"
     """Never to be sent: see ``mms_problem``."""
     DUPLICATE = "duplicate"
-    """The same number gets the same message in the row that ``mms_duplicate_of`` names."""
+    """The number is that of the earlier row that ``mms_duplicate_of`` names."""
     SUPPRESSED = "suppressed"
     """On a suppression list, or erased before the message left."""
 
@@ -186,7 +186,11 @@ def count(results: pd.DataFrame) -> dict[str, int]:
 
 def _before_sending(problem: pd.Series) -> npt.NDArray[np.int8]:
     category = pd.Categorical(problem)
-    special = {"duplicate": Outcome.DUPLICATE, "suppressed": Outcome.SUPPRESSED}
+    special = {
+        "duplicate": Outcome.DUPLICATE,
+        "suppressed": Outcome.SUPPRESSED,
+        "no_consent": Outcome.SUPPRESSED,
+    }
     words = [special.get(str(word), Outcome.INVALID) for word in category.categories]
     codes = np.array([*map(_CODE.__getitem__, words), _CODE[Outcome.PENDING]], dtype=np.int8)
     return np.asarray(codes[category.codes])  # the last place is that of -1: no problem
@@ -268,8 +272,8 @@ OUTCOMES: Mapping[str, str] = {
     Outcome.IN_DOUBT: "perhaps sent: no answer came; never sent again by itself",
     Outcome.PENDING: "not sent yet",
     Outcome.INVALID: "not sendable, see mms_problem",
-    Outcome.DUPLICATE: "same number and message as an earlier row",
-    Outcome.SUPPRESSED: "on a suppression list, or erased before it left",
+    Outcome.DUPLICATE: "the number of an earlier row",
+    Outcome.SUPPRESSED: "must not be written to: no consent, on a suppression list, or erased",
 }
 
 _DTYPES = {

@@ -33,7 +33,8 @@ class Limits:
         from the run's first answers, one request at a time, and the run stops before it would
         spend more.
     max_problem_share
-        The largest share of rows with a problem other than ``suppressed``, 0 to 1.
+        The largest share of rows with a problem, 0 to 1; people who must not be written to
+        (``suppressed``, ``no_consent``) do not count.
     max_change
         The largest change of the number of recipients against the previous run of the same
         campaign in the same folder of runs, as a share of it: 0.2 allows 800 to 1,200 after 1,000.
@@ -107,7 +108,8 @@ def _check_problems(plan: Plan, most: float | None) -> None:
     if most is None:
         return
     # Who does not want messages is no flaw of the export.
-    problems = {word: n for word, n in plan.summary.problems.items() if word != "suppressed"}
+    unwilling = {"suppressed", "no_consent"}
+    problems = {word: n for word, n in plan.summary.problems.items() if word not in unwilling}
     found = sum(problems.values())
     share = found / len(plan.rows)
     if share > most:

@@ -104,6 +104,8 @@ def send(
         progress=progress,
         on_request=on_request,
     )
+    for warning in plan.consent_warning(live=account.target is Target.LIVE):
+        warnings.warn(warning, stacklevel=2)
     done = start(plan, account, run, options)
     return _results_or_error(done, Path(run))
 

@@ -13,14 +13,14 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
-from conftest import fictional
+from conftest import SERVICE, fictional
 from mmsbatch.cli import app
 from mmsbatch.demo import sample
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 from mmsbatch.sending import policy
 
 CRM = str(sample("crm.csv"))
-NOEL = str(sample("noel.toml"))
+NOEL = str(SERVICE)
 
 
 @pytest.fixture(autouse=True)
@@ -95,6 +95,8 @@ def test_plan_adds_requests_recipients_and_the_fingerprint() -> None:
         "repairs",
         "requests",
         "recipients",
+        "numbers_with_several_messages",
+        "warnings",
         "fingerprint",
     }
     assert figures["requests"] == -(-figures["recipients"] // 200)
@@ -424,3 +426,69 @@ def test_a_sandbox_in_another_process_is_used(contacts: str, tmp_path: Path) -> 
             server.terminate()
     assert result.exit_code == 0
     assert len(ledger.read_text().splitlines()) == 250
+
+
+def answered(path: Path) -> Path:
+    """Write contacts of whom one has agreed, one has not, and one says no in another row."""
+    path.write_text(
+        "mobile;optin;prenom\n0639980001;A;Ana\n0639980002;B;Bob\n0639980003;A;Cal\n"
+        "0639980003;B;Dan\n"
+    )
+    return path
+
+
+def test_the_commands_look_at_consent(tmp_path: Path) -> None:
+    """Alike in `check`, `plan` and `send`, whatever its words; without them the cell is named."""
+    people = answered(tmp_path / "people.csv")
+    words = ("--consent", "optin", "--consent-yes", "A", "--consent-no", "B")
+    checked = document(call("check", people, "--phone", "mobile", *words, "--json"))
+    assert checked["problems"] == {"no_consent": 3}
+    with_campaign = ("--phone", "mobile", "--campaign", NOEL)
+    assert document(call("plan", people, *with_campaign, *words, "--json"))["recipients"] == 1
+    run = tmp_path / "run"
+    done = document(call("send", people, *with_campaign, *words, "--run", run, "--json"))
+    assert done["outcomes"] == {"accepted": 1, "suppressed": 3}
+    unread = call("check", people, "--phone", "mobile", "--consent", "optin")
+    assert unread.exit_code == 2
+    assert "'A'" in unread.stderr
+    assert "rows 0, 1" in unread.stderr
+    alone = call("check", people, "--phone", "mobile", "--consent-yes", "A")
+    assert (alone.exit_code, "--consent-yes needs --consent" in alone.stderr) == (2, True)
+
+
+def test_a_no_in_the_last_batch_counts_in_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long file says the same as a short one."""
+    monkeypatch.setattr("mmsbatch.contacts.reading.BATCH_ROWS", 2)
+    people = tmp_path / "people.csv"
+    people.write_text("mobile;optin\n0639980003;oui\n0639980001;oui\n0639980003;non\n")
+    checked = document(call("check", people, "--phone", "mobile", "--consent", "optin", "--json"))
+    assert checked["problems"] == {"no_consent": 2}
+
+
+def test_one_per_message_is_an_option(tmp_path: Path) -> None:
+    """One phone, two texts: one message, or two where it is said."""
+    campaign = tmp_path / "c.toml"
+    campaign.write_text('name = "c"\nkind = "text"\nmessage = "Salut {{ prenom }}"\n')
+    people = tmp_path / "people.csv"
+    people.write_text("mobile;prenom\n0639980012;Jean\n+33639980012;J.\n0639980013;Ana\n")
+    words = ("plan", people, "--phone", "mobile", "--campaign", campaign)
+    assert document(call(*words, "--json"))["recipients"] == 2
+    several = document(call(*words, "--one-per", "message", "--json"))
+    assert (several["recipients"], several["numbers_with_several_messages"]) == (3, 1)
+    wrong = call(*words, "--one-per", "row")
+    assert (wrong.exit_code, "'number' or 'message'" in wrong.stderr) == (2, True)
+
+
+def test_a_commercial_live_send_without_a_consent_column_warns(
+    contacts: str, live: Sandbox, tmp_path: Path
+) -> None:
+    """In `plan` and in `send`; nothing is refused for it."""
+    made_up(contacts)
+    campaign = tmp_path / "c.toml"
+    campaign.write_text('name = "c"\nkind = "text"\nmessage = "Soldes"\n')
+    words = (contacts, "--phone", "mobile", "--campaign", campaign, "--live")
+    assert "no consent column" in call("plan", *words).stdout
+    done = call("send", *words, "--max-recipients", "250", "--run", tmp_path / "run")
+    assert (done.exit_code, "no consent column" in done.stderr, len(live.ledger)) == (0, True, 250)

@@ -137,7 +137,7 @@ def test_a_missing_argument_is_named() -> None:
     told = CliRunner().invoke(app, ["status"])
     assert 2 == told.exit_code
     assert "Usage: mmsbatch status" in told.stderr
-    assert "Missing argument 'run'" in told.stderr
+    assert "missing argument 'run'" in told.stderr.casefold()
 
 
 def test_names_of_commands_are_completed_without_importing_them() -> None:

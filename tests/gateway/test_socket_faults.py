@@ -136,7 +136,9 @@ def two_requests() -> mms.Plan:
     """Plan for six people, in requests of four."""
     contacts = pd.DataFrame({"m": [f"06123456{row:02d}" for row in range(6)]})
     prepared = mms.prepare(contacts, phone="m")
-    return mms.plan(prepared, mms.Campaign("essai", mms.Text("Bonjour")), chunk_size=FIRST)
+    return mms.plan(
+        prepared, mms.Campaign("essai", mms.Text("Bonjour"), purpose="service"), chunk_size=FIRST
+    )
 
 
 def send(url: str, run: Path, on_doubt: Literal["stop", "continue"] = "stop") -> None:

@@ -17,9 +17,8 @@ from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
 import mmsbatch as mms
-from conftest import fictional
+from conftest import SERVICE, fictional
 from mmsbatch.cli import app
-from mmsbatch.demo import sample
 from mmsbatch.notebook.parameters import REQUIRED, declared, given, refuse_credentials, without
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 
@@ -305,7 +304,7 @@ def test_a_week_is_one_run_and_every_execution_leaves_its_copy(
     """The campaign's own notebook: sent once in a week, two copies, and the run still holds."""
     contacts = tmp_path / "export.csv"
     contacts.write_text("\n".join(["id;mobile", *(f"1;{number}" for number in fictional(250))]))
-    words = ["run=weekly-{date:%G-W%V}", f"contacts={contacts}", f"campaign={sample('noel.toml')}"]
+    words = ["run=weekly-{date:%G-W%V}", f"contacts={contacts}", f"campaign={SERVICE}"]
     with Sandbox(options=SandboxOptions(passcode=SecretStr(PASSCODE))) as sandbox:
         monkeypatch.setenv("MMSBATCH_URL", sandbox.url)
         monkeypatch.setenv("MMSBATCH_PASSCODE", PASSCODE)

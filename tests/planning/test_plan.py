@@ -68,12 +68,52 @@ def test_a_duplicate_names_the_first_row_with_its_number() -> None:
     assert rows["mms_duplicate_of"].tolist() == [pd.NA, pd.NA, 0, 0]
 
 
-def test_the_same_number_with_another_message_is_no_duplicate() -> None:
-    """Two orders of one customer may be two messages."""
-    contacts = pd.DataFrame({"mobile": ["0639980001"] * 3, "commande": ["A", "B", "A"]})
-    plan = mms.plan(prepared_from(contacts), text("Commande {{ commande }} prête"))
+def test_a_personal_text_reaches_a_number_once() -> None:
+    """One message for one number is the rule, however the number and the text are written."""
+    contacts = pd.DataFrame(
+        {
+            "mobile": ["0639980012", "+33639980012", "0639980013"],
+            "prenom": ["Jean", "J.", "Ana"],
+        }
+    )
+    plan = mms.plan(prepared_from(contacts), text("Salut {{ prenom }}"))
+    assert [request.message for request in plan] == ["Salut Jean", "Salut Ana"]
+    assert plan.rows["mms_problem"].tolist() == [np.nan, "duplicate", np.nan]
+    assert plan.rows["mms_duplicate_of"].tolist() == [pd.NA, 0, pd.NA]
+
+
+def test_the_first_row_whose_text_can_be_sent_is_sent() -> None:
+    """A row that has no text of its own does not keep the number's other row from being sent."""
+    contacts = pd.DataFrame({"mobile": ["0639980012"] * 2, "prenom": [None, "Jean"]})
+    plan = mms.plan(prepared_from(contacts), text("Salut {{ prenom }}"))
+    assert [request.message for request in plan] == ["Salut Jean"]
+    assert plan.rows["mms_problem"].tolist() == ["message_value_missing", np.nan]
+
+
+ORDERS = pd.DataFrame({"mobile": ["0639980001"] * 3, "commande": ["A", "B", "A"]})
+READY = "Commande {{ commande }} prête"
+
+
+@pytest.mark.parametrize("by_campaign", [True, False])
+def test_one_message_for_each_number_and_text_where_it_is_said(by_campaign: bool) -> None:
+    """Two orders of one customer may be two messages; the plan says that a number gets several."""
+    campaign = mms.Campaign("c", mms.Text(READY), one_per="message" if by_campaign else "number")
+    plan = mms.plan(prepared_from(ORDERS), campaign, one_per=None if by_campaign else "message")
     assert [request.message for request in plan] == ["Commande A prête", "Commande B prête"]
     assert plan.rows["mms_duplicate_of"].tolist() == [pd.NA, pd.NA, 0]
+    assert plan.campaign.one_per == "message"
+    assert plan.to_json()["numbers_with_several_messages"] == 1
+    assert any("1 number get" in warning for warning in plan.warnings)
+
+
+def test_an_unknown_one_per_is_refused() -> None:
+    """The words are named, and nothing is planned."""
+    with pytest.raises(
+        mms.CampaignError, match=r"one_per: 'number' or 'message' is needed.*'rows'"
+    ):
+        mms.Campaign("c", mms.Text("x"), one_per="rows")  # type: ignore[arg-type]
+    with pytest.raises(mms.CampaignError, match="one_per"):
+        mms.plan(prepared_from(ORDERS), text(READY), one_per="rows")  # type: ignore[arg-type]
 
 
 def test_filtering_out_the_first_of_two_sends_the_second() -> None:

@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import mmsbatch as mms
-from conftest import account_at, fictional
+from conftest import SERVICE, account_at, fictional
 from mmsbatch.cli import app
 from mmsbatch.cli.check import check
-from mmsbatch.demo import sample
 from mmsbatch.planning.prepare import prepare_batches
 from mmsbatch.sandbox import Sandbox
 
@@ -228,7 +227,7 @@ def test_the_commands_leave_them_out(stops: Path, tmp_path: Path) -> None:
     crm = written(tmp_path / "crm.csv", "mobile", *fictional(6))
     more = written(tmp_path / "more.csv", "mobile", "0639980005")
     lists = ("--suppress", stops, "--suppress", more, "--json")
-    noel = ("--campaign", sample("noel.toml"))
+    noel = ("--campaign", SERVICE)
     checked = call("check", crm, "--out", tmp_path / "out.csv", *lists)
     assert {"suppressed": 3} == json.loads(checked.stdout)["problems"]
     planned = json.loads(call("plan", crm, *noel, *lists).stdout)
@@ -243,7 +242,7 @@ def test_the_commands_leave_out_who_was_erased(tmp_path: Path) -> None:
     crm = written(tmp_path / "crm.csv", "mobile", *fictional(6))
     runs, key = tmp_path / "runs", tmp_path / "key"
     key.write_bytes(bytes(range(32)))
-    call("send", crm, "--campaign", sample("noel.toml"), "--run", runs / "a")
+    call("send", crm, "--campaign", SERVICE, "--run", runs / "a")
     assert 0 == call("forget", "0639980002", runs, "--key-file", key).exit_code
     found = call("check", crm, "--suppress", runs, "--key-file", key, "--json")
     assert {"suppressed": 1} == json.loads(found.stdout)["problems"]
@@ -253,7 +252,7 @@ def test_the_commands_leave_out_who_was_erased(tmp_path: Path) -> None:
 def test_the_commands_refuse_a_list_they_cannot_read(tmp_path: Path) -> None:
     """Exit code 2, and nothing was sent."""
     crm = written(tmp_path / "crm.csv", "mobile", *fictional(6))
-    noel = ("--campaign", sample("noel.toml"))
+    noel = ("--campaign", SERVICE)
     run = tmp_path / "run"
     lost = call("send", crm, *noel, "--run", run, "--suppress", tmp_path / "stops.csv")
     assert (2, False) == (lost.exit_code, run.exists())

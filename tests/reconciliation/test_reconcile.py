@@ -231,7 +231,8 @@ def test_a_live_account_is_given_ten_minutes(stage: Stage) -> None:
     """By default, where a second send would reach people."""
     scene = stage({2: lost("none")})
     contacts = pd.DataFrame({"m": [f"06123{n:05d}" for n in range(500)]})
-    plan = mms.plan(mms.prepare(contacts, phone="m"), mms.Campaign("vrai", mms.Text("Bonjour")))
+    campaign = mms.Campaign("vrai", mms.Text("Bonjour"), purpose="service")
+    plan = mms.plan(mms.prepare(contacts, phone="m"), campaign)
     live = mms.Account("demo", "demo", scene.sandbox.url, target="live")
     with pytest.raises(RunInDoubt):
         mms.send(plan, live, run=scene.run, max_recipients=500)

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 import mmsbatch as mms
-from conftest import account_at, fictional, planned
+from conftest import SERVICE, account_at, fictional, planned
 from mmsbatch.cli import app
-from mmsbatch.demo import sample
 from mmsbatch.runs.names import run_path
 from mmsbatch.sandbox import Sandbox
 
@@ -108,7 +107,7 @@ def test_a_week_is_sent_once_and_the_next_week_again(
 
     def send(*words: str) -> Result:
         run = str(tmp_path / "runs" / WEEKLY)
-        campaign = str(sample("noel.toml"))
+        campaign = str(SERVICE)
         line = ["send", str(contacts), "--campaign", campaign, "--run", run, "--json", *words]
         return CliRunner().invoke(app, line)
 

@@ -39,7 +39,7 @@ def test_a_plan_beyond_a_limit_is_refused(
     """Nothing is made, nothing is posted, and the error has the figures."""
     contacts = pd.DataFrame({"m": [*fictional(250), *[None] * 20]})
     prepared = mms.prepare(contacts, phone="m", fictional=True)
-    plan = mms.plan(prepared, mms.Campaign("essai", mms.Text("Bonjour")))
+    plan = mms.plan(prepared, mms.Campaign("essai", mms.Text("Bonjour"), purpose="service"))
     with pytest.raises(PlanError, match=said):
         mms.send(plan, account_at(sandbox), run=run, limits=limits)
     assert not run.exists()
@@ -50,7 +50,7 @@ def test_a_plan_within_its_limits_goes(sandbox: Sandbox, run: Path) -> None:
     """Each limit is reached and none is passed."""
     contacts = pd.DataFrame({"m": [*fictional(9), None]})
     prepared = mms.prepare(contacts, phone="m", fictional=True)
-    plan = mms.plan(prepared, mms.Campaign("essai", mms.Text("Bonjour")))
+    plan = mms.plan(prepared, mms.Campaign("essai", mms.Text("Bonjour"), purpose="service"))
     limits = Limits(max_recipients=9, max_credits=9, max_problem_share=0.1, max_change=0.0)
     mms.send(plan, account_at(sandbox), run=run, limits=limits)
     assert len(sandbox.ledger) == 9

@@ -12,9 +12,8 @@ import time_machine
 from typer.testing import CliRunner
 
 import mmsbatch as mms
-from conftest import account_at, fictional, planned
+from conftest import SERVICE, account_at, fictional, planned
 from mmsbatch.cli import app
-from mmsbatch.demo import sample
 from mmsbatch.runs.states import Request
 from mmsbatch.sandbox import Sandbox
 from mmsbatch.times import Deadline
@@ -213,7 +212,7 @@ def test_the_commands_take_it_and_exit_accordingly(
     monkeypatch.setenv("MMSBATCH_URL", sandbox.url)
     contacts = tmp_path / "export.csv"
     contacts.write_text("\n".join(["id;mobile", *(f"1;{number}" for number in fictional(3))]))
-    words = ["send", str(contacts), "--campaign", str(sample("noel.toml"))]
+    words = ["send", str(contacts), "--campaign", str(SERVICE)]
     words += ["--run", str(tmp_path / "run"), "--not-after"]
     late = CliRunner().invoke(app, [*words, "2026-11-20"])
     assert (2, ()) == (late.exit_code, sandbox.requests)

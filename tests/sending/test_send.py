@@ -304,9 +304,15 @@ def live(sandbox: Sandbox) -> mms.Account:
     return mms.Account("demo", "demo", sandbox.url, target="live")
 
 
+SERVICE_TEXT = mms.Campaign("vrai", mms.Text("Bonjour"), purpose="service")
+
+
 def live_plan() -> mms.Plan:
     contacts = pd.DataFrame({"m": [f"06123456{n:02d}" for n in range(10)]})
-    return mms.plan(mms.prepare(contacts, phone="m"), mms.Campaign("vrai", mms.Text("Bonjour")))
+    return mms.plan(
+        mms.prepare(contacts, phone="m"),
+        mms.Campaign("vrai", mms.Text("Bonjour"), purpose="service"),
+    )
 
 
 def test_sending_live_needs_a_positive_word(live: mms.Account, run: Path) -> None:
@@ -332,8 +338,10 @@ def test_a_limit_is_a_positive_word(live: mms.Account, run: Path, sandbox: Sandb
 
 def test_fiction_never_goes_live(live: mms.Account, run: Path, sandbox: Sandbox) -> None:
     """Even where somebody prepared it with fictional=True."""
+    contacts = pd.DataFrame({"m": fictional(3)})
+    plan = mms.plan(mms.prepare(contacts, phone="m", fictional=True), SERVICE_TEXT)
     with pytest.raises(PlanError, match="numbers reserved for fiction"):
-        mms.send(planned(3), live, run=run, max_recipients=10)
+        mms.send(plan, live, run=run, max_recipients=10)
     assert sandbox.requests == ()
 
 

@@ -135,11 +135,12 @@ def test_a_refused_message_is_held_back_by_all_workers(run: Path) -> None:
 
 def test_each_try_is_a_fact_in_any_worker(run: Path) -> None:
     """A busy server is asked again; each attempt has its own number."""
-    with Sandbox(faults=dict.fromkeys(range(1, 5), "http:429")) as sandbox:
+    # No more faults than one request has tries: any of them may meet them all.
+    with Sandbox(faults=dict.fromkeys(range(1, 3), "http:429")) as sandbox:
         mms.send(small_requests(8), account_at(sandbox), run=run, workers=4)
         assert ledger(sandbox).total() == len(ledger(sandbox)) == 80
     attempts = pd.read_parquet(run / "requests.parquet")
-    assert len(attempts) == 12
+    assert len(attempts) == 10
     assert not attempts.duplicated(["request", "attempt"]).any()
 
 
