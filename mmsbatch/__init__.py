@@ -55,11 +55,12 @@ if TYPE_CHECKING:
     from mmsbatch.planning.suppression import SuppressionList
     from mmsbatch.planning.suppression_files import read_suppression_list
     from mmsbatch.reconciliation.reconcile import reconcile, settle
+    from mmsbatch.runs.identity import moved
     from mmsbatch.runs.locations import runs_folder
     from mmsbatch.runs.names import run_name
     from mmsbatch.runs.outcomes import Outcome
     from mmsbatch.runs.report import summary
-    from mmsbatch.runs.run import results, status
+    from mmsbatch.runs.run import results, status, write_results
     from mmsbatch.sending.estimate import estimate
     from mmsbatch.sending.limits import Limits
     from mmsbatch.sending.send import resume, send
@@ -101,6 +102,7 @@ __all__ = [
     "forget",
     "history",
     "load_campaign",
+    "moved",
     "plan",
     "plots",
     "prepare",
@@ -119,6 +121,7 @@ __all__ = [
     "status",
     "summary",
     "verify",
+    "write_results",
 ]
 
 _NAMES: Final[dict[str, tuple[str, ...]]] = {
@@ -174,6 +177,7 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
         "reconcile",
         "settle",
     ),
+    "runs.identity": ("moved",),
     "runs.locations": ("runs_folder",),
     "runs.names": ("run_name",),
     "runs.outcomes": ("Outcome",),
@@ -181,6 +185,7 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "runs.run": (
         "results",
         "status",
+        "write_results",
     ),
     "sending.estimate": ("estimate",),
     "sending.limits": ("Limits",),

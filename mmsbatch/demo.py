@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from mmsbatch import hints
 from mmsbatch.campaign.file import load_campaign
 from mmsbatch.contacts.reading import read_contacts
 from mmsbatch.display import labelled, plural
@@ -77,7 +78,8 @@ def run_demo(run: Path) -> DemoRun:
     contacts_path, campaign_path = sample("crm.csv"), sample("noel.toml")
     contacts = read_contacts(contacts_path)
     prepared = prepare(contacts, phone="mobile", fictional=True)
-    plan = make_plan(prepared, load_campaign(campaign_path))
+    # A name of its own: the sample campaign itself is for the reader's first run.
+    plan = make_plan(prepared, replace(load_campaign(campaign_path), name="demo"))
     options = SandboxOptions(blacklist=frozenset(_opted_out(plan)))
     with Sandbox(options=options) as sandbox:
         account = Account(SANDBOX_LOGIN, SANDBOX_PASSCODE, sandbox.url, target=Target.SANDBOX)
@@ -86,6 +88,7 @@ def run_demo(run: Path) -> DemoRun:
     results = results_of(run)
     claimed = results.loc[results["mms_outcome"] == Outcome.ACCEPTED, "mms_e164"].tolist()
     export, campaign = (shlex.quote(_short(path)) for path in (contacts_path, campaign_path))
+    words = f"{export} --phone mobile --campaign {campaign}"
     blocks = [
         "The whole job on fictional people; no connection leaves this machine.",
         "",
@@ -102,10 +105,10 @@ def run_demo(run: Path) -> DemoRun:
         "",
         "Next, with an export of your own in place of this one (still nobody gets anything; --live",
         "is another word):",
-        f"  {_command()} check {export} --phone mobile --out checked.csv",
-        f"  {_command()} plan {export} --phone mobile --campaign {campaign}",
-        f"  {_command()} send {export} --phone mobile --campaign {campaign} --run data/runs/first",
-        f"  {_command()} status {shlex.quote(_short(run))}",
+        f"  {hints.program()} check {export} --phone mobile --out checked.csv",
+        f"  {hints.program()} plan {words}",
+        f"  {hints.program()} send {words} --run data/runs/noel-2026",
+        f"  {hints.program()} status {shlex.quote(_short(run))}",
     ]
     return DemoRun(report, "\n".join(blocks))
 
@@ -122,12 +125,6 @@ def _compared(claimed: list[str], delivered: list[str]) -> str:
     same = sorted(claimed) == sorted(delivered)
     verdict = "exactly the rows called accepted" if same else "NOT the rows called accepted!"
     return f"its ledger holds {plural(len(delivered), 'message')}, {verdict}"
-
-
-def _command() -> str:
-    """Return the words that start mmsbatch: in a clone, it is not on the path."""
-    in_clone = _FOLDERS[0].is_dir() and not _FOLDERS[1].is_dir()
-    return "uv run mmsbatch" if in_clone else "mmsbatch"
 
 
 def _short(path: Path) -> str:

@@ -37,7 +37,7 @@ def replace_file(path: Path, write_to: Callable[[Path], Any]) -> None:
     except (OSError, pa.ArrowException) as error:
         raise RunError(
             f"{path} cannot be written ({error}): make the folder writable and free some space "
-            "on its disk, then run the same command again"
+            "on its disk"
         ) from None
     finally:
         if beside is not None:

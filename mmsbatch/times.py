@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from mmsbatch import spec
+from mmsbatch import hints, spec
 from mmsbatch.errors import BrokenRules, InputError, shown
 
 PARIS: Final = ZoneInfo(spec.TIME_ZONE)
@@ -106,6 +106,11 @@ class Span:
     last: datetime
 
 
+def in_paris(at: datetime) -> str:
+    """Write a moment for a person: Paris time, whole seconds."""
+    return f"{at.astimezone(PARIS):%Y-%m-%d %H:%M:%S} (Paris)"
+
+
 def span(given: When, option: str) -> Span:
     """Read a moment, a day or a week, in Paris time if it has no zone.
 
@@ -199,12 +204,15 @@ class Deadline:
             It has passed; says for how long, and what to do.
         """
         if passed := self.passed(now):
-            raise InputError(f"{passed}: nothing was sent. What to do: {TOO_LATE_ADVICE}")
+            raise InputError(
+                f"{passed}: nothing was sent. If it is still wanted, give a later "
+                f"{hints.option('not_after')}; else leave it and go on with the next run"
+            )
 
 
 TOO_LATE_ADVICE: Final = (
-    "where it is still wanted, run the same command with a later not_after (--not-after); else "
-    "leave it and go on with the next run"
+    "if it is still wanted, resume with a later not_after; else leave it and go on with the next "
+    "run"
 )
 
 

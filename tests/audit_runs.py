@@ -57,5 +57,5 @@ def made(
             mms.Campaign(campaign, content or mms.Text("Bonjour"), send_at=send_at),
             chunk_size=chunk,
         )
-        mms.send(plan, account_at(sandbox), run=run, on_doubt=on_doubt, progress=False)
+        mms.send(plan, account_at(sandbox), run=run, again=True, on_doubt=on_doubt, progress=False)
     return run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent
+
+os.environ.pop("UV_RUN_RECURSION_DEPTH", None)  # hints begin with "mmsbatch", however tests are run
+
 SERVICE = TESTS / "service.toml"
 """A campaign for contacts that have no consent column."""
 

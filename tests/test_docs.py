@@ -111,6 +111,7 @@ def pasted(command: str, folder: Path) -> str:
     tools = folder / "bin"
     tools.mkdir(exist_ok=True)
     stands_in = '#!/bin/sh\n[ "$1 $2" = "run mmsbatch" ] && shift 2\n'
+    stands_in += "export UV_RUN_RECURSION_DEPTH=1\n"  # as uv does
     stands_in += f'exec {sys.executable} -m mmsbatch "$@"\n'
     for name, text in (("uv", stands_in), ("pip", "#!/bin/sh\n")):
         (tools / name).write_text(text)

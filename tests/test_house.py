@@ -17,7 +17,7 @@ PACKAGE: Final = Path(mmsbatch.__file__).parent
 
 LAYERS: Final = (
     {"errors"},
-    {"spec"},
+    {"spec", "hints"},
     {"times", "display", "files", "drawing"},
     {"frames"},
     {"phones", "contacts", "campaign", "sandbox"},

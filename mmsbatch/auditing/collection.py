@@ -23,14 +23,14 @@ from typing import Any, Final, Self
 import duckdb
 import pyarrow.parquet as pq
 
-from mmsbatch import frames
+from mmsbatch import frames, hints
 from mmsbatch.auditing.journals import JournalSummary, digest, facts
 from mmsbatch.auditing.run_files import FileSource, RunFiles, in_memory
 from mmsbatch.auditing.selection import EVERYTHING, Filters
 from mmsbatch.errors import RunError
 from mmsbatch.planning.prepare import PREFIX
 from mmsbatch.runs import outcomes
-from mmsbatch.runs.folder import SCHEMA_VERSION, RunFolder
+from mmsbatch.runs.folder import SCHEMA_VERSION, RunFolder, identity_in
 from mmsbatch.runs.locations import DERIVED, LeftOut, RunLeftOut, RunLocation, RunPaths, find
 from mmsbatch.runs.outcomes import attempts
 from mmsbatch.runs.states import fold
@@ -39,7 +39,7 @@ from mmsbatch.times import instant, wall_time
 RESULTS: Final = "results.parquet"
 REQUESTS: Final = "requests.parquet"
 _PLAN: Final = "plan.parquet"
-_UPGRADE: Final = "upgrade with `pip install --upgrade mmsbatch`"
+_UPGRADE: Final = hints.UPGRADE
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Collection:
             if not self._ask(select, [url], rest, rows):
                 self.leave_out(
                     run,
-                    f"{name} is damaged: `mmsbatch results {run.place.label}` makes it anew, or "
+                    f"{name} is damaged: `{hints.results(run.place.label)}` makes it anew, or "
                     "restore the run's folder from a copy",
                 )
                 del rows[url]
@@ -145,7 +145,12 @@ class Collection:
 
 
 def open_runs(
-    given: RunPaths, filters: Filters = EVERYTHING, *, sealed: bool = False, strict: bool = False
+    given: RunPaths,
+    filters: Filters = EVERYTHING,
+    *,
+    sealed: bool = False,
+    strict: bool = False,
+    copies: bool = False,
 ) -> Collection:
     """Open the runs in what was given.
 
@@ -159,6 +164,9 @@ def open_runs(
         Every file is read through `RunFiles`, so that nothing else need be readable.
     strict
         A folder that cannot be read is an error.
+    copies
+        Open also the copies of a run, each as a run; else only the one with the most facts, so
+        that nobody is counted twice, and the others are left out.
 
     Raises
     ------
@@ -168,10 +176,12 @@ def open_runs(
     Warns
     -----
     RunLeftOut
-        For each folder that could not be read: it is named and left out.
+        For each folder that could not be read, or holds a copy of a run: it is named and left out.
     """
     left_out: list[LeftOut] = []
     digests = list(_digests(given, left_out))
+    if not copies:
+        digests = list(_originals(digests, left_out))
     filters.check_campaign(found.opened["campaign"] for _, found in digests)
     wanted = [pair for pair in digests if filters.takes(pair[1])]
     connection = duckdb.connect()
@@ -235,6 +245,29 @@ def _digests(
             yield place, digest(place)
         except RunError as error:
             left_out.append(LeftOut(place.label, str(error)))
+
+
+def _originals(
+    digests: Sequence[tuple[RunLocation, JournalSummary]], left_out: list[LeftOut]
+) -> Iterator[tuple[RunLocation, JournalSummary]]:
+    """Yield of each run the folder with the most facts; its copies are left out."""
+    chosen: dict[str, tuple[RunLocation, JournalSummary]] = {}
+    for place, found in digests:
+        best = chosen.setdefault(found.origin, (place, found))
+        if found.facts > best[1].facts:
+            chosen[found.origin] = (place, found)
+    for place, found in digests:
+        original = chosen[found.origin][0]
+        if original is place:
+            yield place, found
+            continue
+        left_out.append(
+            LeftOut(
+                place.label,
+                f"a copy of {original.label}, whose people would be counted twice: move one of the "
+                "two elsewhere",
+            )
+        )
 
 
 class _Opening:
@@ -329,7 +362,7 @@ class _Opening:
             plan = folder.load_plan()
             told = facts(place)
             folder.check_opened_for(plan, told)
-            metadata = folder.metadata(plan)
+            metadata = folder.metadata(plan, identity_in(told))
             tables = {
                 RESULTS: outcomes.results(plan, fold(told, plan.requests)),
                 REQUESTS: attempts(told),
@@ -358,7 +391,7 @@ def _check_file(
         what_to_do = (
             "restore the run's folder from a copy"
             if name == _PLAN
-            else f"`mmsbatch results {place.label}` makes it anew"
+            else f"`{hints.results(place.label)}` makes it anew"
         )
         raise RunError(f"{name} is damaged or was copied in part ({unreadable}): {what_to_do}")
     version = said.get("mmsbatch.schema_version", "")
@@ -380,7 +413,7 @@ def _check_shadowed(name: str, column: str | None, place: RunLocation) -> None:
     if column is not None:
         raise RunError(
             f"{name} has an input column {column!r}, which SQL cannot tell from "
-            f"{column.lower()!r}: read it with `mmsbatch results {place.label} --out FILE`, and "
+            f"{column.lower()!r}: read it with `{hints.results(place.label, 'results.csv')}`, and "
             "rename the column in the next export"
         )
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 import duckdb
 import pandas as pd
 
+from mmsbatch import hints
 from mmsbatch.auditing.collection import (
     Collection,
     OpenedRun,
@@ -143,7 +144,7 @@ def diff(run_a: str | PathLike[str], run_b: str | PathLike[str], within_days: fl
     """
     if not within_days >= 0:
         raise InputError(f"within_days must be 0 or more days, found {within_days}")
-    with open_runs([run_a, run_b], strict=True) as collection:
+    with open_runs([run_a, run_b], strict=True, copies=True) as collection:
         runs = collection.runs
         if len(runs) == 1:
             raise InputError(f"{run_a} and {run_b} are the same run: give two")
@@ -154,7 +155,7 @@ def diff(run_a: str | PathLike[str], run_b: str | PathLike[str], within_days: fl
         except duckdb.Error as error:
             raise RunError(
                 f"results of {run_a} or {run_b} cannot be read ({str(error).splitlines()[0]}): "
-                "`mmsbatch results DIR` makes them anew"
+                f"`{hints.results(run_a)}` and `{hints.results(run_b)}` make them anew"
             ) from None
 
 

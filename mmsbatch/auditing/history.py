@@ -99,7 +99,7 @@ def history(number: str | int, runs_dir: RunPaths) -> pd.DataFrame:
     Source: §1.4 on numbers, §2 on what an answer says.
     """
     e164 = read_number(number)
-    with open_runs(runs_dir) as collection:
+    with open_runs(runs_dir, copies=True) as collection:
         frame = pd.DataFrame(_rows(e164, collection), columns=list(_DTYPES))
     frame["sent_at"] = pd.to_datetime(frame["sent_at"], unit="ms", utc=True)
     for name in ("scheduled_for", "opened_at"):

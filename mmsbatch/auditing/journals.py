@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from mmsbatch.errors import RunError
+from mmsbatch.runs.folder import identity_in
 from mmsbatch.runs.journal_reader import (
     JOURNAL,
     LOG,
@@ -41,7 +42,9 @@ class JournalSummary:
     opened: dict[str, Any]
     """The data of the first fact: campaign, target, fingerprint, rows, requests, …"""
     origin: str
-    """The hash of the first fact: two folders that share it are copies of one run."""
+    """The run's identity, or the hash of its first fact: folders that share it are copies."""
+    facts: int
+    """How many there are."""
     up_to_date: bool
     """The derived files were written after the last fact about a request."""
     first_sending_at: datetime | None
@@ -103,13 +106,18 @@ def _digest(connection: sqlite3.Connection) -> JournalSummary:
     return JournalSummary(
         opened_at=opened.at,
         opened=dict(opened.data),
-        origin=str(connection.execute("SELECT hash FROM facts WHERE seq = 1").fetchone()[0]),
+        origin=identity_in([opened]) or str(_first_hash(connection)),
+        facts=int(connection.execute("SELECT max(seq) FROM facts").fetchone()[0]),
         up_to_date=written > max(last_of_requests, default=0),
         first_sending_at=first_sending,
         last_sending_at=last_sending,
         stopped=last_stop([*ends.values(), *verdicts]),
         balances=tuple(_heard(fact for fact in of_run.values() if fact.kind is FactKind.BALANCE)),
     )
+
+
+def _first_hash(connection: sqlite3.Connection) -> object:
+    return connection.execute("SELECT hash FROM facts WHERE seq = 1").fetchone()[0]
 
 
 def _heard(balances: Iterable[Fact]) -> Iterator[tuple[datetime, Decimal]]:

@@ -8,6 +8,7 @@ from typing import Final
 
 import pandas as pd
 
+from mmsbatch import hints
 from mmsbatch.auditing.collection import (
     REQUESTS,
     RESULTS,
@@ -19,7 +20,6 @@ from mmsbatch.auditing.collection import (
 )
 from mmsbatch.auditing.selection import EVERYTHING, Filters
 from mmsbatch.display import plural
-from mmsbatch.runs import report
 from mmsbatch.runs.folder import RunFolder
 from mmsbatch.runs.locations import RunPaths
 from mmsbatch.runs.outcomes import Outcome
@@ -108,14 +108,12 @@ def summarize(collection: Collection, filters: Filters = EVERYTHING) -> pd.DataF
     """Sum opened runs up, as `audit` does."""
     counted = _counts(collection)
     attempts = _attempts(collection)
-    origins: dict[str, OpenedRun] = {}
     rows = []
     for run in collection.runs:
         counts = counted[run.number]
         if filters.outcome is not None and not counts.outcomes.get(filters.outcome):
             continue
-        first = origins.setdefault(run.digest.origin, run)
-        rows.append(_row(run, counts, attempts[run.number], None if first is run else first))
+        rows.append(_row(run, counts, attempts[run.number]))
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     for name in _TIMES:
         frame[name] = pd.to_datetime(frame[name], utc=True).dt.as_unit("ms")
@@ -174,7 +172,7 @@ def _wrong(run: OpenedRun, found: dict[str, int]) -> str:
     """Return what in the counts cannot be, if anything."""
     total = sum(found.values())
     unknown = sorted(set(found) - set(map(str, Outcome)))
-    again = f"`mmsbatch results {run.place.label}` makes it anew"
+    again = f"`{hints.results(run.place.label)}` makes it anew"
     if total != run.rows:
         return f"results.parquet has {total} rows and the plan {run.rows}: {again}"
     return (
@@ -219,9 +217,7 @@ def _balances(run: OpenedRun) -> dict[int, float]:
     return {int(at.timestamp() * 1000): float(balance) for at, balance in run.digest.balances}
 
 
-def _row(
-    run: OpenedRun, counts: _Counts, attempts: _Attempts, original: OpenedRun | None
-) -> dict[str, object]:
+def _row(run: OpenedRun, counts: _Counts, attempts: _Attempts) -> dict[str, object]:
     found, opened = run.digest, run.digest.opened
     stopped = _stopped(run, counts)
     return {
@@ -236,7 +232,7 @@ def _row(
         **{str(word): counts.outcomes.get(word, 0) for word in Outcome},
         "doubts": len(attempts.doubts),
         "credits_spent": attempts.spent,
-        "needs_person": "; ".join(_needs(run, counts, attempts, stopped, original)),
+        "needs_person": "; ".join(_needs(run, counts, attempts, stopped)),
         "stopped": stopped.reason if stopped else None,
         "fingerprint": opened["fingerprint"],
         "package_version": opened.get("package_version"),
@@ -245,12 +241,12 @@ def _row(
 
 
 def _stopped(run: OpenedRun, counts: _Counts) -> Stop | None:
-    label = run.place.label
+    label, live = run.place.label, run.target == "live"
     if run.digest.stopped is not None:
         stop = run.digest.stopped
-        return Stop(stop.reason, stop.what_to_do.replace(report.THE_RUN, label))
+        return Stop(stop.reason, hints.in_run(stop.what_to_do, label, live=live))
     if counts.outcomes.get(Outcome.PENDING) and not _being_written(run):
-        return Stop("no process sends this run", f"mmsbatch resume {label}")
+        return Stop("no process sends this run", hints.resume(label, live=live))
     return None
 
 
@@ -263,17 +259,14 @@ def _needs(
     counts: _Counts,
     attempts: _Attempts,
     stopped: Stop | None,
-    original: OpenedRun | None,
 ) -> Iterator[str]:
     label = run.place.label
-    if original is not None:
-        yield f"a copy of {original.place.label}, counted twice: move one of the two elsewhere"
     if attempts.doubts:
         requests = ", ".join(map(str, attempts.doubts))
         yield (
             f"{plural(counts.outcomes.get(Outcome.IN_DOUBT, 0), 'row')} in doubt "
             f"(request {requests}): "
-            f"`mmsbatch reconcile {label}` looks for evidence"
+            f"`{hints.reconcile(label, live=run.target == 'live')}` looks for evidence"
         )
     if counts.unproved:
         yield (

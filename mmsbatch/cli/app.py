@@ -44,6 +44,9 @@ COMMANDS: Final = {
     "results": Command(
         "runs", "Rebuild results.parquet and requests.parquet from the plan and the facts."
     ),
+    "moved": Command(
+        "auditing", "Say that runs were moved to where they are, and are gone from where they were."
+    ),
     "notebook": Command(
         "notebook",
         "Run a notebook with checked parameters; the executed copy is kept with its run.",

@@ -1,4 +1,4 @@
-"""The commands over many runs: audit, history, diff, verify, forget, retention."""
+"""The commands over many runs: audit, history, diff, verify, forget, retention, moved."""
 
 from __future__ import annotations
 
@@ -19,11 +19,19 @@ from mmsbatch.auditing.history import read_number
 from mmsbatch.auditing.overview import audit as make_audit
 from mmsbatch.auditing.sql import connect, query
 from mmsbatch.cli import export
-from mmsbatch.cli.shared import JsonOption, KeyFileOption, RunArgument, errors, print_result
-from mmsbatch.display import Block, Document, plural
+from mmsbatch.cli.shared import (
+    JsonOption,
+    KeyFileOption,
+    PlacesArgument,
+    RunArgument,
+    errors,
+    print_result,
+)
+from mmsbatch.display import Block, Document, labelled, plural
 from mmsbatch.erasure.erase import forget as erase
 from mmsbatch.erasure.retention import YEARS
 from mmsbatch.erasure.retention import retention as find_old
+from mmsbatch.runs.identity import moved as record_moved
 from mmsbatch.runs.locations import RunLeftOut
 from mmsbatch.runs.outcomes import Outcome
 from mmsbatch.runs.report import BAD_INPUT, DONE
@@ -221,8 +229,6 @@ def _run_lines(found: pd.DataFrame) -> str:
 
 BROKEN: Final = 1
 
-PlacesArgument = Annotated[list[Path], typer.Argument(help="Folders of runs, or runs.")]
-
 
 def verify(run: RunArgument, as_json: JsonOption = False) -> None:
     """Recompute everything from plan and journal; exit code 1 where something does not hold."""
@@ -262,3 +268,11 @@ def retention(
 
 def _today(given: str | None) -> date:
     return utc_now().astimezone(PARIS).date() if given is None else day(given, "--today")
+
+
+def moved(places: PlacesArgument, as_json: JsonOption = False) -> None:
+    """Say that runs were moved to where they are, and are gone from where they were."""
+    with errors(as_json):
+        recorded = record_moved(places)
+        lines = recorded or ["every run is in the files that it was last in: nothing to say"]
+        print_result(as_json, {"moved": recorded}, labelled("moved", *lines))

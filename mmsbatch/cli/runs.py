@@ -8,7 +8,13 @@ from typing import Annotated
 import typer
 
 from mmsbatch.cli import export
-from mmsbatch.cli.shared import JsonOption, RunArgument, errors, print_result, print_run
+from mmsbatch.cli.shared import (
+    JsonOption,
+    RunArgument,
+    errors,
+    print_result,
+    print_run,
+)
 from mmsbatch.display import labelled
 from mmsbatch.runs.run import results as results_of
 from mmsbatch.runs.run import status as status_of

@@ -25,6 +25,7 @@ from mmsbatch.cli.shared import (
     KeyFileOption,
     LiveOption,
     MaxCreditsOption,
+    MovedOption,
     OnDoubtOption,
     OnePerOption,
     PaceOption,
@@ -69,6 +70,13 @@ def send(
     phone: PhoneOption = None,
     date: DateOption = None,
     live: LiveOption = False,
+    moved: MovedOption = False,
+    again: Annotated[
+        bool,
+        typer.Option(
+            "--again", help="Send although another run has begun this very plan a short while ago."
+        ),
+    ] = False,
     confirm: Annotated[
         str | None, typer.Option(help="The plan's fingerprint, or its first 12 characters.")
     ] = None,
@@ -112,6 +120,8 @@ def send(
             workers=workers,
             requests_per_minute=requests_per_minute,
             not_after=not_after,
+            moved=moved,
+            again=again,
         )
         run = run_path(run, date)
         account = account_from(live)
@@ -138,6 +148,7 @@ def send(
 def resume(
     run: RunArgument,
     live: LiveOption = False,
+    moved: MovedOption = False,
     max_credits: MaxCreditsOption = None,
     on_doubt: OnDoubtOption = "stop",
     workers: WorkersOption = 1,
@@ -153,6 +164,7 @@ def resume(
             workers=workers,
             requests_per_minute=requests_per_minute,
             not_after=not_after,
+            moved=moved,
         )
         done = go_on(run, account_from(live), options)
         print_run(as_json, done, run)
@@ -175,13 +187,14 @@ def reconcile(
     ] = None,
     note: Annotated[str | None, typer.Option(help="How you know; kept with the verdict.")] = None,
     live: LiveOption = False,
+    moved: MovedOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Look for evidence of what became of requests in doubt; settle them where asked."""
     with errors(as_json):
         if verdict is None:
             refuse_without("--verdict", {"--request": request, "--note": note})
-            done = look(run, account_from(live), release=release, confirm=confirm_sent)
+            done = look(run, account_from(live), release=release, confirm=confirm_sent, moved=moved)
         elif request is None or note is None:
             raise InputError('--verdict needs --request N and --note "how you know"')
         elif release or confirm_sent:
@@ -190,6 +203,6 @@ def reconcile(
                 "give one or the other"
             )
         else:
-            done = settle(run, request, verdict, note)
+            done = settle(run, request, verdict, note, moved=moved)
         print_result(as_json, done.to_json(), repr(done))
         raise typer.Exit(done.report.exit_code)

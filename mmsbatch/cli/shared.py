@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mmsbatch import hints
 from mmsbatch.display import labelled
 from mmsbatch.errors import InDoubt, InputError, MmsbatchError
 from mmsbatch.runs.report import BAD_INPUT, IN_DOUBT, STOPPED, RunReport
@@ -30,6 +31,9 @@ PhoneOption = Annotated[
 CampaignOption = Annotated[Path, typer.Option(help="The campaign's TOML file.")]
 RunOption = Annotated[Path, typer.Option(help="The run's folder; its name is the run's name.")]
 RunArgument = Annotated[Path, typer.Argument(help="A run's folder.")]
+PlacesArgument = Annotated[
+    list[Path], typer.Argument(metavar="DIR...", help="Folders of runs, or runs.")
+]
 LiveOption = Annotated[
     bool,
     typer.Option(
@@ -39,6 +43,14 @@ LiveOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing else.")]
+MovedOption = Annotated[
+    bool,
+    typer.Option(
+        "--moved",
+        help="The run's folder was moved here, and is gone from where it was: nobody sends it "
+        "there any more.",
+    ),
+]
 SheetOption = Annotated[str | None, typer.Option(help="The sheet of an Excel workbook.")]
 SeparatorOption = Annotated[str | None, typer.Option(help="Of a CSV; found out without it.")]
 EncodingOption = Annotated[str | None, typer.Option(help="Of a CSV; found out without it.")]
@@ -115,7 +127,8 @@ def print_result(as_json: bool, document: dict[str, Any], text: str) -> None:
 def errors(as_json: bool) -> Iterator[None]:
     """Turn an error into a line on stderr and its exit code."""
     try:
-        yield
+        with hints.commands():
+            yield
     except MmsbatchError as error:
         if as_json:
             document = {"error": {"type": type(error).__name__, "message": str(error)}}

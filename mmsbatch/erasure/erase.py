@@ -33,7 +33,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mmsbatch import files, frames
+from mmsbatch import files, frames, hints
 from mmsbatch.display import Block, Document, ShowsItself
 from mmsbatch.erasure import replacement
 from mmsbatch.erasure.replacement import write
@@ -47,7 +47,7 @@ from mmsbatch.phones.in_text import Notation
 from mmsbatch.planning.plan import Plan
 from mmsbatch.planning.suppression import read_key, remember
 from mmsbatch.runs import outcomes
-from mmsbatch.runs.folder import RunFolder
+from mmsbatch.runs.folder import RunFolder, identity_in, target_of
 from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.locations import RunPaths, every_run
 from mmsbatch.runs.outcomes import attempts
@@ -214,11 +214,12 @@ class _Erasure:
             if not len(concerned) and not written:
                 continue
             if request.state is State.IN_DOUBT or (written and may_go(request)):
+                live = target_of(run.facts) == "live"
+                finish = hints.reconcile if request.state is State.IN_DOUBT else hints.resume
                 raise RunError(
                     f"{run.folder.path}: request {number} is {request.state} and names this "
-                    "person: finish it first (`mmsbatch reconcile` where it is in doubt, "
-                    "`mmsbatch resume` otherwise), then run the same command again. No run was "
-                    "changed"
+                    f"person: finish it first (`{finish(run.folder.path, live=live)}`), then "
+                    "erase the person again. No run was changed"
                 )
             # Facts about a request cannot lose it: one that was tried, and is for this person
             # alone, keeps the token, which no sender sends to.
@@ -240,7 +241,8 @@ class _Erasure:
         made = RunFolder(replacement.begin(folder))
         before = run.plan
         after = Plan(table.to_pandas(), before.campaign)
-        metadata = folder.metadata(after) | {
+        identity = identity_in(run.facts)
+        metadata = folder.metadata(after, identity) | {
             "mmsbatch.package_version": run.plan_metadata["mmsbatch.package_version"]
         }
         said = {key.encode(): value.encode() for key, value in metadata.items()}
@@ -256,8 +258,8 @@ class _Erasure:
         facts = check_chain(journal)
         frame = outcomes.results(after, fold(facts, after.requests))
         _check_same(folder, outcomes.results(before, run.requests), frame, unsent)
-        frames.write(frame, made.results_path, folder.metadata(after))
-        frames.write(attempts(facts), made.requests_path, folder.metadata(after))
+        frames.write(frame, made.results_path, folder.metadata(after, identity))
+        frames.write(attempts(facts), made.requests_path, folder.metadata(after, identity))
         shutil.copy(folder.campaign_path, made.campaign_path)
         with Journal(made.journal_path) as appending:
             appending.append(

@@ -121,10 +121,12 @@ def install(made: Path, place: Path) -> None:
             busy = target.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
     except sqlite3.Error as error:
         raise RunError(
-            f"{place} cannot be replaced ({error}): run the same command again"
+            f"{place} cannot be replaced ({error}): erase the person again when it can"
         ) from None
     if busy:
-        raise RunError(f"{place} is being read by another process: run the same command again")
+        raise RunError(
+            f"{place} is being read by another process: erase the person again when that has ended"
+        )
 
 
 def _digest(plans: tuple[Plan, Plan], request: int, login: str, recorded: str) -> str:

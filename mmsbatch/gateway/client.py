@@ -22,7 +22,7 @@ from urllib3 import PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from mmsbatch import spec
+from mmsbatch import hints, spec
 from mmsbatch.errors import AccountError, InDoubt, NotSent
 from mmsbatch.gateway import wire
 from mmsbatch.gateway.account import Account, Target
@@ -119,7 +119,7 @@ class GatewayClient:
         if reply.http_status != requests.codes.ok or b'"mmsbatch sandbox"' not in reply.body:
             raise AccountError(
                 f"{self.account.url} does not identify itself as the sandbox gateway: start one "
-                "with `mmsbatch sandbox`, or send live on purpose"
+                f"with `{hints.sandbox()}`, or send live on purpose ({hints.option('live')})"
             )
 
     def _post(self, path: str, form: bytes) -> HttpReply:

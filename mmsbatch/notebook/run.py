@@ -19,7 +19,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
-from mmsbatch import errors
+from mmsbatch import errors, hints
 from mmsbatch.errors import InputError, MmsbatchError, RunInDoubt, RunStopped, nearest
 from mmsbatch.notebook import parameters
 from mmsbatch.notebook.parameters import Parameter
@@ -301,7 +301,7 @@ def _as_ours(error: Exception, place: _Destination, kept: Path | None) -> Mmsbat
         return InputError(f"{text}. Its run was not begun: nothing was sent{where}")
     return MmsbatchError(
         f"{text}. Its run was not begun; what it may have sent as another run is not known here: "
-        f"`mmsbatch audit {place.runs_dir}` tells{where}"
+        f"`{hints.audit(place.runs_dir)}` tells{where}"
     )
 
 
@@ -309,7 +309,10 @@ def _broken_off(place: _Destination) -> list[str]:
     report = place.report()
     if report is None or report.exit_code != IN_DOUBT:
         return []
-    return [f"broken off, and rows of run {report.run} are in doubt: `mmsbatch status` says which"]
+    evidence = hints.reconcile(report.path, live=report.target == "live")
+    return [
+        f"broken off, and rows of run {report.run} are in doubt: `{evidence}` looks for evidence"
+    ]
 
 
 # ----- papermill ---------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mmsbatch import spec
+from mmsbatch import hints, spec
 from mmsbatch.campaign import message as messages
 from mmsbatch.campaign.campaign import Campaign
 from mmsbatch.campaign.consent import Consent
@@ -341,7 +341,7 @@ def plan(
         counts = ", ".join(f"{n} {word}" for word, n in made.summary.problems.items())
         raise PlanError(
             f"no row can be sent: {len(rows)} rows, {counts or 'none at all'}. Is this the column "
-            "with the mobile numbers? `mmsbatch check` shows what is wrong with each"
+            f"with the mobile numbers? Another is taken with {hints.option('phone', 'COLUMN')}"
         )
     return made
 

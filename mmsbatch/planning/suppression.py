@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from mmsbatch import files
+from mmsbatch import files, hints
 from mmsbatch.errors import InputError
 from mmsbatch.phones.e164 import KEY_BYTES, seal, tokens
 
@@ -106,11 +106,13 @@ def read_key(home: Path, key_file: str | Path | None = None, *, create: bool = F
             files.sync_folder(path.parent)
         key = path.read_bytes()
     except OSError as error:
-        raise InputError(f"{path}: the key cannot be used ({error}): give --key-file") from None
+        raise InputError(
+            f"{path}: the key cannot be used ({error}): give {hints.option('key_file')}"
+        ) from None
     if len(key) != KEY_BYTES:
         raise InputError(
             f"{path} is no key: {KEY_BYTES} bytes are needed, found {len(key)}. Restore the file, "
-            "or give --key-file"
+            f"or give {hints.option('key_file')}"
         )
     return key
 

@@ -16,7 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from mmsbatch import spec, times
+from mmsbatch import hints, spec, times
 from mmsbatch.campaign.file import load_campaign
 from mmsbatch.display import Block, Document, ShowsItself, joined
 from mmsbatch.errors import InDoubt, InputError, MmsbatchError, NotSent, nearest
@@ -25,7 +25,8 @@ from mmsbatch.gateway.client import GatewayClient
 from mmsbatch.reconciliation.balances import BY_CREDITS, BY_PERSON
 from mmsbatch.reconciliation.conditions import AccountAddress, BalanceReadings, OtherRun
 from mmsbatch.reconciliation.finding import Conclusion, Finding, assess
-from mmsbatch.runs.folder import RunFolder, check_target
+from mmsbatch.runs.folder import RunFolder, check_target, target_of
+from mmsbatch.runs.identity import check_same_files
 from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.report import RunReport
 from mmsbatch.runs.run import Run, status
@@ -114,6 +115,7 @@ def reconcile(
     *,
     release: bool = False,
     confirm: bool = False,
+    moved: bool = False,
     patience: Patience | None = None,
 ) -> Reconciliation:
     """Look for evidence of what became of a run's requests in doubt; settle them where asked.
@@ -129,6 +131,8 @@ def reconcile(
     confirm
         If credits show that all of it was sent: settle it as sent. Its rows become
         ``unreported``: no answer names their numbers, so they are not ``accepted``.
+    moved
+        The run's folder was copied or moved here, and is gone from where it was.
     patience
         How long to wait for the account to come to rest; by the account's target.
 
@@ -149,11 +153,13 @@ def reconcile(
     """
     folder = RunFolder(Path(run))
     plan = folder.load_plan()
+    check_target(folder, folder.facts(first=1), account)
     finding: Finding | None = None
     verdict: Verdict | None = None
     with folder.writer(), Journal(folder.journal_path) as journal:
         facts = journal.facts()
         check_target(folder, facts, account)
+        _record_move(folder, journal, moved=moved)
         doubts = _doubts(fold(facts, plan.requests))
         if doubts:
             gateway = GatewayClient(account)
@@ -188,7 +194,9 @@ def reconcile(
     )
 
 
-def settle(run: str | Path, request: int, verdict: Verdict | str, note: str) -> Reconciliation:
+def settle(
+    run: str | Path, request: int, verdict: Verdict | str, note: str, *, moved: bool = False
+) -> Reconciliation:
     """Record what a person knows of a request in doubt, from the vendor's back office for example.
 
     Parameters
@@ -202,6 +210,8 @@ def settle(run: str | Path, request: int, verdict: Verdict | str, note: str) -> 
         be sent again by `resume`, whatever became of the first attempt.
     note
         How the person knows; kept with the verdict.
+    moved
+        The run's folder was copied or moved here, and is gone from where it was.
 
     Raises
     ------
@@ -218,12 +228,15 @@ def settle(run: str | Path, request: int, verdict: Verdict | str, note: str) -> 
     folder = RunFolder(Path(run))
     plan = folder.load_plan()
     with folder.writer(), Journal(folder.journal_path) as journal:
-        requests = fold(journal.facts(), plan.requests)
+        _record_move(folder, journal, moved=moved)
+        facts = journal.facts()
+        requests = fold(facts, plan.requests)
         _check_in_doubt(requests, request)
         data = {"by": BY_PERSON, "reason": f"a person's verdict: {note.strip()}"}
         _record(journal, requests[request], verdict, {**data, "note": note.strip()})
         Run.of(folder, plan, journal.facts()).write()
-    what_to_do = f"mmsbatch resume {folder.path}" if verdict is Verdict.RESEND else ""
+    live = target_of(facts) == Target.LIVE
+    what_to_do = hints.resume(folder.path, live=live) if verdict is Verdict.RESEND else ""
     return Reconciliation(status(folder.path), None, verdict, (request,), what_to_do=what_to_do)
 
 
@@ -249,6 +262,12 @@ def _record(journal: Journal, doubt: Request, verdict: Verdict, data: dict[str, 
     )
 
 
+def _record_move(folder: RunFolder, journal: Journal, *, moved: bool) -> None:
+    """Refuse a copy of a run; record that it is no copy if a person says so."""
+    if fact := check_same_files(folder, journal.facts(), moved=moved):
+        journal.record(fact)
+
+
 def _doubts(requests: dict[int, Request]) -> list[Request]:
     return [request for request in requests.values() if request.state is State.IN_DOUBT]
 
@@ -264,19 +283,20 @@ def _verdict(shown: Conclusion, *, release: bool, confirm: bool) -> Verdict | No
 def _next(
     folder: RunFolder, account: Account, finding: Finding | None, verdict: Verdict | None
 ) -> str:
-    live = " --live" if account.target is Target.LIVE else ""
+    live, run = account.target is Target.LIVE, folder.path
+    resume = hints.resume(run, live=live)
     if verdict is Verdict.RESEND:
-        return f"mmsbatch resume {folder.path}{live}"
+        return resume
     if finding is None or verdict is not None:
         return ""
-    command = f"mmsbatch reconcile {folder.path}"
     if finding.shown is Conclusion.NOT_SENT:
-        return f"{command} --release{live}, then mmsbatch resume {folder.path}{live}"
+        return f"`{hints.reconcile(run, live=live, settle='release')}`, then `{resume}`"
     if finding.shown is Conclusion.ALL_SENT:
-        return f"{command} --confirm-sent{live}"
+        return hints.reconcile(run, live=live, settle="confirm")
+    request = finding.requests[0]
     return (
-        f"look request {finding.requests[0]} up in the vendor's back office, then {command} "
-        f'--verdict sent|resend --request {finding.requests[0]} --note "how you know"'
+        f"look request {request} up in the vendor's back office. If it was sent: "
+        f"`{hints.settle(run, request, 'sent')}`; if not: `{hints.settle(run, request, 'resend')}`"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import secrets
 import socket
 import tempfile
 import time
@@ -13,9 +14,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
+from string import ascii_lowercase
 from typing import Final
 
-from mmsbatch import files, frames, times
+from mmsbatch import files, frames, hints, times
 from mmsbatch.campaign.campaign import Campaign
 from mmsbatch.campaign.file import dump_campaign, load_campaign
 from mmsbatch.errors import (
@@ -37,6 +39,8 @@ SCHEMA_VERSION: Final = "1"
 _MARKS: Final = ("journal.sqlite", "plan.parquet")
 """A folder with one of these is a run, or part of one."""
 
+_TOKEN_LETTERS: Final = 24
+"""112 bits."""
 _LOCK_TRIES: Final = 50
 _LOCK_PAUSE_S: Final = 0.02
 
@@ -86,6 +90,11 @@ class RunFolder:
     def lock_path(self) -> Path:
         """Held by the process that sends; says which it is."""
         return self.path / "writer.lock"
+
+    @property
+    def executions_path(self) -> Path:
+        """An empty file for each execution, so that an older journal is known for one."""
+        return self.path / "executions"
 
     @property
     def erasing_path(self) -> Path:
@@ -139,14 +148,20 @@ class RunFolder:
         """
         here = self.path.resolve()
         paths = {path.parent for name in _MARKS for path in here.parent.glob(f"[!.]*/{name}")}
-        return [RunFolder(path) for path in sorted(paths - {here})]
+        # A link to this very folder is no other run.
+        return [RunFolder(path) for path in sorted(paths) if path.resolve() != here]
+
+    def inodes(self) -> dict[str, int]:
+        """Return the inodes of the files that are made with a run and never replaced."""
+        files = (self.journal_path, self.lock_path)
+        return {path.name: path.stat().st_ino for path in files if path.exists()}
 
     def check_exists(self) -> None:
         """Make sure that there is a run in the folder, and not one half of which is replaced."""
         if self.erased_path.exists():
             raise RunError(
                 f"{self.path}: erasing a person was broken off half-way: "
-                "run `mmsbatch forget` again"
+                f"finish it with `{hints.forget('NUMBER', self.path)}`, for the same number"
             )
         if self.exists():
             return
@@ -154,9 +169,16 @@ class RunFolder:
         hint = f" Beside it are {', '.join(known)}." if known else ""
         raise RunError(f"{self.path} holds no run (no plan.parquet and journal.sqlite).{hint}")
 
-    def metadata(self, plan: Plan) -> dict[str, str]:
-        """Return what every Parquet file of the run says of itself."""
+    def metadata(self, plan: Plan, identity: str | None) -> dict[str, str]:
+        """Return what every Parquet file of the run says of itself.
+
+        Parameters
+        ----------
+        plan, identity
+            Of the run; None is of a run that was begun before there was an identity.
+        """
         return {
+            **({"mmsbatch.identity": identity} if identity else {}),
             "mmsbatch.schema_version": SCHEMA_VERSION,
             "mmsbatch.run": self.name,
             "mmsbatch.campaign": json.dumps(plan.campaign.canonical(), ensure_ascii=False),
@@ -164,8 +186,15 @@ class RunFolder:
             "mmsbatch.package_version": __version__,
         }
 
-    def create(self, plan: Plan, target: Target) -> bool:
+    def create(self, plan: Plan, target: Target, *, again: str = "") -> bool:
         """Make the folder for a plan, whole or not at all.
+
+        Parameters
+        ----------
+        plan, target
+            What is sent, on which gateway.
+        again
+            The run by which the same was just sent, if that was meant.
 
         Returns
         -------
@@ -180,14 +209,19 @@ class RunFolder:
         if self.path.is_dir() and any(self.path.iterdir()):
             if self.exists():
                 return False
-            raise RunError(f"{self.path} exists and holds something else: give --run a new folder")
+            raise RunError(
+                f"{self.path} exists and holds something else: give another folder as "
+                f"{hints.option('run')}"
+            )
         beside: Path | None = None
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # mkdtemp makes it 0700. Filled beside and renamed: a crash leaves no half run.
             beside = Path(tempfile.mkdtemp(dir=self.path.parent, prefix=f".{self.path.name}."))
             made = RunFolder(beside)
-            frames.write(plan.rows, made.plan_path, self.metadata(plan))
+            identity = token()
+            frames.write(plan.rows, made.plan_path, self.metadata(plan, identity))
+            made.lock_path.touch(mode=0o600)
             text = dump_campaign(plan.campaign)
             files.replace_file(
                 made.campaign_path, lambda path: path.write_text(text, encoding="utf-8")
@@ -200,10 +234,13 @@ class RunFolder:
                         "campaign": plan.campaign.name,
                         "files": digests(made.plan_path, made.campaign_path),
                         "fingerprint": plan.fingerprint,
+                        "identity": identity,
+                        "inodes": made.inodes(),
                         "package_version": __version__,
                         "requests": plan.requests,
                         "rows": len(plan.rows),
                         "target": target.value,
+                        **({"again": again} if again else {}),
                     },
                 )
             beside.rename(self.path)
@@ -215,6 +252,27 @@ class RunFolder:
                 return False
             raise RunError(f"{self.path} cannot be made: {error}") from None
         return True
+
+    @contextmanager
+    def alone_beside(self) -> Iterator[None]:
+        """Be the one process that makes a run in this folder of runs.
+
+        Raises
+        ------
+        RunError
+            The folder of runs cannot be made or read.
+        """
+        parent = self.path.parent
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(parent, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            raise RunError(f"{self.path} cannot be made: {error}") from None
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
 
     def check_opened_for(self, plan: Plan, facts: Sequence[Fact]) -> None:
         """Make sure that facts are about this plan, and not one that was replaced meanwhile.
@@ -228,8 +286,8 @@ class RunFolder:
         if opened is not None and opened.data.get("fingerprint") != plan.fingerprint:
             raise RunError(
                 f"{self.path}: the journal was opened for another plan (fingerprint "
-                f"{opened.data.get('fingerprint')}, plan.parquet has {plan.fingerprint}): run the "
-                "same command again; if it says the same, restore the folder from a copy"
+                f"{opened.data.get('fingerprint')}, plan.parquet has {plan.fingerprint}). If "
+                f"`{hints.verify(self.path)}` says so too, restore the folder from a copy"
             )
 
     def record_written(self, facts: Sequence[Fact]) -> None:
@@ -309,8 +367,8 @@ def _lock(handle: int, run: Path) -> None:
         # Locked and not signed: the writer is about to sign, or somebody only looks for one.
         time.sleep(_LOCK_PAUSE_S)
     raise RunError(
-        f"{run} is being sent by {holder or 'another process'}: wait for it, or "
-        "stop it, then run the same command again"
+        f"{run} is being sent by {holder or 'another process'}: wait for it, or stop it; "
+        f"`{hints.status(run)}` says how far it is"
     )
 
 
@@ -335,6 +393,17 @@ def _lives(pid: int) -> bool:
     return True
 
 
+def token() -> str:
+    """Return a random word: of letters, so that it never holds what looks like a phone number."""
+    return "".join(secrets.choice(ascii_lowercase) for _ in range(_TOKEN_LETTERS))
+
+
+def identity_in(facts: Sequence[Fact]) -> str | None:
+    """Return the identity that a run was given when it was begun, if it was given one."""
+    given = facts[0].data.get("identity") if facts else None
+    return None if given is None else str(given)
+
+
 def target_of(facts: list[Fact]) -> str:
     """Say on which target a run was begun."""
     opened = next((fact for fact in facts if fact.kind is FactKind.OPENED), None)
@@ -349,5 +418,14 @@ def check_target(folder: RunFolder, facts: list[Fact], account: Account) -> None
     if target != account.target:
         raise AccountError(
             f"{folder.path} was begun on the {target} target and this account's is "
-            f"{account.target}: " + ("add --live" if target == "live" else "leave --live out")
+            f"{account.target}. {_on_its_target(folder, live=target == 'live')}"
         )
+
+
+def _on_its_target(folder: RunFolder, *, live: bool) -> str:
+    way_on = f"To go on with it: `{hints.resume(folder.path, live=live)}`"
+    if live:
+        return way_on
+    # A weekly name that was tried on the sandbox is wanted for people.
+    live_name = folder.path.with_name(f"{folder.name}-live")
+    return f"{way_on}. To send the same to people: {hints.option('run', live_name)}"

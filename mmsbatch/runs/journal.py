@@ -19,6 +19,7 @@ from threading import Lock
 from types import TracebackType
 from typing import Any, Final, Self
 
+from mmsbatch import hints
 from mmsbatch.errors import RunError
 from mmsbatch.runs.journal_reader import SCHEMA_VERSION, check_version, facts_in
 from mmsbatch.runs.states import Fact, FactKind, stamp
@@ -233,5 +234,5 @@ def _claimed(facts: Sequence[Fact]) -> AlreadyClaimed:
 def _unusable(path: Path, error: Exception) -> RunError:
     return RunError(
         f"{path} cannot be used ({type(error).__name__}: {error}): make the folder writable and "
-        "free some space on its disk, then run the same command again"
+        f"free some space on its disk; `{hints.status(path.parent)}` says where the run is"
     )

@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol
 
+from mmsbatch import hints
 from mmsbatch.errors import RunError
 from mmsbatch.runs.states import Fact, FactKind
 
@@ -104,7 +105,7 @@ def facts_in(connection: sqlite3.Connection, file: str, first: int | None = None
     if unknown := next((row for row in rows if row[0] not in known), None):
         raise RunError(
             f"{file}: fact {unknown[-1]} is a {unknown[0]!r}, which this mmsbatch does "
-            "not know: upgrade with `pip install --upgrade mmsbatch`"
+            f"not know: {hints.UPGRADE}"
         )
     return [fact_of(row[:-1]) for row in rows]
 
@@ -187,7 +188,7 @@ def newer(version: int, file: str) -> RunError:
     """Make the error of a journal that a newer version wrote."""
     return RunError(
         f"{file} was written by a newer mmsbatch (journal version {version}; this one reads up to "
-        f"{SCHEMA_VERSION}): upgrade with `pip install --upgrade mmsbatch`"
+        f"{SCHEMA_VERSION}): {hints.UPGRADE}"
     )
 
 
@@ -195,5 +196,5 @@ def damaged(file: str, run: str, error: Exception) -> RunError:
     """Make the error of a journal that is not whole."""
     return RunError(
         f"{file} is damaged or was copied in part ({error}): copy the folder again whole, or "
-        f"restore it from a copy; `mmsbatch verify {run}` says more"
+        f"restore it from a copy; `{hints.verify(run)}` says more"
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 from string import Formatter
 from typing import Final
 
+from mmsbatch import hints
 from mmsbatch.errors import InputError, nearest, shown
 from mmsbatch.times import day
 
@@ -52,8 +53,8 @@ def run_name(template: str, date: dt.date | str | None = None) -> str:
     formats = _formats(template)
     if formats and date is None:
         raise InputError(
-            f"the run's name {template!r} needs a date: give one, such as --date 2026-11-23 (in a "
-            "notebook, the parameter date)"
+            f"the run's name {template!r} needs a date: give one, such as "
+            f"{hints.option('date', '2026-11-23')}"
         )
     if date is not None and not formats:
         raise InputError(

@@ -11,15 +11,13 @@ from typing import Any, Final
 
 import pandas as pd
 
+from mmsbatch import hints
 from mmsbatch.display import Block, Document, ShowsItself, amount, counts, plain, plural
 from mmsbatch.errors import InputError, nearest
 from mmsbatch.planning.problems import PROBLEM_MEANINGS
 from mmsbatch.runs import outcomes
 from mmsbatch.runs.outcomes import INDEFINITE, OUTCOMES, Outcome
 from mmsbatch.runs.states import Fact, FactKind, Request, State, interpret_reply, read_account
-
-THE_RUN: Final = "RUN_FOLDER"
-"""Stands in an advice for the run's folder, which a policy does not know."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +26,7 @@ class Stop:
 
     reason: str
     what_to_do: str
+    """As `mmsbatch.hints.in_run` completes it: ``resume`` stands for the run's own hint."""
 
 
 DONE: Final = 0
@@ -57,6 +56,8 @@ class RunReport(ShowsItself):
     """Rows by problem."""
     doubts: Sequence[Request] = ()
     """The requests in doubt."""
+    path: str = ""
+    """The run's folder."""
     settled: int = 0
     """Rows among the ``unreported`` whose request was settled as sent: somebody vouches for it."""
 
@@ -77,6 +78,9 @@ class RunReport(ShowsItself):
             Block("in doubt", (f"request {request.number}: {request.reason}",))
             for request in self.doubts
         ]
+        if self.doubts and self.stopped is None:
+            evidence = hints.reconcile(self.path, live=self.target == "live")
+            blocks.append(Block("what to do", (f"`{evidence}` looks for evidence",)))
         if self.stopped is not None:
             blocks.append(Block("STOPPED", (self.stopped.reason,)))
             blocks.append(Block("what to do", (self.stopped.what_to_do,)))

@@ -9,10 +9,10 @@ from typing import Self
 
 import pandas as pd
 
-from mmsbatch import frames
+from mmsbatch import frames, hints
 from mmsbatch.planning.plan import Plan
-from mmsbatch.runs import outcomes, report
-from mmsbatch.runs.folder import RunFolder, target_of
+from mmsbatch.runs import outcomes
+from mmsbatch.runs.folder import RunFolder, identity_in, target_of
 from mmsbatch.runs.report import RunReport, Stop, by_state, first_balance, last_credits, last_stop
 from mmsbatch.runs.states import Fact, Request, State, fold
 
@@ -70,6 +70,7 @@ class Run:
             requests=by_state(self.requests),
             credits=last_credits(self.facts),
             fingerprint=self.plan.fingerprint,
+            path=str(self.folder.path),
             stopped=stopped or self._last_stop(),
             credits_before=first_balance(self.facts),
             problems=self.plan.summary.problems,
@@ -86,17 +87,18 @@ class Run:
 
         Only for who holds `RunFolder.writer`: files of a moment before would undo what it does.
         """
-        metadata = self.folder.metadata(self.plan)
+        metadata = self.folder.metadata(self.plan, identity_in(self.facts))
         frames.write(self.results, self.folder.results_path, metadata)
         frames.write(outcomes.attempts(self.facts), self.folder.requests_path, metadata)
         self.folder.record_written(self.facts)
 
     def _last_stop(self) -> Stop | None:
-        """Return why the last execution ended early, with this run's folder in the advice."""
+        """Return why the last execution ended early, and what to do, so that it can be pasted."""
         stop = last_stop(self.facts)
         if stop is None:
             return None
-        return Stop(stop.reason, stop.what_to_do.replace(report.THE_RUN, str(self.folder.path)))
+        live = target_of(self.facts) == "live"
+        return Stop(stop.reason, hints.in_run(stop.what_to_do, self.folder.path, live=live))
 
 
 def results(run: str | Path) -> pd.DataFrame:
@@ -127,7 +129,8 @@ def status(run: str | Path) -> RunReport:
     made = loaded.report()
     if made.stopped or not made.outcomes.get("pending") or loaded.folder.being_written():
         return made
-    return loaded.report(Stop("no process sends this run", f"mmsbatch resume {loaded.folder.path}"))
+    again = hints.resume(loaded.folder.path, live=made.target == "live")
+    return loaded.report(Stop("no process sends this run", again))
 
 
 def write_results(run: str | Path) -> None:

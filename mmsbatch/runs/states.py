@@ -20,13 +20,13 @@ from mmsbatch.gateway.wire import Answer, decode_answer
 
 
 class FactKind(StrEnum):
-    """What a fact is about. The first seven are of the run, the others of one attempt."""
+    """What a fact is about. The first eight are of the run, the others of one attempt."""
 
     OPENED = "opened"
-    """The run was made for a plan: fingerprint, campaign, target, package version, and the SHA-256
-    of the two files that never change."""
+    """The run was made for a plan: fingerprint, campaign, target, package version, its identity,
+    the inodes of the files it was begun in, and the SHA-256 of the two that never change."""
     STARTED = "started"
-    """A process began to send: pid and host."""
+    """A process began to send: pid and host, the execution's own word, the inodes."""
     BALANCE = "balance"
     """What the account tool answered."""
     STOPPED = "stopped"
@@ -34,6 +34,8 @@ class FactKind(StrEnum):
     EVIDENCE = "evidence"
     """The account tool was asked about requests in doubt: what it said, and what that shows."""
 
+    MOVED = "moved"
+    """A person said that the run was moved to other files, and which those are: their inodes."""
     WRITTEN = "written"
     """The derived files were written: the SHA-256 of each."""
     FORGOTTEN = "forgotten"

@@ -12,15 +12,17 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from mmsbatch import spec, times
+from mmsbatch import hints, spec, times
 from mmsbatch.errors import (
     InDoubt,
     NotSent,
     RunError,
 )
+from mmsbatch.gateway.account import Target
 from mmsbatch.gateway.client import GatewayClient
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs.folder import RunFolder, check_target
+from mmsbatch.runs.identity import check_same_files, mark_execution, new_execution
 from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.report import RunReport, Stop
 from mmsbatch.runs.run import Run
@@ -57,6 +59,8 @@ class SendOptions:
 
     confirm: str | None = None
     limits: Limits = field(default_factory=Limits)
+    moved: bool = False
+    again: bool = False
     on_doubt: OnDoubt = "stop"
     workers: int = 1
     requests_per_minute: float | None = None
@@ -88,6 +92,8 @@ def send_rest(
         journal = held.enter_context(Journal(folder.journal_path))
         facts = journal.facts()
         check_target(folder, facts, gateway.account)
+        if fact := check_same_files(folder, facts, moved=options.moved):
+            journal.record(fact)
         begun = Run.of(folder, plan, facts)
         cost = cost_per_recipient(credit_readings(facts)) or previous.cost
         sender = Sender(
@@ -144,8 +150,10 @@ def _send_until_stopped(folder: RunFolder, sender: Sender) -> None:
         "host": socket.gethostname(),
         "login": sender.gateway.account.clientcode,
         "url": sender.gateway.account.url,
+        **new_execution(folder),
     }
     sender.journal.append(FactKind.STARTED, at=times.utc_now(), data=me)
+    mark_execution(folder, str(me["execution"]))
     try:
         with _interrupts(sender.halt):
             stop = sender.too_late() or _balance_stop(sender) or sender.run()
@@ -156,8 +164,10 @@ def _send_until_stopped(folder: RunFolder, sender: Sender) -> None:
 
 def _broken_off(folder: RunFolder, sender: Sender) -> KeyboardInterrupt:
     doubts = sender.in_doubt()
+    live = sender.gateway.account.target is Target.LIVE
+    again = hints.resume(folder.path, live=live)
     if not doubts:
-        return KeyboardInterrupt()
+        return KeyboardInterrupt(f"broken off with nothing in doubt: `{again}` goes on")
     waiting = (
         " (where this process goes on, as a notebook does, an answer may still come: until then "
         "the run is not let go)"
@@ -165,8 +175,9 @@ def _broken_off(folder: RunFolder, sender: Sender) -> KeyboardInterrupt:
         else ""
     )
     return KeyboardInterrupt(
-        f"broken off with {doubts} in doubt{waiting}: {folder.path} keeps the facts; "
-        f"`mmsbatch resume {folder.path}` sends the others"
+        f"broken off with {doubts} in doubt{waiting}: {folder.path} keeps the facts. "
+        f"`{hints.reconcile(folder.path, live=live)}` looks for evidence of what became of it; "
+        f"`{again}` sends the others"
     )
 
 

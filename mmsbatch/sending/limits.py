@@ -13,6 +13,7 @@ from itertools import pairwise
 from statistics import median_low
 from typing import Final
 
+from mmsbatch import hints
 from mmsbatch.errors import InputError, PlanError
 from mmsbatch.gateway.wire import Answer
 from mmsbatch.planning.plan import Plan
@@ -99,8 +100,8 @@ def check(plan: Plan, limits: Limits, previous: PreviousRuns) -> None:
         if estimate > limits.max_credits:
             raise PlanError(
                 f"this plan would cost about {estimate} credits ({plan.recipients} recipients at "
-                f"{previous.cost}) and at most {limits.max_credits} are allowed (max_credits): "
-                "raise the limit or send fewer rows"
+                f"{previous.cost}) and at most {limits.max_credits} are allowed "
+                f"({hints.option('max_credits')}): raise the limit or send fewer rows"
             )
 
 
@@ -116,8 +117,8 @@ def _check_problems(plan: Plan, most: float | None) -> None:
         words = ", ".join(f"{count} {word}" for word, count in problems.items())
         raise PlanError(
             f"{found} of {len(plan.rows)} rows have a problem ({share:.1%}: {words}) and at most "
-            f"{most:.1%} may (max_problem_share): look at the export with `mmsbatch check`, then "
-            "mend it or raise the limit"
+            f"{most:.1%} may ({hints.option('max_problem_share')}): mend the export or raise the "
+            "limit"
         )
 
 
@@ -127,9 +128,10 @@ def _check_change(plan: Plan, most: float | None, previous: PreviousRuns) -> Non
     if previous.unread:
         more = f" (and {len(previous.unread) - 1} more)" if len(previous.unread) > 1 else ""
         raise PlanError(
-            "max_change cannot be checked, because a run beside this one cannot be read: "
+            f"{hints.option('max_change')} cannot be checked, because a run beside this one "
+            "cannot be read: "
             f"{previous.unread[0]}{more}. Restore its folder from a copy or move it elsewhere, or "
-            "send without max_change"
+            "send without it"
         )
     if not previous.recipients:
         return
@@ -138,8 +140,8 @@ def _check_change(plan: Plan, most: float | None, previous: PreviousRuns) -> Non
         raise PlanError(
             f"this plan has {plan.recipients} recipients where run {previous.run} of the same "
             f"campaign had {previous.recipients} ({change:+.1%}) and a change of at most "
-            f"{most:.1%} is allowed (max_change): look at the export, then mend it or raise the "
-            "limit"
+            f"{most:.1%} is allowed ({hints.option('max_change')}): look at the export, then mend "
+            "it or raise the limit"
         )
 
 

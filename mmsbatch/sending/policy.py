@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from mmsbatch import spec
-from mmsbatch.runs.report import THE_RUN, Stop
+from mmsbatch.hints import THE_RUN
+from mmsbatch.runs.report import Stop
 from mmsbatch.runs.states import Request, State
 
 MAX_TRIES: Final = 3

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mmsbatch import frames, times
+from mmsbatch import frames, hints, times
 from mmsbatch.errors import (
     PlanError,
     RunError,
@@ -19,13 +19,14 @@ from mmsbatch.gateway.account import Account, Target
 from mmsbatch.gateway.client import GatewayClient
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs import outcomes
-from mmsbatch.runs.folder import RunFolder
+from mmsbatch.runs.folder import RunFolder, check_target, target_of
 from mmsbatch.runs.names import check_filled_in
 from mmsbatch.runs.report import RunReport
 from mmsbatch.sending.estimate import previous_runs
 from mmsbatch.sending.execution import OnRequest, SendOptions, send_rest
 from mmsbatch.sending.limits import Limits, PreviousRuns, check
 from mmsbatch.sending.policy import OnDoubt
+from mmsbatch.sending.repeats import check_not_begun
 from mmsbatch.times import NotAfter
 
 
@@ -37,6 +38,8 @@ def send(
     confirm: str | None = None,
     max_recipients: int | None = None,
     limits: Limits | None = None,
+    again: bool = False,
+    moved: bool = False,
     on_doubt: OnDoubt = "stop",
     workers: int = 1,
     requests_per_minute: float | None = None,
@@ -63,6 +66,11 @@ def send(
     limits
         What the run must keep within (`mmsbatch.Limits`): recipients, credits, the share of rows
         with a problem, the change against the previous run of the campaign.
+    again
+        Send although another run beside this one has begun the very same plan within the last 20
+        hours.
+    moved
+        The run's folder was copied or moved here, and is gone from where it was.
     on_doubt
         ``"stop"``: nothing follows a request in doubt, so at most 200 rows per worker ever are;
         ``"continue"``: the next requests go.
@@ -97,6 +105,8 @@ def send(
     options = SendOptions(
         confirm=confirm,
         limits=with_max_recipients(limits, max_recipients),
+        moved=moved,
+        again=again,
         on_doubt=on_doubt,
         workers=workers,
         requests_per_minute=requests_per_minute,
@@ -125,6 +135,7 @@ def start(plan: Plan, account: Account, run: str | Path, options: SendOptions) -
     new = not folder.exists()
     if not new:
         check_belongs(folder, plan)
+        check_target(folder, folder.facts(first=1), account)
     previous = previous_runs(folder, plan, account)
     check_may_send(plan, account, options.confirm, options.limits, previous)
     if new and options.deadline:
@@ -133,7 +144,13 @@ def start(plan: Plan, account: Account, run: str | Path, options: SendOptions) -
     gateway.check_sandbox()
     if new:
         plan.campaign.check_schedule(times.utc_now())
-        if not folder.create(plan, account.target):  # another process was faster, with what plan?
+        # Two processes that begin one plan under two names see each other here.
+        with folder.alone_beside():
+            twice = check_not_begun(
+                folder, plan, account.target, times.utc_now(), again=options.again
+            )
+            made = folder.create(plan, account.target, again=twice)
+        if not made:  # another process was faster, with what plan?
             check_belongs(folder, plan)
     return send_rest(folder, plan, gateway, options, previous)
 
@@ -143,6 +160,7 @@ def resume(
     account: Account,
     *,
     limits: Limits | None = None,
+    moved: bool = False,
     on_doubt: OnDoubt = "stop",
     workers: int = 1,
     requests_per_minute: float | None = None,
@@ -156,6 +174,7 @@ def resume(
     """
     options = SendOptions(
         limits=limits or Limits(),
+        moved=moved,
         on_doubt=on_doubt,
         workers=workers,
         requests_per_minute=requests_per_minute,
@@ -171,6 +190,7 @@ def go_on(run: str | Path, account: Account, options: SendOptions) -> RunReport:
     """Do what `resume` does, and return the report."""
     folder = RunFolder(Path(run))
     plan = folder.load_plan()
+    check_target(folder, folder.facts(first=1), account)
     previous = previous_runs(folder, plan, account)
     check(plan, options.limits, previous)
     gateway = GatewayClient(account)
@@ -180,10 +200,9 @@ def go_on(run: str | Path, account: Account, options: SendOptions) -> RunReport:
 
 def _doubts(done: RunReport, run: Path) -> str:
     """Return which requests an execution found in doubt and left so, and what to do."""
+    evidence = hints.reconcile(run, live=done.target == Target.LIVE)
     found = "; ".join(f"request {request.number}: {request.reason}" for request in done.doubts)
-    return (
-        f"{found}. What to do: `mmsbatch reconcile {run}` looks for evidence of what became of it"
-    )
+    return f"{found}. What to do: `{evidence}` looks for evidence of what became of it"
 
 
 def _results_or_error(done: RunReport, run: Path) -> pd.DataFrame:
@@ -218,9 +237,11 @@ def check_belongs(folder: RunFolder, plan: Plan) -> None:
     """Make sure that a run that was made before is a run of this plan."""
     difference = folder.load_plan().difference(plan)
     if difference:
+        live = target_of(folder.facts(first=1)) == Target.LIVE
         raise RunError(
-            f"{folder.path} belongs to another plan: {difference}. Give --run a new folder, "
-            f"or send what is left of the old one with `mmsbatch resume {folder.path}`"
+            f"{folder.path} belongs to another plan: {difference}. Give another folder as "
+            f"{hints.option('run')}, or send what is left of the old one: "
+            f"`{hints.resume(folder.path, live=live)}`"
         )
 
 
@@ -253,9 +274,9 @@ def check_may_send(
         return
     if confirm is None and limits.max_recipients is None:
         raise PlanError(
-            "sending live needs a positive word: confirm the plan's fingerprint (--confirm "
-            f"{plan.fingerprint}) or give the most people it may reach (--max-recipients "
-            f"{plan.recipients})"
+            "sending live needs a positive word: confirm the plan's fingerprint "
+            f"({hints.option('confirm', plan.fingerprint)}) or give the most people it may reach "
+            f"({hints.option('max_recipients', plan.recipients)})"
         )
     if fictional := plan.fictional():
         raise PlanError(

@@ -19,9 +19,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from mmsbatch import times
+from mmsbatch import hints, times
 from mmsbatch.errors import CampaignError, NotSent, RunError, RunInDoubt, RunStopped
 from mmsbatch.gateway import wire
+from mmsbatch.gateway.account import Target
 from mmsbatch.gateway.client import GatewayClient, Interrupted
 from mmsbatch.phones.e164 import FIRST as FIRST_TOKEN
 from mmsbatch.planning.plan import Plan
@@ -84,7 +85,7 @@ def post(gateway: GatewayClient, claimed: Claim, clock: Clock) -> Ended:
     return Ended(Fact(kind, stamp(clock()), request, attempt, data, body), retry_after_s)
 
 
-INTERRUPTED: Final = Stop("interrupted after the current request", "resume when you are ready")
+INTERRUPTED: Final = Stop("interrupted after the current request", "resume")
 
 
 @dataclass
@@ -172,9 +173,11 @@ class Sender:
 
         One whose answer is not on record is in doubt.
         """
+        live = self.gateway.account.target is Target.LIVE
+        again = f"Then: `{hints.resume(self.journal.path.parent, live=live)}`"
         if doubts := self.in_doubt():
-            return RunInDoubt(f"{doubts} in doubt, and the run cannot go on: {error}")
-        return RunStopped(f"the run cannot go on, with nothing in doubt: {error}")
+            return RunInDoubt(f"{doubts} in doubt, and the run cannot go on: {error}. {again}")
+        return RunStopped(f"the run cannot go on, with nothing in doubt: {error}. {again}")
 
     def too_late(self) -> Stop | None:
         """Stop if the time for sending has passed."""
@@ -312,7 +315,7 @@ class Sender:
 
 
 def _not_recorded(error: RunError) -> Stop:
-    return Stop(str(error), "run the same command again")
+    return Stop(str(error), "resume")
 
 
 def _listed(numbers: list[int], most: int = 10) -> str:

@@ -14,8 +14,10 @@ from mmsbatch.display import plural
 from mmsbatch.errors import MmsbatchError, UnreadableAnswer
 from mmsbatch.gateway import wire
 from mmsbatch.runs import outcomes
+from mmsbatch.runs.identity import are_other_files, twins, unknown_execution
 from mmsbatch.runs.outcomes import Outcome, attempts
 from mmsbatch.runs.states import ATTEMPT_KINDS, FactKind, Request, step
+from mmsbatch.times import in_paris
 from mmsbatch.verification.evidence import evidence
 from mmsbatch.verification.inputs import RunInputs, digests_of
 from mmsbatch.verification.journal import CheckFailed
@@ -198,6 +200,27 @@ def conservation(run: RunInputs) -> str:
     return f"{wanted:,} rows = {parts}"
 
 
+def one_folder(run: RunInputs) -> str:
+    """Check that the run is not also in a folder beside this one, nor its journal an older one."""
+    if copies := twins(run.folder):
+        names = ", ".join(str(copy.path) for copy in copies)
+        raise CheckFailed(
+            f"{names}: a copy of this run is in the same folder of runs, so its people would be "
+            "counted twice: move one of them elsewhere"
+        )
+    if began := unknown_execution(run.folder, run.facts):
+        raise CheckFailed(
+            f"the journal is older than the run: an execution that began at {in_paris(began)} is "
+            "not in it: restore the newer journal.sqlite"
+        )
+    if are_other_files(run.folder, run.facts):
+        run.notes.append(
+            "these are not the files that the run was last in: a copy, a backup that was restored, "
+            "or one that was moved to another disk"
+        )
+    return "no other folder beside it holds this run"
+
+
 CHECKS: Final[tuple[tuple[str, tuple[str, ...], Callable[[RunInputs], str]], ...]] = (
     ("journal", (), journal),
     ("chain", ("journal",), chain),
@@ -209,5 +232,6 @@ CHECKS: Final[tuple[tuple[str, tuple[str, ...], Callable[[RunInputs], str]], ...
     ("attempts", ("facts",), attempts_file),
     ("conservation", ("results",), conservation),
     ("evidence", ("results",), evidence),
+    ("one folder", ("chain",), one_folder),
 )
 """Name, what it rests on, and the look itself; in this order."""

@@ -10,7 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from mmsbatch import hints
 from mmsbatch.errors import RunError
+from mmsbatch.runs.folder import identity_in
 from mmsbatch.runs.states import FactKind
 from mmsbatch.verification.inputs import UNREADABLE, RunInputs, digests_of, unreadable
 from mmsbatch.verification.journal import CheckFailed
@@ -25,7 +27,7 @@ _ROWS_AT_ONCE: Final = 1 << 16
 
 def check_metadata(run: RunInputs, name: str, found: dict[str, str]) -> None:
     """Check what a file says of itself; the package's version is its writer's own."""
-    for key, expected in run.folder.metadata(run.plan).items():
+    for key, expected in run.folder.metadata(run.plan, identity_in(run.facts)).items():
         if key == "mmsbatch.package_version" or found.get(key) == expected:
             continue
         if key == "mmsbatch.run":
@@ -35,14 +37,14 @@ def check_metadata(run: RunInputs, name: str, found: dict[str, str]) -> None:
         if key == "mmsbatch.schema_version" and str(found.get(key)).isdecimal():
             raise RunError(
                 f"{run.folder.path / name} was written by a newer mmsbatch (schema version "
-                f"{found[key]}): upgrade with `pip install --upgrade mmsbatch`"
+                f"{found[key]}): {hints.UPGRADE}"
             )
         raise CheckFailed(f"{name}: its {key} should be {expected}, found {found.get(key)}")
 
 
 def check_written(run: RunInputs, path: Path) -> None:
     """Check that a derived file is the one last written, and of after the last attempt."""
-    again = f"`mmsbatch results {run.folder.path}` writes it anew from the plan and the facts"
+    again = f"`{hints.results(run.folder.path)}` writes it anew from the plan and the facts"
     if not path.exists():
         raise CheckFailed(
             f"{path.name} is not there (a crash came before it was written?): {again}"

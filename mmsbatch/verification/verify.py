@@ -17,6 +17,7 @@ attempts        the same of ``requests.parquet``
 conservation    every row has one outcome, and they add up to the rows of the plan
 evidence        every ``accepted`` or ``scheduled`` row is named in its answer's bytes, read here by
                 other means than `mmsbatch.gateway.wire`
+one folder      no folder beside it is a copy of the run, and its journal is not an older one
 ==============  ==================================================================================
 
 A derived file that is merely out of date (a crash came before it was rewritten) does not hold
@@ -153,6 +154,7 @@ _FILES: Final = frozenset(
         "results.parquet",
         "requests.parquet",
         "writer.lock",
+        "executions",
     }
 )
 

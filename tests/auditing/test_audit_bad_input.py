@@ -124,13 +124,13 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
         "'x' is not a valid FactKind",
     ),
     "no JSON": (told("UPDATE facts SET data = '{' WHERE seq = 1"), "damaged"),
-    "newer journal": (of_version, "newer mmsbatch .*upgrade"),
+    "newer journal": (of_version, "newer mmsbatch .*git pull"),
     "newer results": (of_schema("results.parquet", schema_version="2"), "results.* newer mmsbatch"),
     "newer plan": (
         of_schema("plan.parquet", schema_version="10"),
         "plan.parquet .* newer mmsbatch",
     ),
-    "cut results": (cut("results.parquet"), "results.parquet is damaged .*mmsbatch results"),
+    "cut results": (cut("results.parquet"), "results.parquet is damaged .*mms.write_results"),
     "cut requests": (cut("requests.parquet"), "requests.parquet is damaged"),
     "cut plan": (cut("plan.parquet"), "plan.parquet is damaged .*restore"),
     "damaged results": (overwritten("results.parquet", 4, 3000), "results.parquet is damaged"),
@@ -241,6 +241,6 @@ def test_a_log_that_was_not_written_back_is_read(runs: Path) -> None:
     copy = shutil.copytree(run, runs.parent / "crashed")
     held.close()
     assert (copy / "journal.sqlite-wal").stat().st_size > 0
-    before = {path: path.read_bytes() for path in copy.iterdir()}
+    before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
     assert ["the power failed"] == mms.audit(copy)["stopped"].tolist()
-    assert before == {path: path.read_bytes() for path in copy.iterdir()}
+    assert before == {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}

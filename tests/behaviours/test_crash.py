@@ -59,8 +59,9 @@ OF_A_RUN: Final = {
     "after fact opened": 1,
     "before naming the folder": 1,
     "after naming the folder": 1,
-    "before locking": 1,
-    "after locking": 1,
+    # The folder of runs while the run is made, then the run.
+    "before locking": 2,
+    "after locking": 2,
     "before signing the lock": 1,
     "after signing the lock": 1,
     "before fact started": 1,
@@ -166,7 +167,7 @@ def test_whoever_resumes_is_told_what_to_do(tmp_path: Path) -> None:
         task = Task("send", str(run), sandbox.url, rows=400, point="after body", nth=2)
         (end,) = driver().do(task)
         assert end.killed
-        said = f"200 rows .* request 2: its answer is not known.* `mmsbatch reconcile {run}`"
+        said = f"200 rows .* request 2: its answer is not known.* `mms.reconcile.'{run}'"
         with pytest.raises(mms.RunInDoubt, match=said):
             mms.resume(run, account_at(sandbox))
 
@@ -197,10 +198,10 @@ def random_kills(
     tally = Tally()
     rows = ROWS * workers  # so that each worker has several, one after the other
     plan = plan_of(rows)
-    sent_s = min(whole_send_s(tmp_path / f"unharmed-{trial}", rows, workers) for trial in range(2))
+    sent_s = min(whole_send_s(tmp_path / str(trial) / "run", rows, workers) for trial in range(2))
     while tally.kills < kills:
         options = SandboxOptions(latency_ms=chance.choice([0, 10, 40]))
-        run = tmp_path / f"run-{chance.getrandbits(64):x}"
+        run = tmp_path / f"{chance.getrandbits(64):x}" / "run"
         whole_s = sent_s + REQUESTS * options.latency_ms / 1000
         with Sandbox(options=options) as sandbox:
             in_doubt = 0
@@ -258,7 +259,7 @@ def test_sweep_of_every_moment_of_every_request(tmp_path: Path) -> None:
     moments = [(moment, nth) for moment in OF_A_REQUEST for nth in range(1, REQUESTS + 1)]
     moments += [(moment, 1) for moment in OF_A_RUN]
     for place, (moment, nth) in enumerate(moments):
-        kill_at(moment, nth, tmp_path / f"run-{place}", tally)
+        kill_at(moment, nth, tmp_path / f"{place}" / "run", tally)
     print(f"named moments: {tally}")  # noqa: T201  (the sweep's result)
     tally.check()
 

@@ -39,7 +39,8 @@ def contents(folder: Path) -> dict[str, tuple[str, int]]:
     """Every file of a folder, its bytes and when they were last written."""
     return {
         path.name: (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_mtime_ns)
-        for path in folder.iterdir()
+        for path in folder.rglob("*")
+        if path.is_file()
     }
 
 

@@ -101,6 +101,7 @@ def runs(made: Path, tmp_path: Path) -> Path:
 def copy(runs: Path, to: Path) -> Path:
     shutil.rmtree(to, ignore_errors=True)
     shutil.copytree(runs, to)
+    mms.moved(to)
     return to
 
 
@@ -361,6 +362,7 @@ def test_somebody_in_every_run_of_a_year(year: Year, tmp_path: Path) -> None:
     """Crashes, doubts and reconciliations among them: counts stay, proofs hold, nothing is left."""
     runs = tmp_path / "runs"
     year.copy(runs)
+    mms.moved(runs)
     for path in folders(runs):
         write_results(path)
         for request in mms.status(path).doubts:
@@ -421,8 +423,9 @@ def test_a_run_copied_in_part_is_not_passed_over(runs: Path, name: str) -> None:
 
 def test_a_request_in_doubt_is_settled_first(runs: Path) -> None:
     """It might be sent again, to a number that is none."""
+    plan = plan_of(contacts(), "Bonjour")
     with Sandbox(faults={1: "close:after"}) as sandbox, pytest.raises(mms.RunInDoubt):
-        mms.send(plan_of(contacts(), "Bonjour"), account_at(sandbox), run=runs / "doubt")
+        mms.send(plan, account_at(sandbox), run=runs / "doubt", again=True)
     refused(runs, "doubt: request 1 is in_doubt and names this person")
     mms.settle(runs / "doubt", 1, "sent", "the back office shows it")
     mms.forget("0639980005", runs)

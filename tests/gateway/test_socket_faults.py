@@ -141,11 +141,14 @@ def two_requests() -> mms.Plan:
     )
 
 
-def send(url: str, run: Path, on_doubt: Literal["stop", "continue"] = "stop") -> None:
+def send(
+    url: str, run: Path, on_doubt: Literal["stop", "continue"] = "stop", *, again: bool = False
+) -> None:
     """Send to what a live account would be; trouble is found in the run's files."""
     account = mms.Account("demo", "demo", url)
     with suppress(mms.RunInDoubt, mms.RunStopped):
-        mms.send(two_requests(), account, run=run, max_recipients=6, on_doubt=on_doubt)
+        plan = two_requests()
+        mms.send(plan, account, run=run, max_recipients=6, on_doubt=on_doubt, again=again)
 
 
 def outcomes(run: Path) -> list[str]:
@@ -272,5 +275,5 @@ def test_going_on_after_a_doubt_ends_at_what_is_not_the_gateway(run: Path) -> No
     assert ["in_doubt"] * FIRST + ["accepted"] * 2 == outcomes(run)
     stranger = Fault(answer=http(200, PAGE))
     with Sandbox() as sandbox, front(sandbox, stranger) as server:
-        send(server.url, run.with_name("other"), on_doubt="continue")
+        send(server.url, run.with_name("other"), on_doubt="continue", again=True)
     assert ["in_doubt"] * FIRST + ["pending"] * 2 == outcomes(run.with_name("other"))

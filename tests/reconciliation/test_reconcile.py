@@ -703,7 +703,8 @@ def test_what_was_not_sent_can_be_released_and_is_then_sent_once(stage: Stage) -
     assert 200 == counts(scene)["in_doubt"]
     done = scene.look(release=True)
     assert ("resend", (2,)) == (done.verdict, done.settled)
-    assert f"mmsbatch resume {scene.run}" == done.what_to_do
+    again = f"mms.resume('{scene.run}', mms.Account.from_env('sandbox'))"
+    assert again == done.what_to_do
     assert ({"accepted": 200, "pending": 300}, 4) == (counts(scene), done.report.exit_code)
     results = mms.resume(scene.run, scene.account)
     assert results["mms_outcome"].eq("accepted").all()
@@ -871,4 +872,4 @@ def test_the_stop_names_the_next_command(stage: Stage) -> None:
     scene.send()
     stopped = mms.status(scene.run).stopped
     assert stopped is not None
-    assert f"`mmsbatch reconcile {scene.run}`" in stopped.what_to_do
+    assert f"`mms.reconcile('{scene.run}', " in stopped.what_to_do

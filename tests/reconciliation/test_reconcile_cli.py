@@ -45,7 +45,7 @@ def test_a_look_prints_the_finding_the_evidence_and_the_next_command(doubtful: P
         "in doubt   request 2: 200 recipients",
         "finding    not sent: no credits were taken",
         "yes 1 credits a recipient, as this run shows",
-        f"next       mmsbatch reconcile {doubtful} --release, then mmsbatch resume {doubtful}",
+        f"next       `mmsbatch reconcile {doubtful} --release`, then `mmsbatch resume {doubtful}`",
     ):
         assert words in result.stdout
 
@@ -88,7 +88,9 @@ def test_a_part_needs_a_person(doubtful: Path, sandbox: Sandbox) -> None:
     both = call("reconcile", doubtful, "--release", "--confirm-sent")
     assert 3 == both.exit_code
     assert "partly sent: the credits of 70 of 200 recipients" in both.stdout
-    assert '--verdict sent|resend --request 2 --note "how you know"' in both.stdout
+    for verdict in ("sent", "resend"):
+        said = f"--request 2 --verdict {verdict} --note 'how you know'"
+        assert f"`mmsbatch reconcile {doubtful} {said}`" in both.stdout
     words = ("--verdict", "sent", "--request", "2", "--note", "seen in the back office", "--json")
     settled = call("reconcile", doubtful, *words)
     assert (4, None) == (settled.exit_code, json.loads(settled.stdout)["finding"])
@@ -147,7 +149,8 @@ def test_a_sandbox_run_is_not_reconciled_live(
     monkeypatch.setenv("MMSBATCH_PASSCODE", "demo")
     result = call("reconcile", doubtful, "--live")
     assert 2 == result.exit_code
-    assert "leave --live out" in result.stderr
+    assert f"To go on with it: `mmsbatch resume {doubtful}`" in result.stderr
+    assert f"To send the same to people: --run {doubtful}-live" in result.stderr
 
 
 def test_a_folder_without_a_run_is_refused(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_a_template_and_a_date_give_a_name(
 @pytest.mark.parametrize(
     ("template", "day", "said"),
     [
-        (WEEKLY, None, r"needs a date: give one, such as --date 2026-11-23"),
+        (WEEKLY, None, r"needs a date: give one, such as date='2026-11-23'"),
         ("noel-2026", "2026-11-23", r"has no place for it: write 'weekly-\{date"),
         ("weekly-{dat:%G-W%V}", "2026-11-23", r"Did you mean 'date'\?"),
         ("weekly-{date.year}", "2026-11-23", r"only \{date\} and .* found \{date.year\}"),

@@ -97,7 +97,7 @@ def sent(run: Path) -> dict[str, Any]:
         done = mms.reconcile(run, account)
     results = mms.results(run)
     requests = pd.read_parquet(run / "requests.parquet")
-    copy = Path(shutil.copytree(run, run.parent / "copies" / run.name))
+    copy = Path(shutil.copytree(run, run.parents[1] / "copies" / run.name))
     return {
         "plan": plan,
         "request": plan.request(1),

@@ -96,7 +96,7 @@ def test_a_run_that_begins_too_late_sends_nothing_and_leaves_nothing(
 ) -> None:
     """No request, no folder; the error says how late it is and what to do."""
     with pytest.raises(
-        mms.InputError, match=r"12 hours ago: nothing was sent\. What .* later not_after"
+        mms.InputError, match=r"12 hours ago: nothing was sent\. If .* a later not_after"
     ):
         mms.send(planned(), account_at(sandbox), run=run, not_after="2026-11-25 00:00")
     assert () == sandbox.requests

@@ -126,10 +126,10 @@ def test_run_all_twice_sends_once(sandbox: Sandbox, run: Path) -> None:
 def test_another_plan_under_the_same_name_is_refused(sandbox: Sandbox, run: Path) -> None:
     """With the difference in words; nothing sent, nothing overwritten."""
     mms.send(planned(250), account_at(sandbox), run=run)
-    before = {path.name: path.read_bytes() for path in run.iterdir()}
+    before = {path.name: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     with pytest.raises(RunError, match=r"belongs to another plan: .*250 recipients there, 251 now"):
         mms.send(planned(251), account_at(sandbox), run=run)
-    assert {path.name: path.read_bytes() for path in run.iterdir()} == before
+    assert {path.name: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
     assert len(sandbox.requests) == 2
 
 
@@ -318,7 +318,7 @@ def live_plan() -> mms.Plan:
 def test_sending_live_needs_a_positive_word(live: mms.Account, run: Path) -> None:
     """The fingerprint, or the most people it may reach."""
     plan = live_plan()
-    with pytest.raises(PlanError, match=f"--confirm {plan.fingerprint}"):
+    with pytest.raises(PlanError, match=f"confirm='{plan.fingerprint}'"):
         mms.send(plan, live, run=run)
     with pytest.raises(PlanError, match="is not this plan's"):
         mms.send(plan, live, run=run, confirm="0" * 64)
@@ -384,14 +384,14 @@ def test_the_folder_is_its_owners(sandbox: Sandbox, run: Path) -> None:
     """It holds phone numbers: 0700 and 0600."""
     mms.send(planned(3), account_at(sandbox), run=run)
     assert run.stat().st_mode & 0o777 == 0o700
-    assert {path.stat().st_mode & 0o777 for path in run.iterdir()} == {0o600}
+    assert {path.stat().st_mode & 0o777 for path in run.rglob("*") if path.is_file()} == {0o600}
 
 
 def test_no_file_of_a_run_holds_the_passcode(run: Path) -> None:
     """Neither text nor bytes, also where the login was refused."""
     with Sandbox(options=SandboxOptions(passcode="s3cr3t-Passcode")) as sandbox:  # type: ignore[arg-type]
         mms.send(planned(3), account_at(sandbox, "s3cr3t-Passcode"), run=run)
-    for path in run.iterdir():
+    for path in (path for path in run.rglob("*") if path.is_file()):
         assert b"s3cr3t-Passcode" not in path.read_bytes()
 
 

@@ -23,7 +23,7 @@ from conftest import TESTS, account_at, fictional, planned
 from mmsbatch import frames
 from mmsbatch.cli import app
 from mmsbatch.gateway.wire import Answer, decode_answer
-from mmsbatch.runs.folder import RunFolder
+from mmsbatch.runs.folder import RunFolder, identity_in
 from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.run import write_results
 from mmsbatch.runs.states import FactKind
@@ -79,6 +79,7 @@ def test_a_run_as_it_was_sent_holds(made: Path) -> None:
         "attempts",
         "conservation",
         "evidence",
+        "one folder",
     ]
     assert all(check.holds for check in found.checks)
     told = {check.name: check.found for check in found.checks}
@@ -94,7 +95,8 @@ def test_verifying_changes_nothing(made: Path) -> None:
     def look() -> dict[str, tuple[str, int]]:
         return {
             file.name: (hashlib.sha256(file.read_bytes()).hexdigest(), file.stat().st_mtime_ns)
-            for file in made.iterdir()
+            for file in made.rglob("*")
+            if file.is_file()
         }
 
     before = look()
@@ -295,7 +297,9 @@ def test_another_plan_under_the_same_journal_is_found(run: Path, made: Path) -> 
     """A plan and its metadata that agree with each other, not with what was opened."""
     other = planned(404)
     folder = RunFolder(run)
-    frames.write(other.rows, folder.plan_path, folder.metadata(other))
+    frames.write(
+        other.rows, folder.plan_path, folder.metadata(other, identity_in(folder.facts(first=1)))
+    )
 
     def change(row: dict[str, Any]) -> None:
         if row["kind"] == "opened":
@@ -350,7 +354,7 @@ def test_strange_files_are_named(run: Path) -> None:
     (run / "campaign.ipynb").write_text("{}")
     found = mms.verify(run)
     assert found.holds
-    assert found.notes == ("campaign.ipynb is not one of a run's files: not verified",)
+    assert "campaign.ipynb is not one of a run's files: not verified" in found.notes
 
 
 # ----- the command -------------------------------------------------------------------------------

@@ -1,0 +1,193 @@
+"""What to run next: complete, so that it can be pasted, in the language that the reader works in.
+
+On the command line a hint is a command and an option is ``--not-after``; in Python it is a call and
+``not_after``. Every hint of the package is made here, and a test runs each of them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+THE_RUN: Final = "RUN_FOLDER"
+"""Stands in a recorded advice for the run's folder."""
+
+UPGRADE: Final = "take a newer mmsbatch (in its clone `git pull`, then install it again)"
+
+_RESUME: Final = re.compile(r"\bresume\b(?=$|[ ;,.])")
+_RECONCILE: Final = f"`mmsbatch reconcile {THE_RUN}`"
+_AGAIN: Final = re.compile(r"\brun the same command (?:again)?")
+"""As earlier versions recorded it."""
+
+
+class _Language:
+    """Whether hints are commands; one answer for the process, its threads included."""
+
+    commands = False
+
+
+@contextmanager
+def commands() -> Iterator[None]:
+    """Write hints as commands: what runs was called from the command line."""
+    before = _Language.commands
+    _Language.commands = True
+    try:
+        yield
+    finally:
+        _Language.commands = before
+
+
+def program() -> str:
+    """Return the words that start the command line: with `uv run` if that started this process."""
+    return "uv run mmsbatch" if os.environ.get("UV_RUN_RECURSION_DEPTH") else "mmsbatch"
+
+
+def option(name: str, value: object = None) -> str:
+    """Return an option by its Python name: ``--max-change 0.2`` or ``max_change=0.2``."""
+    if _Language.commands:
+        flag = f"--{name.replace('_', '-')}"
+        return flag if value is None or value is True else f"{flag} {shlex.quote(str(value))}"
+    return name if value is None else f"{name}={_python(value)}"
+
+
+def resume(run: str | Path, *, live: bool, moved: bool = False) -> str:
+    """Go on with a run."""
+    return _over_account("resume", run, live, moved=moved)
+
+
+def reconcile(run: str | Path, *, live: bool, moved: bool = False, settle: str = "") -> str:
+    """Look for evidence of what became of requests in doubt.
+
+    Parameters
+    ----------
+    run
+        Its folder.
+    live
+        Whether it was begun on the live gateway.
+    moved
+        Whether to say that it was moved.
+    settle
+        ``"release"`` or ``"confirm"``: settle by the evidence.
+    """
+    word = "confirm_sent" if settle == "confirm" and _Language.commands else settle
+    return _over_account("reconcile", run, live, moved=moved, **({word: True} if word else {}))
+
+
+def settle(run: str | Path, request: int, verdict: str) -> str:
+    """Record a person's word on a request in doubt."""
+    note = "how you know"
+    if _Language.commands:
+        words = f"--request {request} --verdict {verdict} --note {shlex.quote(note)}"
+        return f"{program()} reconcile {_quoted(run)} {words}"
+    return f"mms.settle({_python(run)}, {request}, {verdict!r}, note={note!r})"
+
+
+def status(run: str | Path) -> str:
+    """Say where a run is."""
+    return _over("status", run)
+
+
+def results(run: str | os.PathLike[str], out: str = "") -> str:
+    """Write a run's results anew, or export them."""
+    if _Language.commands:
+        return f"{program()} results {_quoted(run)}" + (f" --out {shlex.quote(out)}" if out else "")
+    call = f"mms.results({_python(run)})"
+    return f"{call}.to_csv({out!r})" if out else f"mms.write_results({_python(run)})"
+
+
+def verify(run: str | Path) -> str:
+    """Prove a run."""
+    return _over("verify", run)
+
+
+def audit(places: str | Path) -> str:
+    """Sum up what was sent across runs."""
+    return _over("audit", places)
+
+
+def moved(places: str | Path) -> str:
+    """Say that the runs in a folder were moved there."""
+    return _over("moved", places)
+
+
+def forget(number: str, places: str | Path) -> str:
+    """Erase a person from runs."""
+    if _Language.commands:
+        return f"{program()} forget {shlex.quote(number)} {_quoted(places)}"
+    return f"mms.forget({number!r}, {_python(places)})"
+
+
+def check(contacts: str, phone: str) -> str:
+    """Check a file of contacts."""
+    if _Language.commands:
+        return f"{program()} check {shlex.quote(contacts)} --phone {shlex.quote(phone)}"
+    return f"mms.prepare(mms.read_contacts({contacts!r}), phone={phone!r})"
+
+
+def send(
+    contacts: str, phone: str, campaign: str, run: str, *, live: bool, fingerprint: str
+) -> str:
+    """Send what was planned; always a command, since a plan in Python is an object at hand."""
+    words = [contacts, "--phone", phone, "--campaign", campaign, "--run", run]
+    words += ["--live", "--confirm", fingerprint] if live else []
+    return f"{program()} send {shlex.join(words)}"
+
+
+def account(*, live: bool) -> str:
+    """Ask the gateway about the account."""
+    if _Language.commands:
+        return f"{program()} account{' --live' if live else ''}"
+    return _account(live)
+
+
+def sandbox() -> str:
+    """Start a sandbox gateway of its own; in another terminal, since it runs until Ctrl-C."""
+    return f"{program()} sandbox --port 8025"
+
+
+def in_run(advice: str, run: str | Path, *, live: bool) -> str:
+    """Complete an advice that was recorded in a run, or that a status of the gateway has.
+
+    ``resume`` becomes the command or call that resumes this run, and so on.
+    """
+    again = f"`{resume(run, live=live)}`"
+    text = advice.replace(_RECONCILE, f"`{reconcile(run, live=live)}`")
+    if "`" not in text:
+        text = _RESUME.sub(lambda _: again, text)
+    text = _AGAIN.sub(lambda _: f"run {again}", text)
+    text = text.replace("not_after (--not-after)", "not_after").replace(
+        "not_after", option("not_after")
+    )
+    return text.replace(THE_RUN, str(run))
+
+
+def _over(verb: str, where: str | Path) -> str:
+    if _Language.commands:
+        return f"{program()} {verb} {_quoted(where)}"
+    return f"mms.{verb}({_python(where)})"
+
+
+def _over_account(verb: str, run: str | Path, live: bool, **words: bool) -> str:
+    given = [name for name, said in words.items() if said]
+    if _Language.commands:
+        flags = [option(name) for name in (["live"] if live else []) + given]
+        return " ".join([program(), verb, _quoted(run), *flags])
+    options = "".join(f", {name}=True" for name in given)
+    return f"mms.{verb}({_python(run)}, {_account(live)}{options})"
+
+
+def _account(live: bool) -> str:
+    return f"mms.Account.from_env({'live' if live else 'sandbox'!r})"
+
+
+def _quoted(path: str | os.PathLike[str]) -> str:
+    return shlex.quote(str(path))
+
+
+def _python(value: Any) -> str:
+    return repr(str(value)) if isinstance(value, os.PathLike) else repr(value)
