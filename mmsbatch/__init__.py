@@ -59,8 +59,7 @@ if TYPE_CHECKING:
     from mmsbatch.runs.locations import runs_folder
     from mmsbatch.runs.names import run_name
     from mmsbatch.runs.outcomes import Outcome
-    from mmsbatch.runs.report import summary
-    from mmsbatch.runs.run import results, status, write_results
+    from mmsbatch.runs.run import results, status, summary, write_results
     from mmsbatch.sending.estimate import estimate
     from mmsbatch.sending.limits import Limits
     from mmsbatch.sending.send import resume, send
@@ -181,10 +180,10 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "runs.locations": ("runs_folder",),
     "runs.names": ("run_name",),
     "runs.outcomes": ("Outcome",),
-    "runs.report": ("summary",),
     "runs.run": (
         "results",
         "status",
+        "summary",
         "write_results",
     ),
     "sending.estimate": ("estimate",),

@@ -105,6 +105,13 @@ class BrokenRules(ValueError):  # noqa: N818  (not an error of this package: pyd
         super().__init__(" ".join(self.rules))
 
 
+def kind_of(value: object) -> str:
+    """Name the type of a value with its package: ``polars.DataFrame``, ``str``."""
+    kind = type(value)
+    package = kind.__module__.partition(".")[0]
+    return kind.__name__ if package == "builtins" else f"{package}.{kind.__name__}"
+
+
 def shown(value: object) -> str:
     """Show a value and its type on one line, shortened."""
     text = repr(value)

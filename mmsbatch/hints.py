@@ -115,34 +115,20 @@ def moved(places: str | Path) -> str:
     return _over("moved", places)
 
 
-def forget(number: str, places: str | Path) -> str:
+def forget(number: str, *places: str | Path, key_file: str | Path | None = None) -> str:
     """Erase a person from runs."""
     if _Language.commands:
-        return f"{program()} forget {shlex.quote(number)} {_quoted(places)}"
-    return f"mms.forget({number!r}, {_python(places)})"
+        words = [shlex.quote(number), *map(_quoted, places), option("erase")]
+        words += [] if key_file is None else [option("key_file", key_file)]
+        return f"{program()} forget {' '.join(words)}"
+    key = "" if key_file is None else f", {option('key_file', key_file)}"
+    return f"mms.forget({number!r}, {[str(place) for place in places]!r}{key})"
 
 
-def check(contacts: str, phone: str) -> str:
-    """Check a file of contacts."""
-    if _Language.commands:
-        return f"{program()} check {shlex.quote(contacts)} --phone {shlex.quote(phone)}"
-    return f"mms.prepare(mms.read_contacts({contacts!r}), phone={phone!r})"
-
-
-def send(
-    contacts: str, phone: str, campaign: str, run: str, *, live: bool, fingerprint: str
-) -> str:
-    """Send what was planned; always a command, since a plan in Python is an object at hand."""
-    words = [contacts, "--phone", phone, "--campaign", campaign, "--run", run]
-    words += ["--live", "--confirm", fingerprint] if live else []
-    return f"{program()} send {shlex.join(words)}"
-
-
-def account(*, live: bool) -> str:
-    """Ask the gateway about the account."""
-    if _Language.commands:
-        return f"{program()} account{' --live' if live else ''}"
-    return _account(live)
+def send(words: list[str], run: str, *, live: bool, fingerprint: str) -> str:
+    """Send what was planned with these words, on the command line."""
+    confirmed = ["--live", "--confirm", fingerprint[:12]] if live else []
+    return f"{program()} send {shlex.join([*words, '--run', run, *confirmed])}"
 
 
 def sandbox() -> str:

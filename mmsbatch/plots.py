@@ -7,15 +7,17 @@ alone. matplotlib is in the extra ``notebooks`` and is imported when the first f
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
 from mmsbatch import spec
-from mmsbatch.errors import InputError, nearest
+from mmsbatch.errors import InputError, kind_of, nearest
 from mmsbatch.planning.plan import Plan
 from mmsbatch.planning.problems import summarize
-from mmsbatch.runs.outcomes import Outcome, count
+from mmsbatch.runs.outcomes import Outcome, attempts, count
+from mmsbatch.runs.run import Run
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -59,13 +61,13 @@ def problems(prepared: pd.DataFrame | Plan) -> Figure:
     return _drawn(draw.bars(title, counts, {_SENDABLE: draw.GOOD}, "row", "rows"))
 
 
-def outcomes(results: pd.DataFrame) -> Figure:
+def outcomes(results: pd.DataFrame | str | os.PathLike[str]) -> Figure:
     """Draw rows by outcome.
 
     Parameters
     ----------
     results
-        What `send`, `resume` or `results` gave: with ``mms_outcome``.
+        What `send`, `resume` or `results` gave: with ``mms_outcome``; or a run's folder.
 
     Returns
     -------
@@ -78,6 +80,7 @@ def outcomes(results: pd.DataFrame) -> Figure:
         A column is missing, or matplotlib is not installed.
     """
     draw = _drawing()
+    results = _results(results)
     _need(results, "outcomes", "results", "mms_outcome")
     if not len(results):
         return _drawn(draw.nothing("Rows by outcome", "no rows: the results are empty"))
@@ -85,7 +88,9 @@ def outcomes(results: pd.DataFrame) -> Figure:
     return _drawn(draw.bars(title, count(results), draw.STYLES, "row", "rows"))
 
 
-def outcomes_over_time(results: pd.DataFrame, requests: pd.DataFrame | None = None) -> Figure:
+def outcomes_over_time(
+    results: pd.DataFrame | str | os.PathLike[str], requests: pd.DataFrame | None = None
+) -> Figure:
     """Draw when each request left and what became of its rows.
 
     Parameters
@@ -110,6 +115,9 @@ def outcomes_over_time(results: pd.DataFrame, requests: pd.DataFrame | None = No
     """
     draw = _drawing()
     columns = ("mms_outcome", "mms_request", "mms_sent_at")
+    if requests is None and isinstance(results, str | os.PathLike):
+        requests = _requests(results)
+    results = _results(results)
     _need(results, "outcomes_over_time", "results", *columns)
     title = "Outcomes by request over time"
     sent = results.loc[results["mms_request"].notna(), list(columns)]
@@ -139,7 +147,7 @@ def outcomes_over_time(results: pd.DataFrame, requests: pd.DataFrame | None = No
     return _drawn(made)
 
 
-def latency(requests: pd.DataFrame) -> Figure:
+def latency(requests: pd.DataFrame | str | os.PathLike[str]) -> Figure:
     """Draw how long the gateway took to answer each attempt, in milliseconds.
 
     Parameters
@@ -159,6 +167,7 @@ def latency(requests: pd.DataFrame) -> Figure:
         A column is missing, or matplotlib is not installed.
     """
     draw = _drawing()
+    requests = _requests(requests)
     _need(requests, "latency", "requests.parquet", "sending_at", "ended_at")
     taken_ms = (requests["ended_at"] - requests["sending_at"]).dt.total_seconds() * 1000
     ended = taken_ms.notna()
@@ -189,7 +198,7 @@ def latency(requests: pd.DataFrame) -> Figure:
     return _drawn(made)
 
 
-def credits(requests: pd.DataFrame) -> Figure:  # noqa: A001  (the gateway's word; used as plots.credits)
+def credits(requests: pd.DataFrame | str | os.PathLike[str]) -> Figure:  # noqa: A001  (the gateway's word; used as plots.credits)
     """Draw the credits that the gateway said were left, answer by answer.
 
     Parameters
@@ -211,6 +220,7 @@ def credits(requests: pd.DataFrame) -> Figure:  # noqa: A001  (the gateway's wor
     Source: §2 (``Credits``): credits of the account, whatever else it is used for.
     """
     draw = _drawing()
+    requests = _requests(requests)
     _need(requests, "credits", "requests.parquet", "ended_at", "credits")
     heard = requests.loc[requests["credits"].notna() & requests["ended_at"].notna()]
     heard = heard.sort_values("ended_at")
@@ -299,7 +309,19 @@ def _drawn(made: Any) -> Figure:
     return figure
 
 
+def _results(given: pd.DataFrame | str | os.PathLike[str]) -> pd.DataFrame:
+    """Take results, or a run's folder."""
+    return Run.load(given).results if isinstance(given, str | os.PathLike) else given
+
+
+def _requests(given: pd.DataFrame | str | os.PathLike[str]) -> pd.DataFrame:
+    """Take the frame of ``requests.parquet``, or a run's folder."""
+    return attempts(Run.load(given).facts) if isinstance(given, str | os.PathLike) else given
+
+
 def _need(frame: pd.DataFrame, plot: str, wanted: str, *columns: str) -> None:
+    if not isinstance(frame, pd.DataFrame):
+        raise InputError(f"plots.{plot} takes {wanted}, or a run's folder, not {kind_of(frame)}")
     for column in columns:
         if column not in frame.columns:
             hint = nearest(column, map(str, frame.columns))

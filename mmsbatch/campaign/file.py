@@ -85,7 +85,7 @@ def load_campaign(path: str | PathLike[str]) -> Campaign:
     -----
     Source: §1.2.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     try:
         raw = path.read_bytes()
     except (OSError, ValueError) as error:  # a ValueError if the path holds a NUL

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final
 import pandas as pd
 import typer
 
+from mmsbatch import hints
 from mmsbatch.auditing.diff import diff as make_diff
 from mmsbatch.auditing.history import history as find_history
 from mmsbatch.auditing.history import read_number
@@ -241,13 +242,19 @@ def verify(run: RunArgument, as_json: JsonOption = False) -> None:
 def forget(
     number: Annotated[str, typer.Argument(help="A French mobile number, in any notation.")],
     places: PlacesArgument,
+    really: Annotated[
+        bool,
+        typer.Option("--erase", help="Erase. Without it, only what would be erased is shown."),
+    ] = False,
     key_file: KeyFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Erase a person from all runs: a keyed hash takes the number's place, counts still hold."""
     with errors(as_json):
-        done = erase(number, places, key_file=key_file)
-        print_result(as_json, done.to_json(), repr(done))
+        done = erase(number, places, key_file=key_file, dry_run=not really)
+        again = hints.forget(number, *places, key_file=key_file)
+        next_step = "" if really else f"\n{labelled('next', again)}"
+        print_result(as_json, done.to_json(), f"{done!r}{next_step}")
 
 
 def retention(

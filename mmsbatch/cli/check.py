@@ -23,6 +23,8 @@ class Checked:
     summary: Summary
     examples: Mapping[str, str]
     """For each problem a few cells, their digits masked."""
+    phone_columns: tuple[str, ...] = ()
+    """Where the numbers were read."""
 
 
 def check(
@@ -75,6 +77,7 @@ def check(
 
     refusing = refusing_numbers(read(), phone, consent, fictional=fictional) if consent else None
     parts: list[Summary] = []
+    taken: list[str] = []
     examples: dict[str, str] = {}
 
     def counted() -> Iterator[pd.DataFrame]:
@@ -87,6 +90,7 @@ def check(
             refusing=refusing,
         ):
             parts.append(prepared.summary)
+            taken[:] = map(str, prepared.phone_columns)
             for problem in parts[-1].problems.keys() - examples.keys():
                 examples[problem] = prepared.examples(problem)
             on_rows(len(prepared))
@@ -96,7 +100,7 @@ def check(
         deque(counted(), maxlen=0)
     else:
         export.write(counted(), out)
-    return Checked(_total(parts), examples)
+    return Checked(_total(parts), examples, tuple(taken))
 
 
 def _names(phone: str | Sequence[str]) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -46,6 +47,35 @@ class ContactsOptions:
         """How a file is read, as `read_contacts` takes it."""
         return {"sheet": self.sheet, "separator": self.separator, "encoding": self.encoding}
 
+    @property
+    def words(self) -> list[str]:
+        """What was given, as it would be written in a command."""
+        given: dict[str, object] = {
+            "phone": self.phone,
+            "sheet": self.sheet,
+            "separator": self.separator,
+            "encoding": self.encoding,
+            "suppress": self.suppress,
+            "key-file": self.key_file,
+            "consent": self.consent,
+            "consent-yes": self.consent_yes,
+            "consent-no": self.consent_no,
+        }
+        words = [self.source]
+        for name, value in given.items():
+            for one in value if isinstance(value, list) else [value]:
+                words += [] if one is None else [f"--{name}", str(one)]
+        return words
+
+    def say_columns(self, taken: Iterable[object]) -> None:
+        """Say on stderr which phone column was taken, if none was named."""
+        if not self.phone:
+            (column,) = taken
+            print(
+                f"mmsbatch: the phone column is {column!r}, the only one that looks like phones",
+                file=sys.stderr,
+            )
+
     def read_suppressed(self) -> SuppressionList | None:
         """Read --suppress and --key-file."""
         if not self.suppress:
@@ -78,6 +108,7 @@ def planned(contacts: ContactsOptions, campaign: Path, one_per: str | None) -> P
         suppress=suppressed,
         consent=loaded.consent,
     )
+    contacts.say_columns(prepared.phone_columns)
     return make_plan(prepared, loaded, one_per=one_per_word(one_per))
 
 

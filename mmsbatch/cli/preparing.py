@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mmsbatch import demo as demonstration
+from mmsbatch import hints
 from mmsbatch.cli.check import Checked
 from mmsbatch.cli.check import check as check_file
 from mmsbatch.cli.inputs import ContactsOptions, planned
@@ -32,7 +33,10 @@ from mmsbatch.cli.shared import (
     print_result,
 )
 from mmsbatch.contacts.reading import rows_hint
+from mmsbatch.display import labelled
 from mmsbatch.phones.problems import PROBLEMS
+from mmsbatch.planning.preview import preview
+from mmsbatch.runs.names import run_name_of
 from mmsbatch.times import utc_now
 
 
@@ -91,6 +95,7 @@ def check(
                 on_rows=shown.update,
                 **options.reading,
             )
+        options.say_columns(checked.phone_columns)
         print_result(as_json, checked.summary.to_json(), _checked_text(checked))
 
 
@@ -127,7 +132,12 @@ def plan(
         )
         made = planned(options, campaign, one_per)
         made.campaign.check_schedule(utc_now())
-        print_result(as_json, made.to_json(), repr(made))
+        words = [*options.words, "--campaign", str(campaign)]
+        words += [] if one_per is None else ["--one-per", one_per]
+        run = f"data/runs/{run_name_of(made.campaign.name)}"
+        send = hints.send(words, run, live=live, fingerprint=made.fingerprint)
+        parts = [repr(made), repr(preview(made)), labelled("next", send)]
+        print_result(as_json, made.to_json(), "\n".join(parts))
 
 
 def _checked_text(checked: Checked) -> str:

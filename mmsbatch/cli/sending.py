@@ -120,6 +120,7 @@ def send(
             workers=workers,
             requests_per_minute=requests_per_minute,
             not_after=not_after,
+            progress=True,  # away from a terminal too: a line in half a minute
             moved=moved,
             again=again,
         )
@@ -164,6 +165,7 @@ def resume(
             workers=workers,
             requests_per_minute=requests_per_minute,
             not_after=not_after,
+            progress=True,  # away from a terminal too: a line in half a minute
             moved=moved,
         )
         done = go_on(run, account_from(live), options)

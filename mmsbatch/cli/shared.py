@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -127,7 +128,9 @@ def print_result(as_json: bool, document: dict[str, Any], text: str) -> None:
 def errors(as_json: bool) -> Iterator[None]:
     """Turn an error into a line on stderr and its exit code."""
     try:
-        with hints.commands():
+        with hints.commands(), warnings.catch_warnings():
+            warnings.simplefilter("always", UserWarning)
+            warnings.showwarning = _say
             yield
     except MmsbatchError as error:
         if as_json:
@@ -140,6 +143,11 @@ def errors(as_json: bool) -> Iterator[None]:
             raise
         print(f"mmsbatch: {error}", file=sys.stderr)
         raise typer.Exit(IN_DOUBT) from None
+
+
+def _say(message: Warning | str, *_where: Any, **_more: Any) -> None:
+    """Print a warning as a line of its own, without the place in the code that it comes from."""
+    print(f"mmsbatch: {message}", file=sys.stderr)
 
 
 def _exit_code(error: MmsbatchError) -> int:

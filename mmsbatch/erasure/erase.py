@@ -20,6 +20,7 @@ whatever else they show of the person must be looked for by a person.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -41,11 +42,11 @@ from mmsbatch.erasure.rewriting import erase, rewritten
 from mmsbatch.errors import InputError, RunError
 from mmsbatch.files import __version__, digests
 from mmsbatch.phones.column import read_phones
-from mmsbatch.phones.e164 import seal
+from mmsbatch.phones.e164 import KEY_BYTES, seal
 from mmsbatch.phones.e164 import token as make_token
 from mmsbatch.phones.in_text import Notation
 from mmsbatch.planning.plan import Plan
-from mmsbatch.planning.suppression import read_key, remember
+from mmsbatch.planning.suppression import KEY_NAME, read_key, remember
 from mmsbatch.runs import outcomes
 from mmsbatch.runs.folder import RunFolder, identity_in, target_of
 from mmsbatch.runs.journal import Journal
@@ -73,11 +74,23 @@ class Forgetting(ShowsItself):
     of other rows, ``facts`` and ``files`` that held the number (int64)."""
     left: tuple[str, ...]
     """What a person must look at."""
+    key_file: Path
+    """The key that the token was made under."""
+    dry_run: bool = False
+    """Whether it was only looked at: nothing was changed."""
 
     def document(self) -> Document:
         """Show what was erased in which run, and what a person must look at."""
         lines = self.runs.to_string(index=False).splitlines()
-        blocks = [Block("token", (self.token,)), Block("runs", tuple(lines))]
+        blocks = [Block("runs", tuple(lines))]
+        if self.dry_run:
+            blocks.insert(0, Block("dry run", ("nothing was changed; this would be erased",)))
+        else:
+            kept = (
+                f"{self.key_file}: keep it as confidential as the numbers were; without it this "
+                "person is not known again"
+            )
+            blocks = [Block("token", (self.token,)), *blocks, Block("key", (kept,))]
         if self.left:
             blocks.append(Block("look at", self.left))
         return Document(tuple(blocks))
@@ -85,13 +98,21 @@ class Forgetting(ShowsItself):
     def to_json(self) -> dict[str, Any]:
         """Return the same as plain values, under names that do not change."""
         return {
+            "dry_run": self.dry_run,
             "token": self.token,
+            "key_file": str(self.key_file),
             "runs": self.runs.to_dict("records"),
             "left": list(self.left),
         }
 
 
-def forget(number: str, runs_dir: RunPaths, *, key_file: str | Path | None = None) -> Forgetting:
+def forget(
+    number: str,
+    runs_dir: RunPaths,
+    *,
+    key_file: str | Path | None = None,
+    dry_run: bool = False,
+) -> Forgetting:
     """Erase a person from runs, and remember under a keyed hash that they are not to be written to.
 
     Parameters
@@ -104,6 +125,8 @@ def forget(number: str, runs_dir: RunPaths, *, key_file: str | Path | None = Non
         32 random bytes; ``.forget-key`` in the folder of the runs, made on first use. Whoever has
         it can try all numbers against the tokens, so it is as confidential as they were. Without
         it nothing is harmed, but the same person gets another token, and is not known again.
+    dry_run
+        Say what would be erased, and change nothing.
 
     Returns
     -------
@@ -120,7 +143,10 @@ def forget(number: str, runs_dir: RunPaths, *, key_file: str | Path | None = Non
     own = _number(number)
     folders, others = every_run(runs_dir)
     home = _home(folders)
-    key = read_key(home, key_file, create=True)
+    path = Path(key_file).expanduser() if key_file else home / KEY_NAME
+    # A dry run makes no key; whatever it shows under one of the moment is thrown away.
+    fresh = dry_run and not key_file and not path.exists()
+    key = os.urandom(KEY_BYTES) if fresh else read_key(home, key_file, create=not dry_run)
     erasure = _Erasure(own, make_token(own, key), key)
     with ExitStack() as locks:
         for folder in folders:
@@ -128,19 +154,24 @@ def forget(number: str, runs_dir: RunPaths, *, key_file: str | Path | None = Non
             replacement.finish(folder)
         try:
             found = [erasure.prepare(folder) for folder in folders]
-            remember(home, erasure.token, key)
+            if dry_run:
+                for folder in folders:
+                    replacement.abandon(folder)
+            else:
+                remember(home, erasure.token, key)
         except BaseException:
             for folder in folders:
                 replacement.abandon(folder)
             raise
         for folder, one in zip(folders, found, strict=True):
-            if one.changes:
+            if one.changes and not dry_run:
                 replacement.commit(folder)
     frame = pd.DataFrame([one.row for one in found])
     left = [note for one in found for note in one.left]
     left += [f"{path}: a run that was never made; remove it" for path in _half_made(home)]
     left += [f"{other.label}: not searched, {other.why}" for other in others]
-    return Forgetting(f"+{erasure.token}", frame, tuple(left))
+    token = "" if dry_run else f"+{erasure.token}"
+    return Forgetting(token, frame, tuple(left), path, dry_run)
 
 
 # ----- one run -----------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,7 +15,7 @@ from pydantic import SecretStr
 
 from mmsbatch import spec
 from mmsbatch.display import Block, Document, ShowsItself
-from mmsbatch.errors import AccountError
+from mmsbatch.errors import AccountError, kind_of
 
 ENV_URL = "MMSBATCH_URL"
 ENV_LOGIN = "MMSBATCH_CLIENTCODE"
@@ -84,6 +85,24 @@ class Account(ShowsItself):
             object.__setattr__(self, name, value)
 
     @classmethod
+    def of(cls, given: Account | str) -> Account:
+        """Take an account as a caller gives it: ``"sandbox"`` and ``"live"`` are `from_env`'s.
+
+        Raises
+        ------
+        AccountError
+            It is neither an account nor one of the two words.
+        """
+        if isinstance(given, Account):
+            return given
+        if given in set(Target):
+            return cls.from_env(Target(given))
+        raise AccountError(
+            "an account is an mms.Account, 'sandbox' or 'live', not "
+            + (repr(given) if isinstance(given, str) else kind_of(given))
+        )
+
+    @classmethod
     def from_env(
         cls,
         target: Target | Literal["sandbox", "live"],
@@ -113,7 +132,7 @@ class Account(ShowsItself):
         return cls(
             environ[ENV_LOGIN],
             environ[ENV_PASSCODE],
-            environ.get(ENV_URL) or spec.DEFAULT_URL,
+            _checked_url(environ.get(ENV_URL) or spec.DEFAULT_URL, allow_http=True, named=ENV_URL),
             allow_http=environ.get(ENV_ALLOW_HTTP, "").lower() in {"1", "true", "yes"},
         )
 
@@ -131,7 +150,15 @@ class Account(ShowsItself):
 
 def _sandbox_account(environ: Mapping[str, str]) -> Account:
     url = environ.get(ENV_URL, "")
-    if url and is_loopback(url):
+    if url:
+        _checked_url(url, allow_http=True, named=ENV_URL)
+    if url and not is_loopback(url):
+        warnings.warn(
+            f"{ENV_URL} names {_without_userinfo(url)}, which is not this machine: it is for live "
+            "sends, and a sandbox inside this process answers",
+            stacklevel=3,
+        )
+    elif url:
         login = environ.get(ENV_LOGIN) or SANDBOX_LOGIN
         passcode = environ.get(ENV_PASSCODE) or SANDBOX_PASSCODE
         return Account(login, passcode, url, target=Target.SANDBOX)
@@ -167,31 +194,32 @@ def _check_word(name: str, value: str, *, secret: bool = False) -> None:
         )
 
 
-def _checked_url(url: str, *, allow_http: bool) -> str:
+def _checked_url(url: str, *, allow_http: bool, named: str = "url") -> str:
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
         raise AccountError(
-            f"url {_without_userinfo(url)!r} cannot be used ({error}): "
+            f"{named} {_without_userinfo(url)!r} cannot be used ({error}): "
             "give https://host or https://host:port, with a port from 1 to 65535"
         ) from None
     if parts.username or parts.password:
         raise AccountError(
-            f"url {_without_userinfo(url)!r} holds credentials: "
+            f"{named} {_without_userinfo(url)!r} holds credentials: "
             f"take them out, and set {ENV_LOGIN} and {ENV_PASSCODE} instead"
         )
     if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
         raise AccountError(
-            f"url {url!r} cannot be used: give https://host or https://host:port, with a port "
-            f"from 1 to 65535; the vendor's is {spec.DEFAULT_URL}"
+            f"{named} {url!r} cannot be used: give https://host or https://host:port, with a port "
+            f"from 1 to 65535; the vendor's is {spec.DEFAULT_URL}, and a sandbox of one's own is "
+            "at http://127.0.0.1:8025"
         )
     if parts.query or parts.fragment:
-        raise AccountError(f"url {url!r} has a query: give it without '?' and '#'")
+        raise AccountError(f"{named} {url!r} has a query: give it without '?' and '#'")
     if parts.scheme == "http" and not is_loopback(url) and not allow_http:
         raise AccountError(
-            f"url {url!r} would send the passcode and every number in clear text: use https://, "
-            f"or consent with {ENV_ALLOW_HTTP}=1"
+            f"{named} {url!r} would send the passcode and every number in clear text: use "
+            f"https://, or consent with {ENV_ALLOW_HTTP}=1"
         )
     return url.rstrip("/")
 

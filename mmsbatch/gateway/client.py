@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from http.client import HTTPResponse
 from typing import Any, Final, Self
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -25,7 +26,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from mmsbatch import hints, spec
 from mmsbatch.errors import AccountError, InDoubt, NotSent
 from mmsbatch.gateway import wire
-from mmsbatch.gateway.account import Account, Target
+from mmsbatch.gateway.account import Account, Target, is_loopback
 
 _CONNECTIONS: Final = 256
 """As many as there can be requests under way at once."""
@@ -148,7 +149,7 @@ class GatewayClient:
         # parser's own errors through, and none of them may pass for "not sent".
         except (requests.RequestException, OSError, ValueError) as error:
             if not connection.made:
-                raise NotSent(f"no connection to {self.account.url}: {_cause(error)}") from None
+                raise NotSent(self._no_connection(error)) from None
             raise Interrupted(
                 f"the exchange with {self.account.url} broke off: {_cause(error)}",
                 bytes(received),
@@ -158,6 +159,21 @@ class GatewayClient:
             if response is not None:
                 response.close()
         return HttpReply(response.status_code, bytes(received), _retry_after_s(response))
+
+    def _no_connection(self, error: BaseException) -> str:
+        """Say in words why there is no connection, and what is to be looked at."""
+        cause, host = _innermost(error), urlsplit(self.account.url).netloc
+        if isinstance(cause, ConnectionRefusedError):
+            reason = f"nothing listens at {host}"
+            if is_loopback(self.account.url):
+                reason += f": start a sandbox there with `{hints.sandbox()}`"
+        elif isinstance(cause, socket.gaierror):
+            reason = f"the name {host} is not known: is the address right, and the network there?"
+        elif isinstance(cause, TimeoutError):
+            reason = f"{host} did not answer within {self.connect_timeout_s:g} s"
+        else:
+            reason = _cause(error)
+        return f"no connection to {self.account.url}: {reason}"
 
     def _prepared(self, method: str, path: str, form: bytes | None) -> requests.PreparedRequest:
         """Return the request to be sent; all but its body is the same for every one of a kind."""
@@ -183,10 +199,15 @@ class GatewayClient:
 
 def _cause(error: BaseException) -> str:
     """Name the innermost cause; never the request, whose body holds the passcode."""
-    while (inner := error.__cause__ or error.__context__) is not None:
-        error = inner
+    error = _innermost(error)
     text = str(error)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _innermost(error: BaseException) -> BaseException:
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return error
 
 
 def _retry_after_s(response: requests.Response) -> float | None:

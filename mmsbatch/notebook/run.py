@@ -79,7 +79,7 @@ def find(notebook: str) -> Path:
             f"there is no notebook {notebook!r}.{nearest(notebook, known)} Give one of "
             f"{', '.join(known)}, or the path of a file that ends in {_SUFFIX}"
         )
-    path = Path(notebook)
+    path = Path(notebook).expanduser()
     if not path.is_file() or path.suffix != _SUFFIX:
         raise InputError(f"{notebook} is no notebook: give a file that ends in {_SUFFIX}")
     return path
@@ -179,8 +179,8 @@ class _Destination:
             return cls(source.stem, out.parent, None, acts=False, out=out, ours=ours)
         folder = None
         if isinstance(run, str):
-            folder = RunFolder(Path(runs_dir) / run_name(run, settings.get("date")))
-        return cls(source.stem, Path(runs_dir), folder, "target" in known, out, ours)
+            folder = RunFolder(Path(runs_dir).expanduser() / run_name(run, settings.get("date")))
+        return cls(source.stem, Path(runs_dir).expanduser(), folder, "target" in known, out, ours)
 
     def report(self) -> RunReport | None:
         """Return where the run stands that the notebook acted on."""

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mmsbatch import hints
 from mmsbatch.errors import ContactsError
 from mmsbatch.phones.problems import PROBLEM_CODE, REPAIR_BIT, SENDABLE
 from mmsbatch.phones.reading import Phones, read_texts
@@ -190,14 +191,15 @@ def guess_column(contacts: pd.DataFrame) -> str:
     listed = ", ".join(f"{name!r} ({mobiles[name]:.0%} mobiles)" for name in shown)
     if likely:
         raise ContactsError(
-            f"several columns look like phones: {listed}; say which with phone='…', "
-            "or phone=[…] for the first that can be sent to in each row"
+            f"several columns look like phones: {listed}; say which with "
+            f"{hints.option('phone', likely[0])}, or name several for the first that can be sent "
+            "to in each row"
         )
     columns = ", ".join(map(repr, contacts.columns)) or "(none)"
     raise ContactsError(
         "no column looks like phones; "
         + (f"nearest are {listed}; " if shown else "")
-        + f"say which with phone='…'. The columns are: {columns}"
+        + f"say which with {hints.option('phone', 'COLUMN')}. The columns are: {columns}"
     )
 
 

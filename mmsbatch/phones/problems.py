@@ -27,7 +27,7 @@ PROBLEMS: Final[dict[str, Problem]] = {
     ),
     "several_numbers": Problem(
         "two numbers or more in one cell, and no way to know which is meant",
-        "put each number in a column of its own and pass phone=[...] with their names",
+        "put each number in a column of its own, and name both columns as the phone",
     ),
     "digits_lost": Problem(
         "a spreadsheet rounded the number (6,3998E+08) or hid it (####)",
@@ -60,7 +60,8 @@ PROBLEMS: Final[dict[str, Problem]] = {
     ),
     "fictional": Problem(
         "06 39 98 is reserved for fiction and reaches nobody",
-        "pass fictional=True to try things out on the sandbox gateway; else correct the number",
+        "correct the number; on the sandbox gateway (without --live, or fictional=True in Python) "
+        "it can be sent to",
     ),
     "no_consent": Problem(
         "the consent column does not say yes: a no, nothing, or a no in another row of this number",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -21,8 +22,9 @@ from mmsbatch import hints, spec
 from mmsbatch.campaign import message as messages
 from mmsbatch.campaign.campaign import Campaign
 from mmsbatch.campaign.consent import Consent
+from mmsbatch.campaign.file import load_campaign
 from mmsbatch.display import Block, Document, ShowsItself, joined, plural
-from mmsbatch.errors import PlanError
+from mmsbatch.errors import PlanError, kind_of
 from mmsbatch.frames import categorical
 from mmsbatch.phones.e164 import as_integers
 from mmsbatch.planning.grouping import cut, first_alike, in_order
@@ -263,7 +265,7 @@ class Plan(ShowsItself):
 
 def plan(
     prepared: pd.DataFrame,
-    campaign: Campaign,
+    campaign: Campaign | str | os.PathLike[str],
     *,
     one_per: Literal["number", "message"] | None = None,
     chunk_size: int = spec.MAX_RECIPIENTS_PER_REQUEST,
@@ -275,9 +277,9 @@ def plan(
     prepared
         What `prepare` gave: any columns, with ``mms_e164`` and ``mms_problem``. Not modified.
     campaign
-        What to send; ``{{ column }}`` in its message is filled in from the row. If it names a
-        consent column, rows without a clear yes become ``no_consent``, also in a frame that was
-        prepared without it.
+        What to send, or the path of a campaign file; ``{{ column }}`` in its message is filled in
+        from the row. If it names a consent column, rows without a clear yes become
+        ``no_consent``, also in a frame that was prepared without it.
     one_per
         Stated here or by the campaign. ``"number"``, the default: one message for one number,
         whatever the text. ``"message"``: one for each number and text.
@@ -308,7 +310,7 @@ def plan(
             f"found {chunk_size}"
         )
     _check_prepared(prepared)
-    campaign = _stated(campaign, prepared, one_per)
+    campaign = _stated(_campaign(campaign), prepared, one_per)
     rendered = messages.render(campaign.content.message, campaign.content.kind, prepared)
     numbers = as_integers(prepared["mms_e164"])
     problem = ProblemColumn.read(prepared["mms_problem"])
@@ -346,6 +348,17 @@ def plan(
     return made
 
 
+def _campaign(given: Campaign | str | os.PathLike[str]) -> Campaign:
+    if isinstance(given, Campaign):
+        return given
+    if isinstance(given, str | os.PathLike):
+        return load_campaign(given)
+    raise PlanError(
+        f"a campaign is an mms.Campaign or the path of a campaign file, not {kind_of(given)}: "
+        'mms.Campaign("noel-2026", mms.Text("Joyeux Noël !")) makes one'
+    )
+
+
 def _stated(campaign: Campaign, prepared: pd.DataFrame, one_per: str | None) -> Campaign:
     """Return the campaign with what the call and the frame say about whom it is sent to."""
     given: dict[str, Any] = {} if one_per is None else {"one_per": one_per}
@@ -363,6 +376,10 @@ def _without_consent(
 
 
 def _check_prepared(prepared: pd.DataFrame) -> None:
+    if not isinstance(prepared, pd.DataFrame):
+        raise PlanError(
+            f"plan takes what mms.prepare(contacts, phone=…) gave, not {kind_of(prepared)}"
+        )
     missing = [name for name in ("mms_e164", "mms_problem") if name not in prepared.columns]
     if missing:
         raise PlanError(

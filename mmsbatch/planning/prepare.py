@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from mmsbatch.campaign.consent import Consent
 from mmsbatch.display import Document, Table
-from mmsbatch.errors import ContactsError, nearest
+from mmsbatch.errors import ContactsError, kind_of, nearest
 from mmsbatch.phones.abroad import detail_name
 from mmsbatch.phones.column import guess_column, read_phones
 from mmsbatch.phones.in_text import mask, mask_frame
@@ -214,8 +214,8 @@ def _covered(columns: list[Phones], suppress: SuppressionList) -> npt.NDArray[np
     """Return which rows are of people on the list, by any of their numbers."""
     if not isinstance(suppress, SuppressionList):
         raise ContactsError(
-            f"suppress must be a suppression list, not {type(suppress).__name__}; "
-            "mmsbatch.read_suppression_list() makes one from files, folders of runs and columns"
+            f"suppress must be a suppression list, not {kind_of(suppress)}; "
+            "mms.read_suppression_list() makes one from files, folders of runs and columns"
         )
     found = np.zeros(len(columns[0]), dtype=np.bool_)
     for phones in columns:
@@ -229,8 +229,8 @@ def _covered(columns: list[Phones], suppress: SuppressionList) -> npt.NDArray[np
 def _phone_columns(contacts: pd.DataFrame, phone: str | Sequence[str] | None) -> list[str]:
     if not isinstance(contacts, pd.DataFrame):
         raise ContactsError(
-            f"contacts must be a pandas DataFrame, not {type(contacts).__name__}; "
-            "mmsbatch.read_contacts() makes one from a file"
+            f"contacts must be a dataframe, not {kind_of(contacts)}; mms.read_contacts(FILE) makes "
+            "one from a file"
         )
     if contacts.columns.nlevels > 1:
         raise ContactsError("the columns have several levels: give each one name first")
@@ -362,8 +362,9 @@ class Prepared(pd.DataFrame):
     def _headline(self) -> str:
         counts = self.summary
         repaired = sum(counts.repairs.values())
+        column = " and ".join(map(repr, self.phone_columns))
         return (
-            f"{counts.rows:,} rows: {counts.sendable:,} can be sent, "
+            f"{counts.rows:,} rows, phones from {column}: {counts.sendable:,} can be sent, "
             f"{counts.rows - counts.sendable:,} cannot"
             + (f"; {repaired:,} repairs" if repaired else "")
         )

@@ -17,6 +17,7 @@ from mmsbatch.campaign import template
 from mmsbatch.campaign.content import Content
 from mmsbatch.campaign.message import ARTICLES, length
 from mmsbatch.display import Block, Box, Document, ShowsItself
+from mmsbatch.errors import PlanError, kind_of
 from mmsbatch.phones.in_text import mask_e164, mask_phones, spaced_e164
 from mmsbatch.planning.plan import Plan
 
@@ -126,6 +127,11 @@ def preview(plan: Plan, *, masked: bool = True) -> Preview:
     Source: §1.2 (kinds and limits), §1.3 (line breaks, €). Phones and operators differ; nobody here
     has seen a message of the live gateway.
     """
+    if not isinstance(plan, Plan):
+        raise PlanError(
+            f"a preview is of a plan, not of {kind_of(plan)}: mms.plan(prepared, campaign) makes "
+            "one"
+        )
     texts = plan.rows["mms_message"].value_counts()
     texts = texts[texts > 0]
     first = plan.message_of(1)

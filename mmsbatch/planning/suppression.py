@@ -86,7 +86,7 @@ def read_key(home: Path, key_file: str | Path | None = None, *, create: bool = F
     InputError
         The file cannot be read or written, or holds no key.
     """
-    path = Path(key_file) if key_file else home / KEY_NAME
+    path = Path(key_file).expanduser() if key_file else home / KEY_NAME
     try:
         if create and not key_file and not path.exists():
             # Linked into place: another process has made one meanwhile, or this one is whole.

@@ -71,7 +71,7 @@ def read_suppression_list(
     for source in sources:
         if isinstance(source, pd.Series):
             numbers.append(_numbers(source, f"the column {source.name!r}"))
-        elif _holds_runs(folder := Path(source)):
+        elif _holds_runs(folder := Path(source).expanduser()):
             erased += _erased(folder, key_file)
         else:
             numbers.append(_read(os.fspath(source), phone))

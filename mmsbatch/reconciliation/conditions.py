@@ -269,7 +269,15 @@ def trouble(other: OtherRun, place: AccountAddress, since: datetime) -> str:
         return ""
     if other.being_written:
         return "is being sent now, by this account"
-    used_at = [fact.at for fact in other.facts if fact.kind in ATTEMPT_KINDS]
+    # What certainly did not leave, for want of a connection, took nothing from the account.
+    unsent = {
+        (fact.request, fact.attempt) for fact in other.facts if fact.kind is FactKind.NOT_SENT
+    }
+    used_at = [
+        fact.at
+        for fact in other.facts
+        if fact.kind in ATTEMPT_KINDS and (fact.request, fact.attempt) not in unsent
+    ]
     if used_at and max(used_at) >= since:
         return "used this account too"
     if used_at and other.send_at is not None and other.send_at >= since:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from mmsbatch import hints, spec, times
 from mmsbatch.campaign.file import load_campaign
@@ -111,7 +111,7 @@ class Reconciliation(ShowsItself):
 
 def reconcile(
     run: str | Path,
-    account: Account,
+    account: Account | Literal["sandbox", "live"],
     *,
     release: bool = False,
     confirm: bool = False,
@@ -151,7 +151,8 @@ def reconcile(
 
     Source: §2 on credits, §3.2. See `mmsbatch.reconciliation.finding` for what credits cannot show.
     """
-    folder = RunFolder(Path(run))
+    account = Account.of(account)
+    folder = RunFolder.at(run)
     plan = folder.load_plan()
     check_target(folder, folder.facts(first=1), account)
     finding: Finding | None = None
@@ -225,7 +226,7 @@ def settle(
     if not note.strip():
         raise InputError("a verdict needs a note: say how you know, for whoever audits the run")
     verdict = Verdict(verdict)
-    folder = RunFolder(Path(run))
+    folder = RunFolder.at(run)
     plan = folder.load_plan()
     with folder.writer(), Journal(folder.journal_path) as journal:
         _record_move(folder, journal, moved=moved)

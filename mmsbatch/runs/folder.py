@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
 from string import ascii_lowercase
-from typing import Final
+from typing import Final, Self
 
 from mmsbatch import files, frames, hints, times
 from mmsbatch.campaign.campaign import Campaign
@@ -25,6 +25,8 @@ from mmsbatch.errors import (
     InputError,
     MmsbatchError,
     RunError,
+    kind_of,
+    nearest,
 )
 from mmsbatch.files import __version__, digests
 from mmsbatch.gateway.account import Account, Target
@@ -39,6 +41,8 @@ SCHEMA_VERSION: Final = "1"
 _MARKS: Final = ("journal.sqlite", "plan.parquet")
 """A folder with one of these is a run, or part of one."""
 
+_LONGEST_NAME: Final = 200
+"""Bytes; 255 are allowed, and the folder is first made under a longer name."""
 _TOKEN_LETTERS: Final = 24
 """112 bits."""
 _LOCK_TRIES: Final = 50
@@ -55,6 +59,25 @@ class RunFolder:
     """
 
     path: Path
+
+    @classmethod
+    def at(cls, given: str | os.PathLike[str]) -> Self:
+        """Take a run's folder as a caller gives it; ``~`` is the home folder.
+
+        Raises
+        ------
+        InputError
+            It is no path, or its name is too long for a folder.
+        """
+        if not isinstance(given, str | os.PathLike):
+            raise InputError(f"a run is given by its folder, not by {kind_of(given)}")
+        path = Path(given).expanduser()
+        if len(os.fsencode(path.name)) > _LONGEST_NAME:
+            raise RunError(
+                f"the run's name has {len(path.name)} characters: a folder's name has at most "
+                f"{_LONGEST_NAME} bytes here. Give a shorter one as {hints.option('run')}"
+            )
+        return cls(path)
 
     @property
     def name(self) -> str:
@@ -165,8 +188,14 @@ class RunFolder:
             )
         if self.exists():
             return
-        known = [run.name for run in self.siblings()]
-        hint = f" Beside it are {', '.join(known)}." if known else ""
+        within = RunFolder(self.path / "run").siblings() if self.path.is_dir() else []
+        if within:
+            listed = ", ".join(str(run.path) for run in within)
+            raise RunError(f"{self.path} is a folder of runs, not a run. Its runs are {listed}")
+        beside = [run.name for run in self.siblings()] if self.path.parent.is_dir() else []
+        hint = f"{nearest(self.name, beside)} Beside it are {', '.join(beside)}" if beside else ""
+        if not self.path.exists():
+            raise RunError(f"{self.path} does not exist.{hint}")
         raise RunError(f"{self.path} holds no run (no plan.parquet and journal.sqlite).{hint}")
 
     def metadata(self, plan: Plan, identity: str | None) -> dict[str, str]:

@@ -86,7 +86,8 @@ def check_same_files(folder: RunFolder, facts: Sequence[Fact], *, moved: bool) -
             "restored from a backup or moved to another disk since. If the folder it comes from "
             "is sent too, or was sent after the copy was made, people get the message twice. Once "
             "it is certain that it is gone and that nothing was sent since: "
-            f"`{hints.resume(folder.path, live=live, moved=True)}`"
+            f"`{hints.resume(folder.path, live=live, moved=True)}`, or for all runs beside it "
+            f"`{hints.moved(folder.path.parent)}`"
         )
     return Fact(FactKind.MOVED, stamp(times.utc_now()), data={"inodes": folder.inodes()})
 

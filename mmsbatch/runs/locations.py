@@ -46,7 +46,7 @@ def runs_folder(given: str | Path | None = None) -> Path:
         or the folder would be inside of this package.
     """
     if given is not None:
-        return Path(given).absolute()
+        return Path(given).expanduser().absolute()
     folders = [Path.cwd(), *Path.cwd().parents]
     marked = [folder for folder in folders if any((folder / mark).exists() for mark in _PROJECT)]
     if marked:

@@ -74,6 +74,12 @@ def run_name(template: str, date: dt.date | str | None = None) -> str:
     return name
 
 
+def run_name_of(campaign: str) -> str:
+    """Return a run's name for a campaign: its own, with what a folder's cannot hold left out."""
+    name = re.sub(r"[^\w.+=@-]+", "-", campaign)[:100].strip("-.")
+    return name or "run"
+
+
 def run_path(run: Path, date: dt.date | str | None = None) -> Path:
     """Make a run's folder from a path whose last part may be a template.
 

@@ -200,21 +200,10 @@ class ResultsSummary(ShowsItself):
         }
 
 
-def summary(results: pd.DataFrame, requests: pd.DataFrame | None = None) -> ResultsSummary:
-    """Count results by outcome and by problem.
-
-    Parameters
-    ----------
-    results
-        What `send`, `resume` or `results` gave, or ``results.parquet``: with ``mms_outcome``,
-        ``mms_problem``, ``mms_request`` and ``mms_sent_at``.
-    requests
-        The frame of ``requests.parquet``: with it, the credits left are known.
-
-    Returns
-    -------
-    ResultsSummary
-        Shows itself in a terminal and in a notebook.
+def summarize_results(
+    results: pd.DataFrame, requests: pd.DataFrame | None = None
+) -> ResultsSummary:
+    """Count results by outcome and by problem, as `mmsbatch.summary` does.
 
     Raises
     ------

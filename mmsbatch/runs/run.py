@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,10 +11,20 @@ from typing import Self
 import pandas as pd
 
 from mmsbatch import frames, hints
+from mmsbatch.errors import InputError, kind_of
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs import outcomes
 from mmsbatch.runs.folder import RunFolder, identity_in, target_of
-from mmsbatch.runs.report import RunReport, Stop, by_state, first_balance, last_credits, last_stop
+from mmsbatch.runs.report import (
+    ResultsSummary,
+    RunReport,
+    Stop,
+    by_state,
+    first_balance,
+    last_credits,
+    last_stop,
+    summarize_results,
+)
 from mmsbatch.runs.states import Fact, Request, State, fold
 
 
@@ -26,7 +37,7 @@ class Run:
     facts: list[Fact]
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
+    def load(cls, path: str | os.PathLike[str]) -> Self:
         """Read a run; nothing in its folder is written.
 
         Raises
@@ -34,7 +45,7 @@ class Run:
         RunError
             The folder holds no run, or a damaged one.
         """
-        folder = RunFolder(Path(path))
+        folder = RunFolder.at(path)
         return cls.of(folder, folder.load_plan(), folder.facts())
 
     @classmethod
@@ -117,6 +128,40 @@ def results(run: str | Path) -> pd.DataFrame:
     return Run.load(run).results
 
 
+def summary(
+    results: pd.DataFrame | str | os.PathLike[str], requests: pd.DataFrame | None = None
+) -> ResultsSummary:
+    """Count results by outcome and by problem.
+
+    Parameters
+    ----------
+    results
+        What `send`, `resume` or `results` gave, or ``results.parquet``: with ``mms_outcome``,
+        ``mms_problem``, ``mms_request`` and ``mms_sent_at``; or a run's folder.
+    requests
+        The frame of ``requests.parquet``: with it, the credits left are known. Of a run's folder
+        they are.
+
+    Returns
+    -------
+    ResultsSummary
+        Shows itself in a terminal and in a notebook.
+
+    Raises
+    ------
+    InputError
+        A column is missing, or it is neither a frame nor a run.
+    """
+    if isinstance(results, str | os.PathLike):
+        run = Run.load(results)
+        return summarize_results(run.results, outcomes.attempts(run.facts))
+    if not isinstance(results, pd.DataFrame):
+        raise InputError(
+            f"a summary is of a results frame or of a run's folder, not of {kind_of(results)}"
+        )
+    return summarize_results(results, requests)
+
+
 def status(run: str | Path) -> RunReport:
     """Return where a run is, from its facts alone; nothing is sent or written.
 
@@ -142,7 +187,7 @@ def write_results(run: str | Path) -> None:
         The folder holds no run, or a damaged one, or somebody sends it, settles a doubt in it or
         erases a person from it now: files of a moment before would undo that.
     """
-    folder = RunFolder(Path(run))
+    folder = RunFolder.at(run)
     folder.check_exists()
     with folder.writer():
         Run.load(run).write()

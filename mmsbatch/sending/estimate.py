@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -78,7 +78,11 @@ class Estimate(ShowsItself):
 
 
 def estimate(
-    plan: Plan, account: Account, *, run: str | Path, limits: Limits | None = None
+    plan: Plan,
+    account: Account | Literal["sandbox", "live"],
+    *,
+    run: str | Path,
+    limits: Limits | None = None,
 ) -> Estimate:
     """Return what sending a plan as a run would cost, and refuse it where `send` would.
 
@@ -105,7 +109,8 @@ def estimate(
     NotSent, InDoubt
         A sandbox target did not answer when asked whether it is one. Nothing was sent.
     """
-    folder = RunFolder(Path(run))
+    account = Account.of(account)
+    folder = RunFolder.at(run)
     earlier = previous_runs(folder, plan, account)
     limiting.check(plan, limits or Limits(), earlier)
     left = _left(folder, plan)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 
@@ -14,6 +15,7 @@ from mmsbatch.errors import (
     RunError,
     RunInDoubt,
     RunStopped,
+    kind_of,
 )
 from mmsbatch.gateway.account import Account, Target
 from mmsbatch.gateway.client import GatewayClient
@@ -32,7 +34,7 @@ from mmsbatch.times import NotAfter
 
 def send(
     plan: Plan,
-    account: Account,
+    account: Account | Literal["sandbox", "live"],
     *,
     run: str | Path,
     confirm: str | None = None,
@@ -54,7 +56,8 @@ def send(
     plan
         What to send to whom.
     account
-        Through which gateway. On a live account one of `confirm` and a limit of recipients is
+        Through which gateway; ``"sandbox"`` and ``"live"`` are taken from the environment. On a
+        live account one of `confirm` and a limit of recipients is
         needed.
     run
         The run's folder; made when it does not exist. Its name is the run's name. A name with a
@@ -114,10 +117,15 @@ def send(
         progress=progress,
         on_request=on_request,
     )
+    if not isinstance(plan, Plan):
+        raise PlanError(
+            f"send takes a plan, not {kind_of(plan)}: mms.plan(prepared, campaign) makes one"
+        )
+    account = Account.of(account)
     for warning in plan.consent_warning(live=account.target is Target.LIVE):
         warnings.warn(warning, stacklevel=2)
     done = start(plan, account, run, options)
-    return _results_or_error(done, Path(run))
+    return _results_or_error(done, RunFolder.at(run).path)
 
 
 def start(plan: Plan, account: Account, run: str | Path, options: SendOptions) -> RunReport:
@@ -130,8 +138,8 @@ def start(plan: Plan, account: Account, run: str | Path, options: SendOptions) -
     NotSent, InDoubt
         A sandbox target did not answer when asked whether it is one. Nothing was sent.
     """
-    check_filled_in(Path(run))
-    folder = RunFolder(Path(run))
+    folder = RunFolder.at(run)
+    check_filled_in(folder.path)
     new = not folder.exists()
     if not new:
         check_belongs(folder, plan)
@@ -157,7 +165,7 @@ def start(plan: Plan, account: Account, run: str | Path, options: SendOptions) -
 
 def resume(
     run: str | Path,
-    account: Account,
+    account: Account | Literal["sandbox", "live"],
     *,
     limits: Limits | None = None,
     moved: bool = False,
@@ -182,13 +190,13 @@ def resume(
         progress=progress,
         on_request=on_request,
     )
-    done = go_on(run, account, options)
-    return _results_or_error(done, Path(run))
+    done = go_on(run, Account.of(account), options)
+    return _results_or_error(done, RunFolder.at(run).path)
 
 
 def go_on(run: str | Path, account: Account, options: SendOptions) -> RunReport:
     """Do what `resume` does, and return the report."""
-    folder = RunFolder(Path(run))
+    folder = RunFolder.at(run)
     plan = folder.load_plan()
     check_target(folder, folder.facts(first=1), account)
     previous = previous_runs(folder, plan, account)

@@ -124,7 +124,7 @@ def verify(run: str | Path) -> Verification:
     RunError
         The folder holds no run, one of a newer version, or one that is being sent or changed.
     """
-    folder = RunFolder(Path(run))
+    folder = RunFolder.at(run)
     folder.check_exists()
     check_version(folder.journal_path)
     if folder.being_written():

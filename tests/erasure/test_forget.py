@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import signal
 import sqlite3
@@ -595,13 +596,30 @@ def test_a_number_is_found_in_any_notation(number: int, prefix: str, separators:
 
 def test_the_command_says_what_it_did(runs: Path) -> None:
     """One JSON document; 2 where nothing could be done."""
-    done = CliRunner().invoke(app, ["forget", "06 39 98 00 05", str(runs), "--json"])
+    words = ["forget", "06 39 98 00 05", str(runs)]
+    done = CliRunner().invoke(app, [*words, "--erase", "--json"])
     document = json.loads(done.stdout)
     assert 0 == done.exit_code
-    assert {"token", "runs", "left"} == set(document)
+    assert {"dry_run", "token", "key_file", "runs", "left"} == set(document)
     assert ("for-all", "erased", 2) == tuple(
         document["runs"][0][name] for name in ("run", "state", "rows")
     )
     assert NATIONAL not in done.output
     done = CliRunner().invoke(app, ["forget", "x", str(runs)])
     assert (2, "") == (done.exit_code, done.stdout)
+
+
+def test_the_command_only_shows_what_it_would_erase_until_it_is_told(runs: Path) -> None:
+    """A dry run changes nothing, makes no key, and prints the command that erases."""
+    before = contents(runs)
+    words = ["forget", "06 39 98 00 05", str(runs)]
+    shown = CliRunner().invoke(app, words)
+    assert shown.exit_code == 0
+    assert "nothing was changed" in shown.stdout
+    again = f"mmsbatch forget '06 39 98 00 05' {runs} --erase"
+    assert again in shown.stdout
+    assert contents(runs) == before
+    erased = CliRunner().invoke(app, shlex.split(again)[1:])
+    assert erased.exit_code == 0
+    assert f"{runs / '.forget-key'}: keep it" in erased.stdout
+    assert set() == traces(runs)

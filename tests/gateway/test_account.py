@@ -102,14 +102,13 @@ def test_a_live_account_names_what_is_not_set(environ: dict[str, str], missing: 
 
 def test_the_sandbox_needs_no_variable_and_ignores_the_live_address() -> None:
     """With the live account's variables set, the sandbox is still the sandbox."""
-    account = Account.from_env(
-        "sandbox",
-        {
-            "MMSBATCH_URL": "https://api.example.com",
-            "MMSBATCH_CLIENTCODE": "real",
-            "MMSBATCH_PASSCODE": SECRET,
-        },
-    )
+    environ = {
+        "MMSBATCH_URL": "https://api.example.com",
+        "MMSBATCH_CLIENTCODE": "real",
+        "MMSBATCH_PASSCODE": SECRET,
+    }
+    with pytest.warns(UserWarning, match="MMSBATCH_URL names https://api.example.com, which is"):
+        account = Account.from_env("sandbox", environ)
     assert (account.clientcode, account.target) == ("demo", Target.SANDBOX)
     assert is_loopback(account.url)
 

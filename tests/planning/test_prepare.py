@@ -329,7 +329,7 @@ def test_several_candidates_are_listed_with_their_shares() -> None:
         prepare(contacts)
     assert str(caught.value) == (
         "several columns look like phones: 'b' (100% mobiles), 'a' (50% mobiles); "
-        "say which with phone='…', or phone=[…] for the first that can be sent to in each row"
+        "say which with phone='b', or name several for the first that can be sent to in each row"
     )
 
 
@@ -340,7 +340,7 @@ def test_no_candidate_lists_the_columns() -> None:
         prepare(contacts)
     assert str(caught.value) == (
         "no column looks like phones; nearest are 'a' (33% mobiles); "
-        "say which with phone='…'. The columns are: 'a', 'b'"
+        "say which with phone='COLUMN'. The columns are: 'a', 'b'"
     )
 
 
@@ -395,7 +395,7 @@ def test_no_candidate_lists_the_columns() -> None:
             ["0612345678"],
             "mobile",
             (
-                "contacts must be a pandas DataFrame, not list; mmsbatch.read_contacts() makes one "
+                "contacts must be a dataframe, not list; mms.read_contacts(FILE) makes one "
                 "from a file"
             ),
         ),
@@ -427,7 +427,7 @@ def test_a_prepared_frame_shows_its_problems_with_masked_examples() -> None:
     contacts = pd.DataFrame({"mobile": ["0123 45 67 89", "01 23 45 67 88", "x 0612345678", None]})
     shown = repr(prepare(contacts, phone="mobile"))
     assert shown.splitlines()[:8] == [
-        "4 rows: 0 can be sent, 4 cannot",
+        "4 rows, phones from 'mobile': 0 can be sent, 4 cannot",
         "",
         "          2  landline   ask the contact for a mobile number",
         "                        e.g. 0123 45 •• ••, 01 23 45 •• ••",

@@ -243,7 +243,7 @@ def test_the_commands_leave_out_who_was_erased(tmp_path: Path) -> None:
     runs, key = tmp_path / "runs", tmp_path / "key"
     key.write_bytes(bytes(range(32)))
     call("send", crm, "--campaign", SERVICE, "--run", runs / "a")
-    assert 0 == call("forget", "0639980002", runs, "--key-file", key).exit_code
+    assert 0 == call("forget", "0639980002", runs, "--erase", "--key-file", key).exit_code
     found = call("check", crm, "--suppress", runs, "--key-file", key, "--json")
     assert {"suppressed": 1} == json.loads(found.stdout)["problems"]
     assert 2 == call("check", crm, "--suppress", runs).exit_code

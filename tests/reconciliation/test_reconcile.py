@@ -438,6 +438,24 @@ def test_another_run_of_the_account_before_is_no_obstacle(stage: Stage) -> None:
     assert Conclusion.NOT_SENT is shown(scene.look())
 
 
+def test_another_run_that_never_got_a_connection_is_no_obstacle(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was begun since and tried, but nothing of it has left, so it took no credits."""
+    scene = stage({2: lost("none")})
+    scene.send()
+
+    def unreachable(_client: object, _xml: bytes) -> None:
+        raise mms.NotSent("no connection")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("mmsbatch.gateway.client.GatewayClient.send", unreachable)
+        with pytest.raises(mms.RunStopped):
+            account = account_at(scene.sandbox)
+            mms.send(planned(7, "Autre"), account, run=scene.run.parent / "autre")
+    assert Conclusion.NOT_SENT is shown(scene.look())
+
+
 def test_another_run_sent_now_decides_nothing(stage: Stage) -> None:
     """It may have a request under way."""
     scene = stage({3: lost("none")})

@@ -157,4 +157,4 @@ def test_a_folder_without_a_run_is_refused(sandbox: Sandbox, tmp_path: Path) -> 
     """Exit code 2."""
     result = call("reconcile", tmp_path / "nothing")
     assert 2 == result.exit_code
-    assert "holds no run" in result.stderr
+    assert "does not exist" in result.stderr
