@@ -20,7 +20,8 @@ THE_RUN: Final = "RUN_FOLDER"
 UPGRADE: Final = "take a newer mmsbatch (in its clone `git pull`, then install it again)"
 
 _RESUME: Final = re.compile(r"\bresume\b(?=$|[ ;,.])")
-_RECONCILE: Final = f"`mmsbatch reconcile {THE_RUN}`"
+RECONCILE: Final = f"`mmsbatch reconcile {THE_RUN}`"
+"""As it is recorded; `in_run` completes it."""
 _AGAIN: Final = re.compile(r"\brun the same command (?:again)?")
 """As earlier versions recorded it."""
 
@@ -142,7 +143,7 @@ def in_run(advice: str, run: str | Path, *, live: bool) -> str:
     ``resume`` becomes the command or call that resumes this run, and so on.
     """
     again = f"`{resume(run, live=live)}`"
-    text = advice.replace(_RECONCILE, f"`{reconcile(run, live=live)}`")
+    text = advice.replace(RECONCILE, f"`{reconcile(run, live=live)}`")
     if "`" not in text:
         text = _RESUME.sub(lambda _: again, text)
     text = _AGAIN.sub(lambda _: f"run {again}", text)

@@ -268,7 +268,7 @@ def runs_over_weeks(audit: pd.DataFrame) -> Figure:
         A column is missing, or matplotlib is not installed.
     """
     draw = _drawing()
-    _need(audit, "runs_over_weeks", "mms.audit(...)", "opened_at", "target", *_WORDS)
+    _need(audit, "runs_over_weeks", "what mms.audit gave", "opened_at", "target", *_WORDS)
     if audit.empty:
         return _drawn(draw.nothing("Rows by outcome and week", "no runs"))
     monday = _local(audit["opened_at"]).tz_localize(None).to_period("W-SUN")

@@ -88,7 +88,8 @@ def sandbox(
             as_json,
             {"url": gateway.url, "login": login, "pid": os.getpid()},
             f"sandbox gateway at {gateway.url} (login {login}, {credits_:,} credits)\n"
-            f"use it: MMSBATCH_URL={gateway.url} mmsbatch send …\nstop it: Ctrl-C",
+            f"use it: export MMSBATCH_URL={gateway.url}   # in the terminal of the other commands\n"
+            "stop it: Ctrl-C",
         )
         sys.stdout.flush()
         try:

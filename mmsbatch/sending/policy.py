@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from mmsbatch import spec
-from mmsbatch.hints import THE_RUN
+from mmsbatch.hints import RECONCILE
 from mmsbatch.runs.report import Stop
 from mmsbatch.runs.states import Request, State
 
@@ -137,7 +137,7 @@ def _in_doubt(request: Request, on_doubt: OnDoubt) -> Decision:
         return GoOn()
     return Stop(
         f"request {request.number} is in doubt: {request.reason}",
-        f"`mmsbatch reconcile {THE_RUN}` looks for evidence of what became of it; "
+        f"{RECONCILE} looks for evidence of what became of it; "
         "resuming sends the others and leaves it alone",
     )
 

@@ -450,8 +450,8 @@ def test_another_run_that_never_got_a_connection_is_no_obstacle(
 
     with monkeypatch.context() as patched:
         patched.setattr("mmsbatch.gateway.client.GatewayClient.send", unreachable)
+        account = account_at(scene.sandbox)
         with pytest.raises(mms.RunStopped):
-            account = account_at(scene.sandbox)
             mms.send(planned(7, "Autre"), account, run=scene.run.parent / "autre")
     assert Conclusion.NOT_SENT is shown(scene.look())
 
