@@ -22,6 +22,8 @@ UPGRADE: Final = "take a newer mmsbatch (in its clone `git pull`, then install i
 _RESUME: Final = re.compile(r"\bresume\b(?=$|[ ;,.])")
 RECONCILE: Final = f"`mmsbatch reconcile {THE_RUN}`"
 """As it is recorded; `in_run` completes it."""
+SPENT_ELSEWHERE: Final = "resume as spent_elsewhere"
+"""Part of an advice that is recorded; `in_run` completes it."""
 _AGAIN: Final = re.compile(r"\brun the same command (?:again)?")
 """As earlier versions recorded it."""
 
@@ -56,9 +58,11 @@ def option(name: str, value: object = None) -> str:
     return name if value is None else f"{name}={_python(value)}"
 
 
-def resume(run: str | Path, *, live: bool, moved: bool = False) -> str:
+def resume(
+    run: str | Path, *, live: bool, moved: bool = False, spent_elsewhere: bool = False
+) -> str:
     """Go on with a run."""
-    return _over_account("resume", run, live, moved=moved)
+    return _over_account("resume", run, live, moved=moved, spent_elsewhere=spent_elsewhere)
 
 
 def reconcile(run: str | Path, *, live: bool, moved: bool = False, settle: str = "") -> str:
@@ -144,6 +148,7 @@ def in_run(advice: str, run: str | Path, *, live: bool) -> str:
     """
     again = f"`{resume(run, live=live)}`"
     text = advice.replace(RECONCILE, f"`{reconcile(run, live=live)}`")
+    text = text.replace(SPENT_ELSEWHERE, f"`{resume(run, live=live, spent_elsewhere=True)}`")
     if "`" not in text:
         text = _RESUME.sub(lambda _: again, text)
     text = _AGAIN.sub(lambda _: f"run {again}", text)

@@ -30,6 +30,7 @@ HINTS: dict[str, list[Make]] = {
     "resume": [
         lambda run, live: hints.resume(run, live=live),
         lambda run, live: hints.resume(run, live=live, moved=True),
+        lambda run, live: hints.resume(run, live=live, spent_elsewhere=True),
     ],
     "reconcile": [
         lambda run, live: hints.reconcile(run, live=live),
@@ -52,6 +53,7 @@ HINTS: dict[str, list[Make]] = {
     "in_run": [
         lambda run, live: hints.in_run("buy credits, then resume", run, live=live),
         lambda run, live: hints.in_run(f"{hints.RECONCILE} looks", run, live=live),
+        lambda run, live: hints.in_run(hints.SPENT_ELSEWHERE, run, live=live),
         lambda run, live: hints.in_run("run the same command again", run, live=live),
     ],
 }

@@ -34,6 +34,7 @@ from mmsbatch.cli.shared import (
     RunOption,
     SeparatorOption,
     SheetOption,
+    SpentElsewhereOption,
     SuppressOption,
     WorkersOption,
     errors,
@@ -71,6 +72,7 @@ def send(
     date: DateOption = None,
     live: LiveOption = False,
     moved: MovedOption = False,
+    spent_elsewhere: SpentElsewhereOption = False,
     again: Annotated[
         bool,
         typer.Option(
@@ -122,6 +124,7 @@ def send(
             not_after=not_after,
             progress=True,  # away from a terminal too: a line in half a minute
             moved=moved,
+            spent_elsewhere=spent_elsewhere,
             again=again,
         )
         run = run_path(run, date)
@@ -150,6 +153,7 @@ def resume(
     run: RunArgument,
     live: LiveOption = False,
     moved: MovedOption = False,
+    spent_elsewhere: SpentElsewhereOption = False,
     max_credits: MaxCreditsOption = None,
     on_doubt: OnDoubtOption = "stop",
     workers: WorkersOption = 1,
@@ -167,6 +171,7 @@ def resume(
             not_after=not_after,
             progress=True,  # away from a terminal too: a line in half a minute
             moved=moved,
+            spent_elsewhere=spent_elsewhere,
         )
         done = go_on(run, account_from(live), options)
         print_run(as_json, done, run)

@@ -44,6 +44,13 @@ LiveOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing else.")]
+SpentElsewhereOption = Annotated[
+    bool,
+    typer.Option(
+        "--spent-elsewhere",
+        help="Go on although credits are gone that no run beside it has spent: something else has.",
+    ),
+]
 MovedOption = Annotated[
     bool,
     typer.Option(

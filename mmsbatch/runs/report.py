@@ -27,6 +27,8 @@ class Stop:
     reason: str
     what_to_do: str
     """As `mmsbatch.hints.in_run` completes it: ``resume`` stands for the run's own hint."""
+    cause: str = ""
+    """A word for it, where a later execution must know this stop again."""
 
 
 DONE: Final = 0

@@ -12,12 +12,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from mmsbatch import hints, spec, times
-from mmsbatch.errors import (
-    InDoubt,
-    NotSent,
-    RunError,
-)
+from mmsbatch import hints, times
+from mmsbatch.errors import RunError
 from mmsbatch.gateway.account import Target
 from mmsbatch.gateway.client import GatewayClient
 from mmsbatch.planning.plan import Plan
@@ -26,14 +22,14 @@ from mmsbatch.runs.identity import check_same_files, mark_execution, new_executi
 from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.report import RunReport, Stop
 from mmsbatch.runs.run import Run
-from mmsbatch.runs.states import FactKind, Request, read_account
+from mmsbatch.runs.states import Fact, FactKind, Request
+from mmsbatch.sending.balance import balance_stop
 from mmsbatch.sending.limits import (
     Budget,
     Limits,
     PreviousRuns,
     cost_per_recipient,
     credit_readings,
-    credit_stop,
 )
 from mmsbatch.sending.policy import OnDoubt
 from mmsbatch.sending.progress import sending
@@ -61,6 +57,7 @@ class SendOptions:
     limits: Limits = field(default_factory=Limits)
     moved: bool = False
     again: bool = False
+    spent_elsewhere: bool = False
     on_doubt: OnDoubt = "stop"
     workers: int = 1
     requests_per_minute: float | None = None
@@ -113,7 +110,7 @@ def send_rest(
                     options.deadline.check(times.utc_now())
                 told = sending(plan, waiting, shown=options.progress, then=options.on_request)
                 with told as sender.on_request:
-                    _send_until_stopped(folder, sender)
+                    _send_until_stopped(folder, sender, facts, options)
             # As they are on disk; their answers are read already.
             ended = Run(folder, plan, [*facts, *journal.recorded])
             ended.write()
@@ -143,7 +140,9 @@ def _let_go_after(threads: list[threading.Thread], held: ExitStack) -> None:
     threading.Thread(target=wait, name="mmsbatch-let-go", daemon=True).start()
 
 
-def _send_until_stopped(folder: RunFolder, sender: Sender) -> None:
+def _send_until_stopped(
+    folder: RunFolder, sender: Sender, facts: list[Fact], options: SendOptions
+) -> None:
     """Send, and record who does and why it ended."""
     me = {
         "pid": os.getpid(),
@@ -151,12 +150,17 @@ def _send_until_stopped(folder: RunFolder, sender: Sender) -> None:
         "login": sender.gateway.account.clientcode,
         "url": sender.gateway.account.url,
         **new_execution(folder),
+        **({"spent_elsewhere": True} if options.spent_elsewhere else {}),
     }
     sender.journal.append(FactKind.STARTED, at=times.utc_now(), data=me)
     mark_execution(folder, str(me["execution"]))
     try:
         with _interrupts(sender.halt):
-            stop = sender.too_late() or _balance_stop(sender) or sender.run()
+            stop = (
+                sender.too_late()
+                or balance_stop(folder, sender, facts, spent_elsewhere=options.spent_elsewhere)
+                or sender.run()
+            )
     except KeyboardInterrupt:
         raise _broken_off(folder, sender) from None
     sender.journal.append(FactKind.STOPPED, at=times.utc_now(), data=_stop_data(stop))
@@ -181,34 +185,11 @@ def _broken_off(folder: RunFolder, sender: Sender) -> KeyboardInterrupt:
     )
 
 
-def _balance_stop(sender: Sender) -> Stop | None:
-    """Ask the account tool, record what it says, and stop if it says that sending would fail.
-
-    A tool that does not answer, or may not tell (302), speaks against nothing.
-    """
-    try:
-        reply = sender.gateway.account_info()
-    except (NotSent, InDoubt):
-        return None
-    sender.journal.append(
-        FactKind.BALANCE,
-        at=times.utc_now(),
-        data={"http_status": reply.http_status},
-        body=reply.body,
-    )
-    answer = read_account(reply.body)
-    if answer is None:
-        return None
-    known = spec.account_status(answer.status)
-    if known.scope is spec.Scope.RUN:
-        reason = f"the account tool said {answer.status} {answer.text or known.text}"
-        return Stop(reason, known.what_to_do)
-    sender.budget.hear(answer)
-    return credit_stop(answer.credits, sender.budget.cost, sender.recipients_left())
-
-
 def _stop_data(stop: Stop | None) -> dict[str, Any]:
-    return {"reason": stop.reason, "what_to_do": stop.what_to_do} if stop else {}
+    if stop is None:
+        return {}
+    cause = {"cause": stop.cause} if stop.cause else {}
+    return {"reason": stop.reason, "what_to_do": stop.what_to_do, **cause}
 
 
 @contextmanager

@@ -41,6 +41,7 @@ def send(
     max_recipients: int | None = None,
     limits: Limits | None = None,
     again: bool = False,
+    spent_elsewhere: bool = False,
     moved: bool = False,
     on_doubt: OnDoubt = "stop",
     workers: int = 1,
@@ -72,6 +73,9 @@ def send(
     again
         Send although another run beside this one has begun the very same plan within the last 20
         hours.
+    spent_elsewhere
+        Go on although the account has fewer credits than this run left it with, and no run beside
+        it says why: something else has spent them, not a copy of this run.
     moved
         The run's folder was copied or moved here, and is gone from where it was.
     on_doubt
@@ -110,6 +114,7 @@ def send(
         limits=with_max_recipients(limits, max_recipients),
         moved=moved,
         again=again,
+        spent_elsewhere=spent_elsewhere,
         on_doubt=on_doubt,
         workers=workers,
         requests_per_minute=requests_per_minute,
@@ -168,6 +173,7 @@ def resume(
     account: Account | Literal["sandbox", "live"],
     *,
     limits: Limits | None = None,
+    spent_elsewhere: bool = False,
     moved: bool = False,
     on_doubt: OnDoubt = "stop",
     workers: int = 1,
@@ -182,6 +188,7 @@ def resume(
     """
     options = SendOptions(
         limits=limits or Limits(),
+        spent_elsewhere=spent_elsewhere,
         moved=moved,
         on_doubt=on_doubt,
         workers=workers,
