@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     )
     from mmsbatch.files import __version__
     from mmsbatch.gateway.account import Account
+    from mmsbatch.notebook.parameters import check_parameters
     from mmsbatch.planning.plan import Plan, plan
     from mmsbatch.planning.prepare import prepare
     from mmsbatch.planning.preview import preview
@@ -95,6 +96,7 @@ __all__ = [
     "Video",
     "__version__",
     "audit",
+    "check_parameters",
     "connect",
     "diff",
     "estimate",
@@ -164,6 +166,7 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "files": ("__version__",),
     "gateway.account": ("Account",),
+    "notebook.parameters": ("check_parameters",),
     "planning.plan": (
         "Plan",
         "plan",

@@ -21,6 +21,7 @@ data, in ``mms_problem`` and ``mms_outcome``.
 
 from __future__ import annotations
 
+import traceback
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-class MmsbatchError(Exception):
+class _Short:
+    """An error that a notebook shows as its message; ``%tb`` shows where it came from."""
+
+    _shown = False
+
+    def _render_traceback_(self) -> list[str]:
+        """Be shown by IPython, which asks again for ``%tb``."""
+        assert isinstance(self, BaseException)  # noqa: S101  (it is mixed into nothing else)
+        if self._shown:
+            return traceback.format_exception(self)
+        self._shown = True
+        return [f"{type(self).__name__}: {self}", "(%tb shows where it came from)"]
+
+
+class MmsbatchError(_Short, Exception):
     """The base of every error of this package."""
 
 
@@ -70,6 +85,14 @@ class RunStopped(NotSent):
 
 class RunInDoubt(InDoubt):
     """The run ended with rows that may or may not have been sent."""
+
+
+class BrokenOff(_Short, KeyboardInterrupt):
+    """A second Ctrl-C broke a send off; says what is in doubt, if anything, and how to go on."""
+
+    def __init__(self, message: str, *, in_doubt: bool) -> None:
+        super().__init__(message)
+        self.in_doubt = in_doubt
 
 
 class UnreadableAnswer(MmsbatchError):  # noqa: N818

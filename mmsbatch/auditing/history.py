@@ -98,7 +98,15 @@ def history(number: str | int, runs_dir: RunPaths) -> pd.DataFrame:
 
     Source: §1.4 on numbers, §2 on what an answer says.
     """
-    e164 = read_number(number)
+    try:
+        e164 = read_number(number)
+    except InputError:
+        if isinstance(runs_dir, str) and _is_number(runs_dir):
+            raise InputError(
+                "history takes the number first, then the folder of runs: give them the other way "
+                "round"
+            ) from None
+        raise
     with open_runs(runs_dir, copies=True) as collection:
         frame = pd.DataFrame(_rows(e164, collection), columns=list(_DTYPES))
     frame["sent_at"] = pd.to_datetime(frame["sent_at"], unit="ms", utc=True)
@@ -127,6 +135,13 @@ def read_number(number: str | int) -> str:
             "06 39 98 xx xx or +33 6 39 98 xx xx"
         )
     return str(row["mms_e164"])
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return bool(read_number(text))
+    except InputError:
+        return False
 
 
 def _rows(e164: str, collection: Collection) -> Iterator[dict[str, Any]]:

@@ -14,7 +14,7 @@ import typer
 
 from mmsbatch import hints
 from mmsbatch.display import labelled
-from mmsbatch.errors import InDoubt, InputError, MmsbatchError
+from mmsbatch.errors import BrokenOff, InDoubt, InputError, MmsbatchError
 from mmsbatch.runs.report import BAD_INPUT, IN_DOUBT, STOPPED, RunReport
 from mmsbatch.sending.progress import Progress, counting
 from mmsbatch.sending.workers import MAX_WORKERS
@@ -149,7 +149,8 @@ def errors(as_json: bool) -> Iterator[None]:
         if not error.args:  # nothing was under way
             raise
         print(f"mmsbatch: {error}", file=sys.stderr)
-        raise typer.Exit(IN_DOUBT) from None
+        in_doubt = not isinstance(error, BrokenOff) or error.in_doubt
+        raise typer.Exit(IN_DOUBT if in_doubt else STOPPED) from None
 
 
 def _say(message: Warning | str, *_where: Any, **_more: Any) -> None:

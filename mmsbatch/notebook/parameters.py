@@ -36,6 +36,8 @@ _TYPES: Final = {
     "str": "a text",
 }
 """The types that can be typed on a command line, in the order in which a text is tried."""
+_INJECTED: Final = "# Parameters"
+"""How the cell begins that papermill injects."""
 _UNKNOWN: Final = object()
 _NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]{1,2})?", re.IGNORECASE)
 
@@ -104,6 +106,45 @@ def given(words: Sequence[str], known: Mapping[str, Parameter], notebook: str) -
         if parameter.default is REQUIRED and parameter.name not in values:
             raise InputError(f"{notebook} needs its parameter {parameter.name}: -p NAME=VALUE")
     return values
+
+
+def check_parameters(namespace: Mapping[str, Any]) -> None:
+    """Refuse a parameter that the notebook does not declare, whoever runs it.
+
+    papermill writes what it is given into a cell of its own and goes on: a parameter that is one
+    letter short leaves the notebook with its default, and another file is sent.
+
+    Parameters
+    ----------
+    namespace
+        The notebook's ``globals()``. Its parameters are the names that were declared with a type
+        (``run: str = …``); what was injected is in its history.
+
+    Raises
+    ------
+    InputError
+        Names the parameter, the nearest one, and all that there are.
+    """
+    known = namespace.get("__annotations__", {})
+    for source in namespace.get("In", ()):
+        if not source.startswith(_INJECTED):
+            continue
+        unknown = [name for name in _assigned(source) if name not in known]
+        if unknown:
+            raise InputError(
+                f"this notebook has no parameter {unknown[0]!r}.{nearest(unknown[0], known)} "
+                f"It takes {', '.join(known)}"
+            )
+
+
+def _assigned(source: str) -> list[str]:
+    return [
+        target.id
+        for line in ast.parse(source).body
+        if isinstance(line, ast.Assign)
+        for target in line.targets
+        if isinstance(target, ast.Name)
+    ]
 
 
 def refuse_credentials(words: Iterable[str], secrets: Iterable[str]) -> None:

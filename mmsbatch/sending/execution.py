@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mmsbatch import hints, times
-from mmsbatch.errors import RunError
+from mmsbatch.errors import BrokenOff, RunError
 from mmsbatch.gateway.account import Target
 from mmsbatch.gateway.client import GatewayClient
 from mmsbatch.planning.plan import Plan
@@ -166,22 +166,23 @@ def _send_until_stopped(
     sender.journal.append(FactKind.STOPPED, at=times.utc_now(), data=_stop_data(stop))
 
 
-def _broken_off(folder: RunFolder, sender: Sender) -> KeyboardInterrupt:
+def _broken_off(folder: RunFolder, sender: Sender) -> BrokenOff:
     doubts = sender.in_doubt()
     live = sender.gateway.account.target is Target.LIVE
     again = hints.resume(folder.path, live=live)
     if not doubts:
-        return KeyboardInterrupt(f"broken off with nothing in doubt: `{again}` goes on")
+        return BrokenOff(f"broken off with nothing in doubt: `{again}` goes on", in_doubt=False)
     waiting = (
         " (where this process goes on, as a notebook does, an answer may still come: until then "
         "the run is not let go)"
         if sender.under_way()
         else ""
     )
-    return KeyboardInterrupt(
+    return BrokenOff(
         f"broken off with {doubts} in doubt{waiting}: {folder.path} keeps the facts. "
         f"`{hints.reconcile(folder.path, live=live)}` looks for evidence of what became of it; "
-        f"`{again}` sends the others"
+        f"`{again}` sends the others",
+        in_doubt=True,
     )
 
 

@@ -147,3 +147,11 @@ def test_a_number_that_is_none_is_bad_input(runs: Path) -> None:
     done = CliRunner().invoke(app, ["history", "0199000001", str(runs)])
     assert 2 == done.exit_code
     assert "landline" in done.stderr
+
+
+def test_arguments_the_other_way_round_are_said(runs: Path) -> None:
+    """Not that a folder is no French mobile."""
+    with pytest.raises(mms.InputError, match="the number first, then the folder of runs"):
+        mms.history(str(runs), "06 39 98 00 12")
+    with pytest.raises(mms.InputError, match="not a French mobile"):
+        mms.history("01 99 00 00 01", runs)
