@@ -14,7 +14,6 @@ from mmsbatch import hints, spec
 from mmsbatch.errors import BrokenRules, InputError, shown
 
 PARIS: Final = ZoneInfo(spec.TIME_ZONE)
-_WRITTEN_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
 
 
 def instant(wall: datetime) -> datetime:
@@ -31,19 +30,19 @@ def happens_twice(wall: datetime) -> bool:
 def _read_time(given: object) -> datetime:
     """Read what may be given as a time; `BrokenRules` if it is none."""
     if isinstance(given, str):
-        if not _WRITTEN_TIME.fullmatch(given):
-            raise BrokenRules(
-                f"a time is written YYYY-MM-DD HH:MM:SS (§1.2); found {shown(given)}."
-            )
         try:
-            return datetime.strptime(given, spec.DATE_FORMAT)  # noqa: DTZ007  (Paris, see Campaign)
+            read = _unwritten(given)
         except ValueError:
             raise BrokenRules(
-                f"no such day or time in the calendar (§1.2); found {given!r}."
+                f"no such day or time in the calendar (§1.2), or not written as {_TIME_FORM}; "
+                f"found {shown(given)}."
             ) from None
+        if not isinstance(read, datetime):
+            raise BrokenRules(f"a time is needed (§1.2), as {_TIME_FORM}; found {shown(given)}.")
+        given = read
     if given is pd.NaT or not isinstance(given, datetime):
         raise BrokenRules(
-            "a datetime, a text YYYY-MM-DD HH:MM:SS or None is needed (§1.2); "
+            f"a datetime, a text such as {_TIME_FORM} or None is needed (§1.2); "
             f"found {shown(given)}."
         )
     if given.microsecond or getattr(given, "nanosecond", 0):
@@ -86,6 +85,7 @@ _WRITTEN: Final = re.compile(
     r"(?P<time>[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?"
     r"|(?P<week>[0-9]{4}-W[0-9]{2})"
 )
+_TIME_FORM: Final = "'2026-11-25 18:00'"
 _WEEK: Final = timedelta(days=7)
 _TICK: Final = timedelta(microseconds=1)
 _FORMS: Final = (
@@ -131,8 +131,8 @@ def span(given: When, option: str) -> Span:
     except (ValueError, OverflowError) as error:
         reason = f" ({error})" if isinstance(error, BrokenRules) else ""
         raise InputError(
-            f"{option} must be a day, a week or a time that exists, such as {_FORMS}; "
-            f"found {shown(given)}{reason}"
+            f"{hints.option(option)} must be a day, a week or a time that exists, such as "
+            f"{_FORMS}; found {shown(given)}{reason}"
         ) from None
 
 
@@ -144,20 +144,19 @@ def day(given: date | str, option: str) -> date:
     InputError
         It is no day: a moment neither, for in which zone it is which day is for the caller to say.
     """
-    read: object = None
-    if isinstance(given, str) and _WRITTEN.fullmatch(given):
-        try:
-            read = _unwritten(given)
-        except ValueError:
-            raise InputError(f"{option}: no such day in the calendar; found {given!r}") from None
-    elif not isinstance(given, str):
-        read = given
+    named = hints.option(option)
+    try:
+        read = _unwritten(given)
+    except ValueError:
+        if isinstance(given, str) and _WRITTEN.fullmatch(given.strip()):
+            raise InputError(f"{named}: no such day in the calendar; found {given!r}") from None
+        read = None
     if isinstance(read, _Week):
         return read.monday
     if isinstance(read, date) and not isinstance(read, datetime):
         return read
     raise InputError(
-        f"{option}: a day written YYYY-MM-DD, a datetime.date, or a week written 2026-W48 (its "
+        f"{named}: a day written YYYY-MM-DD, a datetime.date, or a week written 2026-W48 (its "
         f"Monday) is needed; found {shown(given)}"
     )
 

@@ -274,7 +274,7 @@ def retention(
 
 
 def _today(given: str | None) -> date:
-    return utc_now().astimezone(PARIS).date() if given is None else day(given, "--today")
+    return utc_now().astimezone(PARIS).date() if given is None else day(given, "today")
 
 
 def moved(places: PlacesArgument, as_json: JsonOption = False) -> None:
