@@ -39,12 +39,13 @@ def check(
     sheet: str | None = None,
     separator: str | None = None,
     encoding: str | None = None,
+    header: int | None = None,
 ) -> Checked:
     """Prepare a file of contacts without ever holding it whole.
 
     Parameters
     ----------
-    source, sheet, separator, encoding
+    source, sheet, separator, encoding, header
         As for `mmsbatch.read_contacts`.
     phone, fictional, suppress, consent
         As for `mmsbatch.prepare`; a phone column that is not given is looked for in the first
@@ -72,7 +73,12 @@ def check(
 
     def read() -> Iterator[pd.DataFrame]:
         return contact_batches(
-            source, columns=columns, sheet=sheet, separator=separator, encoding=encoding
+            source,
+            columns=columns,
+            sheet=sheet,
+            separator=separator,
+            encoding=encoding,
+            header=header,
         )
 
     refusing = refusing_numbers(read(), phone, consent, fictional=fictional) if consent else None

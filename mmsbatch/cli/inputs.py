@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from mmsbatch.campaign.consent import Consent
 from mmsbatch.campaign.file import load_campaign
@@ -31,6 +31,7 @@ class ContactsOptions:
     sheet: str | None
     separator: str | None
     encoding: str | None
+    header: int | None
     suppress: list[str] | None
     key_file: Path | None
     consent: str | None
@@ -43,9 +44,14 @@ class ContactsOptions:
         return self.phone[0] if self.phone and len(self.phone) == 1 else self.phone or None
 
     @property
-    def reading(self) -> dict[str, str | None]:
+    def reading(self) -> dict[str, Any]:
         """How a file is read, as `read_contacts` takes it."""
-        return {"sheet": self.sheet, "separator": self.separator, "encoding": self.encoding}
+        return {
+            "sheet": self.sheet,
+            "separator": self.separator,
+            "encoding": self.encoding,
+            "header": self.header,
+        }
 
     @property
     def words(self) -> list[str]:
@@ -55,6 +61,7 @@ class ContactsOptions:
             "sheet": self.sheet,
             "separator": self.separator,
             "encoding": self.encoding,
+            "header": self.header,
             "suppress": self.suppress,
             "key-file": self.key_file,
             "consent": self.consent,

@@ -19,6 +19,7 @@ from mmsbatch.cli.shared import (
     ConsentYesOption,
     ContactsArgument,
     EncodingOption,
+    HeaderOption,
     JsonOption,
     KeyFileOption,
     LiveOption,
@@ -67,6 +68,7 @@ def check(
     sheet: SheetOption = None,
     separator: SeparatorOption = None,
     encoding: EncodingOption = None,
+    header: HeaderOption = None,
 ) -> None:
     """Check the phone column: what can be sent, what cannot, and why."""
     with errors(as_json):
@@ -77,6 +79,7 @@ def check(
             sheet=sheet,
             separator=separator,
             encoding=encoding,
+            header=header,
             suppress=suppress,
             key_file=key_file,
             consent=consent,
@@ -114,6 +117,7 @@ def plan(
     sheet: SheetOption = None,
     separator: SeparatorOption = None,
     encoding: EncodingOption = None,
+    header: HeaderOption = None,
 ) -> None:
     """Show what would be sent: rows by problem, requests, and the fingerprint to confirm."""
     with errors(as_json):
@@ -124,6 +128,7 @@ def plan(
             sheet=sheet,
             separator=separator,
             encoding=encoding,
+            header=header,
             suppress=suppress,
             key_file=key_file,
             consent=consent,

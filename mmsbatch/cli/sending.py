@@ -21,6 +21,7 @@ from mmsbatch.cli.shared import (
     ConsentYesOption,
     ContactsArgument,
     EncodingOption,
+    HeaderOption,
     JsonOption,
     KeyFileOption,
     LiveOption,
@@ -112,6 +113,7 @@ def send(
     sheet: SheetOption = None,
     separator: SeparatorOption = None,
     encoding: EncodingOption = None,
+    header: HeaderOption = None,
 ) -> None:
     """Send a campaign. The same command again goes on where it stands, and repeats nothing."""
     with errors(as_json):
@@ -136,6 +138,7 @@ def send(
             sheet=sheet,
             separator=separator,
             encoding=encoding,
+            header=header,
             suppress=suppress,
             key_file=key_file,
             consent=consent,

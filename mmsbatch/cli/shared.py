@@ -20,7 +20,10 @@ from mmsbatch.sending.progress import Progress, counting
 from mmsbatch.sending.workers import MAX_WORKERS
 
 ContactsArgument = Annotated[
-    str, typer.Argument(help="CSV, Excel or Parquet: a file, a folder of parts, or a URL.")
+    str,
+    typer.Argument(
+        help="CSV, Excel, Parquet, JSON or Feather: a file, a folder of parts, or a URL."
+    ),
 ]
 PhoneOption = Annotated[
     list[str] | None,
@@ -62,6 +65,12 @@ MovedOption = Annotated[
 SheetOption = Annotated[str | None, typer.Option(help="The sheet of an Excel workbook.")]
 SeparatorOption = Annotated[str | None, typer.Option(help="Of a CSV; found out without it.")]
 EncodingOption = Annotated[str | None, typer.Option(help="Of a CSV; found out without it.")]
+HeaderOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="The line of a CSV, or the row of a sheet, that has the column names, from 1."
+    ),
+]
 OnePerOption = Annotated[
     str | None,
     typer.Option(

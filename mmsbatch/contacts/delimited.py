@@ -9,15 +9,25 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import chain
 from typing import BinaryIO, Final, NoReturn
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from mmsbatch.contacts.dialects import Dialect, QuoteWatch, dialect, named, records
+from mmsbatch.contacts.dialects import (
+    NO_SEPARATOR,
+    Dialect,
+    QuoteWatch,
+    dialect,
+    named,
+    records,
+    separate,
+)
 from mmsbatch.contacts.encodings import utf8_blocks
-from mmsbatch.contacts.formats import check_names, choose
+from mmsbatch.contacts.formats import choose
+from mmsbatch.contacts.header import Header
 from mmsbatch.errors import ContactsError
 
 PARSE_BYTES: Final = 1 << 20
@@ -33,8 +43,8 @@ class DelimitedFile:
         Opens the file anew, as bytes without compression.
     label
         The file's name for messages.
-    separator, encoding
-        None to find them out.
+    separator, encoding, header
+        None to find them out; `header` is its line, from 1.
 
     Attributes
     ----------
@@ -53,13 +63,18 @@ class DelimitedFile:
         label: str,
         separator: str | None = None,
         encoding: str | None = None,
+        header: int | None = None,
     ) -> None:
         self._opener, self._label, self._encoding = opener, label, encoding
         with opener() as file:
             first = next(utf8_blocks(file, encoding, label), b"")
-        self._dialect = dialect(first, separator, label)
-        self.names = list(self._dialect.names)
-        check_names(self.names, f"{label}, line {self._dialect.header_line}")
+        self._dialect = dialect(first, separator, label, header)
+        self._header = Header(
+            self._dialect.names,
+            f"{label}, line {self._dialect.header_line}",
+            self._first_records(first) if header is None else (),
+        )
+        self.names = self._header.names
 
     def tables(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """Yield the records of these columns in pieces, all text; empty is null.
@@ -70,6 +85,7 @@ class DelimitedFile:
             A ragged line, an unclosed quote, bytes that are no text; each with its line.
         """
         wanted = choose(columns, self.names, self._label)
+        unnamed, physical = self._header.unnamed, self._header.physical
         with self._opener() as file:
             try:
                 body = _Body(utf8_blocks(file, self._encoding, self._label), self._dialect)
@@ -78,9 +94,7 @@ class DelimitedFile:
                     return
                 with pa_csv.open_csv(
                     body,
-                    read_options=pa_csv.ReadOptions(
-                        column_names=self.names, block_size=PARSE_BYTES
-                    ),
+                    read_options=pa_csv.ReadOptions(column_names=physical, block_size=PARSE_BYTES),
                     parse_options=pa_csv.ParseOptions(
                         delimiter=self._dialect.separator,
                         quote_char=self._dialect.quote,
@@ -88,19 +102,36 @@ class DelimitedFile:
                         newlines_in_values=True,
                     ),
                     convert_options=pa_csv.ConvertOptions(
-                        column_types=dict.fromkeys(self.names, pa.string()),
-                        include_columns=wanted,
+                        column_types=dict.fromkeys(physical, pa.string()),
+                        include_columns=[*wanted, *unnamed],
                         strings_can_be_null=True,
                         null_values=[""],
                     ),
                 ) as reader:
                     for batch in reader:
-                        yield pa.Table.from_batches([batch])
+                        table = pa.Table.from_batches([batch])
+                        for name in unnamed:
+                            if table.column(name).null_count < len(table):
+                                self._header.refuse_value(name)
+                        yield table.select(wanted)
                 body.check_closed()
+                self._header.say_left_out()
             except _BadQuoteError as error:
                 self._fail(error)
             except pa.ArrowInvalid as error:
                 self._explain(error)
+
+    def _first_records(self, first: bytes) -> Iterator[tuple[int, list[str]]]:
+        """Yield the records below the header with their lines, as far as the first block goes."""
+        how = self._dialect
+        text = first[how.body :].decode("utf-8", "ignore")
+        separator = separate(text) if how.separator == NO_SEPARATOR else how.separator
+        reader = records(io.StringIO(text, newline=""), separator, how.quote, escapes=how.escapes)
+        line = how.first_line
+        with suppress(csv.Error):
+            for record in reader:
+                yield line, record
+                line = how.first_line + reader.line_num
 
     def _fail(self, problem: _BadQuoteError) -> NoReturn:
         """Name the line of a quote."""
@@ -134,7 +165,7 @@ class DelimitedFile:
 
     def _explain(self, error: pa.ArrowInvalid) -> NoReturn:
         """Find the line that Arrow could not read."""
-        expected = len(self.names)
+        expected = len(self._header.physical)
         self._check_quotes()  # first: what looks like a short line is often their doing
         with self._opener() as file:
             try:
@@ -163,7 +194,8 @@ class DelimitedFile:
     def _ragged(self, line: int, expected: int, found: int) -> str:
         """Word the error of a line with too many or too few values."""
         if expected == 1:
-            advice = "Is there a title above the header? Delete it."
+            advice = "Is there a title above the header?"
+            advice += self._header.advice() or " Delete it."
         elif found > expected:
             advice = f"A value that contains {named(self._dialect.separator)} must stand in quotes."
         else:

@@ -35,7 +35,7 @@ class Dialect:
     escapes: bool
     names: tuple[str, ...]
     skipped: int
-    """What stands above the header, in bytes: blank lines and ``sep=;``, all ASCII."""
+    """What stands above the header, in bytes of UTF-8."""
     body: int
     """Where the first record begins, in bytes of UTF-8."""
     first_line: int
@@ -43,7 +43,7 @@ class Dialect:
     header_line: int
 
 
-def dialect(first: bytes, separator: str | None, label: str) -> Dialect:
+def dialect(first: bytes, separator: str | None, label: str, header: int | None = None) -> Dialect:
     """Find out how a CSV is written.
 
     Parameters
@@ -54,14 +54,18 @@ def dialect(first: bytes, separator: str | None, label: str) -> Dialect:
         The separator if the caller knows it.
     label
         The file's name for messages.
+    header
+        The line of the header, from 1; None for the first that is not blank.
 
     Raises
     ------
     ContactsError
-        No text at all; a separator that cannot be one, or is not this file's.
+        No text at all; a separator that cannot be one, or is not this file's; no such line.
     """
     whole = first.decode("utf-8", "ignore")  # the block may end within a letter
     skipped, hint = _preamble(whole)
+    if header is not None:
+        skipped = _line_start(whole, header, label)
     text = whole[skipped:]
     separator = _given(separator) or hint
     line = text[: text.find("\n")].strip()
@@ -81,8 +85,8 @@ def dialect(first: bytes, separator: str | None, label: str) -> Dialect:
         quote=quote,
         escapes=escapes,
         names=tuple(names),
-        skipped=skipped,
-        body=skipped + len(text[:characters].encode()),
+        skipped=len(whole[:skipped].encode()),
+        body=len(whole[: skipped + characters].encode()),
         first_line=above + lines + 1,
         header_line=above + 1,
     )
@@ -135,6 +139,16 @@ def _preamble(text: str) -> tuple[int, str | None]:
     if stated.lower().startswith("sep=") and len(stated) == len("sep=;") and stated.isascii():
         return blank + len(line), stated[-1]
     return blank, None
+
+
+def _line_start(text: str, line: int, label: str) -> int:
+    """Return where a line begins, in characters."""
+    if line < 1:
+        raise ContactsError(f"header={line}: lines are counted from 1.")
+    lines = text.splitlines(keepends=True)
+    if line > len(lines):
+        raise ContactsError(f"{label}: has no line {line} to be the header: it has {len(lines)}.")
+    return sum(map(len, lines[: line - 1]))
 
 
 def _given(separator: str | None) -> str | None:

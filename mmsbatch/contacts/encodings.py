@@ -1,13 +1,16 @@
 """Text in any usual encoding as UTF-8, block by block; finds out which encoding it is.
 
 UTF-8 and UTF-16 tell themselves apart. What is neither is Windows-1252, the French norm, unless
-its letters only make sense as an old Macintosh's or DOS's: Excel still writes both.
+its letters only make sense as ISO-8859-15 or as an old Macintosh's or DOS's: Excel still writes
+those two.
 """
 
 from __future__ import annotations
 
 import codecs
 import lzma
+import re
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -15,6 +18,7 @@ from typing import BinaryIO, Final
 
 import pyarrow as pa
 
+from mmsbatch import hints
 from mmsbatch.errors import ContactsError
 
 BLOCK_BYTES: Final = 1 << 20
@@ -39,7 +43,23 @@ _BOMS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _FRENCH: Final = frozenset("éèêëàâäçîïôöùûüœæÉÈÊÀÂÇÎÔÛŒ°«»’€\u00a0")
-_SINGLE_BYTE: Final = ("cp1252", "mac_roman", "cp850")
+_SINGLE_BYTE: Final = ("cp1252", "iso8859_15", "mac_roman", "cp850")
+
+
+_DIFFERING: Final = re.compile(rb"[\xa4\xa6\xa8\xb4\xb8\xbc\xbd\xbe]")
+_LETTER: Final = rb"[A-Za-z\xc0-\xff]"
+_LATIN9_LETTERS: Final = re.compile(
+    _LETTER + rb"[\xa6\xa8\xb4\xb8\xbc\xbd\xbe]|[\xa6\xa8\xb4\xb8\xbc\xbd\xbe]" + _LETTER
+)
+"""Š š Ž ž Œ œ Ÿ, beside another letter."""
+_LATIN9_EURO: Final = re.compile(rb"[0-9][ \xa0]?\xa4|\xa4[ \xa0]?[0-9]")
+_WINDOWS_ONLY: Final = re.compile(rb"[\x80-\x9f]")
+_FRACTIONS: Final = re.compile(rb"(?<!" + _LETTER + rb")[\xbc-\xbe](?!" + _LETTER + rb")")
+"""¼ ½ ¾, which no letter touches."""
+
+
+class EncodingUndecided(UserWarning):
+    """The bytes of a text are of two encodings alike, and a few of its letters depend on which."""
 
 
 def read_bytes(file: BinaryIO, size: int, label: str) -> bytes:
@@ -168,7 +188,31 @@ def _decide(block: bytes, lines: int, label: str) -> str:
     else:
         return "utf-8"
     # On equal counts the first wins: Windows-1252, the norm.
-    return max(_SINGLE_BYTE, key=lambda name: _plausible(block, name))
+    likely = max(_SINGLE_BYTE, key=lambda name: _plausible(block, name))
+    alike = {"cp1252", "iso8859_15"}
+    return _windows_or_latin9(block, label) if likely in alike else likely
+
+
+def _windows_or_latin9(block: bytes, label: str) -> str:
+    """Tell Windows-1252 from ISO-8859-15, which has € and œ at bytes of its own.
+
+    Of the eight bytes that differ, one beside a letter is a letter, and one for money stands with
+    a figure; the bytes 0x80 to 0x9F are letters and marks in Windows-1252, and in the other none.
+    """
+    windows = len(_WINDOWS_ONLY.findall(block)) + len(_FRACTIONS.findall(block))
+    latin9 = len(_LATIN9_LETTERS.findall(block)) + len(_LATIN9_EURO.findall(block))
+    differing = len(_DIFFERING.findall(block))
+    if latin9 and not windows:
+        return "iso8859_15"
+    if latin9 or (differing and not windows):
+        warnings.warn(
+            f"{label}: is Windows-1252 or ISO-8859-15, and its bytes do not decide which. It is "
+            "read as Windows-1252; if that makes a wrong sign of € or œ, pass "
+            f"{hints.option('encoding', 'latin9')}",
+            EncodingUndecided,
+            stacklevel=6,
+        )
+    return "cp1252"
 
 
 def _plausible(block: bytes, encoding: str) -> int:

@@ -21,6 +21,8 @@ class FileKind(StrEnum):
     TEXT = "text, such as CSV"
     WORKBOOK = "a workbook"
     PARQUET = "Parquet"
+    FEATHER = "Arrow (Feather)"
+    JSON = "JSON"
     GZIP = "compressed by gzip"
     BZIP2 = "compressed by bzip2"
     XZ = "compressed by xz"
@@ -49,11 +51,17 @@ _SUFFIXES: Final = {
     ".ods": FileKind.WORKBOOK,
     ".parquet": FileKind.PARQUET,
     ".pq": FileKind.PARQUET,
+    ".feather": FileKind.FEATHER,
+    ".arrow": FileKind.FEATHER,
+    ".json": FileKind.JSON,
+    ".jsonl": FileKind.JSON,
+    ".ndjson": FileKind.JSON,
     **COMPRESSED,
 }
 _OLE2: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _READABLE: Final = (
     (b"PAR1", FileKind.PARQUET),
+    (b"ARROW1", FileKind.FEATHER),
     (b"\x1f\x8b", FileKind.GZIP),
     (b"BZh", FileKind.BZIP2),
     (b"\xfd7zXZ\0", FileKind.XZ),
@@ -62,7 +70,7 @@ _READABLE: Final = (
 _OTHER: Final = (
     (b"%PDF", "a PDF document", "Ask for the table itself, as CSV or Excel."),
     (b"PARE", "an encrypted Parquet file", "Write it without encryption."),
-    (b"ARROW1", "an Arrow (Feather) file", "Write it as Parquet."),
+    (b"FEA1", "a Feather file of the first version", "Write it as Parquet."),
     (b"ORC", "an ORC file", "Write it as Parquet."),
     (b"Obj\x01", "an Avro file", "Write it as Parquet."),
     (b"SQLite format 3\0", "an SQLite database", "Export the table as CSV."),
@@ -79,9 +87,9 @@ _MARKUP: Final = (
     (b"<meta", "an HTML page"),
     (b"<?xml", "an XML file"),
     (b"begin:vcard", "a vCard file"),
-    (b"{", "a JSON file"),
-    (b"[{", "a JSON file"),
 )
+_JSON: Final = re.compile(rb"\s*(\[\s*)?\{\s*(\"|\})")
+"""An object, or a list of objects."""
 
 
 def identify(head: bytes, file: BinaryIO, label: str) -> FileKind:
@@ -114,6 +122,8 @@ def identify(head: bytes, file: BinaryIO, label: str) -> FileKind:
     if head.startswith(_OLE2):
         return _ole2(file, label)
     _refuse_markup(head, label)
+    if _JSON.match(head.removeprefix(b"\xef\xbb\xbf")):
+        return FileKind.JSON
     return FileKind.TEXT
 
 
@@ -132,6 +142,8 @@ def expect(kind: FileKind, name: str, label: str) -> None:
             FileKind.TEXT: ".csv",
             FileKind.WORKBOOK: ".xlsx",
             FileKind.PARQUET: ".parquet",
+            FileKind.FEATHER: ".feather",
+            FileKind.JSON: ".json",
         }.get(kind) or (suffix + next(end for end, packed in COMPRESSED.items() if packed == kind))
         raise ContactsError(
             f"{label}: is named {suffix}, but is {kind}. Rename it to end in {usual}, or export it "
@@ -190,6 +202,11 @@ _VALUE: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+|(?=(?:.*[0-9]){9})[+0-9 .(
 """An e-mail address or nine digits and more: a value, so the header is missing."""
 
 
+def is_value(cell: str) -> bool:
+    """Return whether a cell looks like a value, not like a column's name."""
+    return bool(_VALUE.fullmatch(cell.strip()))
+
+
 def check_names(names: Sequence[str], where: str) -> None:
     """Refuse names that are missing, doubled, or values.
 
@@ -215,7 +232,7 @@ def check_names(names: Sequence[str], where: str) -> None:
                 else "Name it in the header, or delete the column."
             )
             raise ContactsError(f"{where}: column {position} of {len(names)} has no name. {advice}")
-        if _VALUE.fullmatch(name.strip()):
+        if is_value(name):
             raise ContactsError(
                 f"{where}: column {position} is named by what looks like a value, so the header "
                 "seems to be missing. Add a first line with the column names."

@@ -9,10 +9,12 @@ from typing import Final, Protocol, cast
 import pandas as pd
 import pyarrow as pa
 
+from mmsbatch import hints
 from mmsbatch.contacts.delimited import DelimitedFile
 from mmsbatch.contacts.encodings import read_bytes
 from mmsbatch.contacts.formats import FileKind, choose, same_columns
 from mmsbatch.contacts.sources import Unpacked, content, parts
+from mmsbatch.contacts.structured import FeatherFile, JsonFile
 from mmsbatch.contacts.typed import ParquetFile, Sheet
 from mmsbatch.errors import ContactsError
 
@@ -35,8 +37,9 @@ def read_contacts(
     sheet: str | None = None,
     separator: str | None = None,
     encoding: str | None = None,
+    header: int | None = None,
 ) -> pd.DataFrame:
-    """Read contacts from CSV, Excel, LibreOffice or Parquet; every value as text, nothing lost.
+    """Read contacts from CSV, Excel, Parquet, JSON or Feather; every value as text, nothing lost.
 
     Parameters
     ----------
@@ -49,6 +52,9 @@ def read_contacts(
         A workbook's sheet; may be left out when only one has rows.
     separator, encoding
         Of a CSV; found out when left out.
+    header
+        The line of a CSV, or the row of a sheet, that has the column names, from 1: for a file
+        with a title above them.
 
     Returns
     -------
@@ -65,7 +71,7 @@ def read_contacts(
     --------
     contact_batches : the same for files larger than memory.
     """
-    tables = list(_tables(source, columns, sheet, separator, encoding))
+    tables = list(_tables(source, columns, sheet, separator, encoding, header))
     return _frame(pa.concat_tables(tables), 0)
 
 
@@ -77,12 +83,13 @@ def contact_batches(
     sheet: str | None = None,
     separator: str | None = None,
     encoding: str | None = None,
+    header: int | None = None,
 ) -> Iterator[pd.DataFrame]:
     """Read contacts as `read_contacts` does, a batch of rows at a time.
 
     Parameters
     ----------
-    source, columns, sheet, separator, encoding
+    source, columns, sheet, separator, encoding, header
         As for `read_contacts`.
     batch_rows
         How many rows a batch has; the last may have fewer.
@@ -104,7 +111,7 @@ def contact_batches(
         raise ContactsError(f"batch_rows={batch_rows}: a batch has at least one row.")
     waiting: list[pa.Table] = []
     held, start = 0, 0
-    for table in _tables(source, columns, sheet, separator, encoding):
+    for table in _tables(source, columns, sheet, separator, encoding, header):
         waiting.append(table)
         held += table.num_rows
         while held >= batch_rows:
@@ -130,7 +137,7 @@ def rows_hint(source: str | os.PathLike[str]) -> int | None:
     try:
         for part in parts(source):
             found = content(part)
-            if found.packed or found.kind is FileKind.WORKBOOK:
+            if found.packed or found.kind not in {FileKind.TEXT, FileKind.PARQUET}:
                 return None
             with found.open() as file:
                 if found.kind is FileKind.PARQUET:
@@ -150,6 +157,7 @@ def _tables(
     sheet: str | None,
     separator: str | None,
     encoding: str | None,
+    header: int | None,
 ) -> Iterator[pa.Table]:
     """Yield the text of every part; the columns in the order of the first."""
     first: Unpacked | None = None
@@ -158,8 +166,8 @@ def _tables(
     rows = 0
     for part in parts(source):
         found = content(part)
-        _check_options(found, sheet, separator, encoding)
-        reader = _reader(found, sheet, separator, encoding)
+        _check_options(found, sheet, separator, encoding, header)
+        reader = _reader(found, sheet, separator, encoding, header)
         if first is None:
             first, names = found, reader.names
             wanted = choose(columns, names, part.label)
@@ -181,29 +189,45 @@ def _tables(
 
 
 def _reader(
-    found: Unpacked, sheet: str | None, separator: str | None, encoding: str | None
+    found: Unpacked,
+    sheet: str | None,
+    separator: str | None,
+    encoding: str | None,
+    header: int | None,
 ) -> _Reader:
     label = found.part.label
     if found.kind is FileKind.TEXT:
-        return DelimitedFile(found.open, label, separator, encoding)
+        return DelimitedFile(found.open, label, separator, encoding, header)
     if found.kind is FileKind.WORKBOOK:
         with found.open() as file:
-            return Sheet(read_bytes(file, _WORKBOOK_BYTES, label), label, sheet)
+            return Sheet(read_bytes(file, _WORKBOOK_BYTES, label), label, sheet, header)
+    if found.kind is FileKind.JSON:
+        return JsonFile(found.open, label)
     file = found.open()
-    return ParquetFile(file, label)
+    return FeatherFile(file, label) if found.kind is FileKind.FEATHER else ParquetFile(file, label)
 
 
 def _check_options(
-    found: Unpacked, sheet: str | None, separator: str | None, encoding: str | None
+    found: Unpacked,
+    sheet: str | None,
+    separator: str | None,
+    encoding: str | None,
+    header: int | None,
 ) -> None:
     """Refuse an option that has no meaning for this kind of file."""
-    given = {"separator": separator, "encoding": encoding}
-    if found.kind is not FileKind.WORKBOOK:
-        given = {"sheet": sheet} | (given if found.kind is FileKind.PARQUET else {})
-    for option, value in given.items():
-        if value is not None:
+    of_text = found.kind is FileKind.TEXT
+    of_sheet = found.kind is FileKind.WORKBOOK
+    given = {
+        "sheet": (sheet, of_sheet),
+        "separator": (separator, of_text),
+        "encoding": (encoding, of_text),
+        "header": (header, of_text or of_sheet),
+    }
+    for option, (value, means_something) in given.items():
+        if value is not None and not means_something:
             raise ContactsError(
-                f"{found.part.label}: is {found.kind}, where {option}= means nothing. Leave it out."
+                f"{found.part.label}: is {found.kind}, where {hints.option(option)} means nothing. "
+                "Leave it out."
             )
 
 

@@ -17,6 +17,7 @@ import python_calamine
 
 from mmsbatch.contacts.encodings import UNREADABLE
 from mmsbatch.contacts.formats import check_names, choose
+from mmsbatch.contacts.header import Header
 from mmsbatch.errors import ContactsError, nearest
 
 _CERTAIN: Final = {16: 2**11, 32: 2**24, 64: 2**53}
@@ -130,6 +131,10 @@ def _json(value: Any) -> str | None:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
+_HEADER_ROWS: Final = 31
+"""Rows that are looked at for the header."""
+
+
 class Sheet:
     """One sheet of a workbook: the one named, or the only one that is not empty.
 
@@ -141,6 +146,8 @@ class Sheet:
         The file's name for messages.
     sheet
         A sheet's name.
+    header
+        The row of the header, from 1; None for the first that is not empty.
 
     Attributes
     ----------
@@ -158,19 +165,38 @@ class Sheet:
     the last value and columns without any value are formatting and left out.
     """
 
-    def __init__(self, content: bytes, label: str, sheet: str | None = None) -> None:
+    def __init__(
+        self, content: bytes, label: str, sheet: str | None = None, header: int | None = None
+    ) -> None:
         book = _open(content, label)
         name, self._rows, start = _pick(book, label, sheet)
         self.where = f"{label}, sheet {name!r}"
+        if header is not None:
+            if not start < header <= start + len(self._rows):
+                raise ContactsError(
+                    f"{self.where}: row {header} is empty, and cannot be the header."
+                )
+            self._rows, start = self._rows[header - 1 - start :], header - 1
         width = max(map(_width, self._rows))
-        self.names = [cell_text(cell) or "" for cell in self._rows[0][:width]]
-        check_names(self.names, f"{self.where}, row {start + 1}")
+        cells = [cell_text(cell) or "" for cell in self._rows[0][:width]]
+        below = [
+            (start + number, [cell_text(cell) or "" for cell in row])
+            for number, row in enumerate(self._rows[1:_HEADER_ROWS], start=2)
+        ]
+        self._header = Header(cells, f"{self.where}, row {start + 1}", below, "row")
+        self.names = self._header.names
 
     def tables(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """Yield the rows of these columns, all text; empty is null."""
         wanted = choose(columns, self.names, self.where)
-        places = [self.names.index(name) for name in wanted]
+        physical = self._header.physical
+        places = [physical.index(name) for name in wanted]
         body = self._rows[1:]
+        for name in self._header.unnamed:
+            at = physical.index(name)
+            if any(at < len(row) and _filled(row[at]) for row in body):
+                self._header.refuse_value(name)
+        self._header.say_left_out()
         yield pa.table(
             [pa.array([cell_text(row[at]) for row in body], pa.string()) for at in places],
             names=wanted,

@@ -263,6 +263,7 @@ def test_a_ragged_line_is_an_error_even_in_columns_not_asked_for(tmp_path: Path)
         read_contacts(path, columns=["id"])
 
 
+@pytest.mark.filterwarnings("ignore:.*(left out|bytes do not decide):UserWarning")
 @settings(max_examples=300)
 @given(content=st.binary(max_size=200) | st.text(st.sampled_from(LATIN)).map(str.encode))
 def test_no_bytes_raise_anything_but_a_contacts_error(
