@@ -104,6 +104,41 @@ MMS_TYPES: Mapping[str, pa.DataType] = {
 """The Arrow type of every column this package adds; other columns keep their own."""
 
 
+def as_pandas(given: object) -> pd.DataFrame | None:
+    """Return a dataframe of another library as one of pandas; None if it is no dataframe.
+
+    Parameters
+    ----------
+    given
+        A pandas frame comes back as it is; what has an Arrow C stream (polars, pyarrow, DuckDB)
+        is read through it: its columns keep their types, whole numbers with gaps included.
+    """
+    if isinstance(given, pd.DataFrame):
+        return given
+    if not hasattr(given, "__arrow_c_stream__"):
+        return None
+    try:
+        table = pa.table(given)
+    except (pa.ArrowException, TypeError, ValueError):  # a column, which is a stream as well
+        return None
+    frame: pd.DataFrame = table.to_pandas(types_mapper=_WITH_GAPS.get)
+    return frame
+
+
+_WITH_GAPS: Final[Mapping[pa.DataType, Any]] = {
+    pa.int8(): pd.Int8Dtype(),
+    pa.int16(): pd.Int16Dtype(),
+    pa.int32(): pd.Int32Dtype(),
+    pa.int64(): pd.Int64Dtype(),
+    pa.uint8(): pd.UInt8Dtype(),
+    pa.uint16(): pd.UInt16Dtype(),
+    pa.uint32(): pd.UInt32Dtype(),
+    pa.uint64(): pd.UInt64Dtype(),
+    pa.bool_(): pd.BooleanDtype(),
+}
+"""Types that pandas would else make floats and objects of where a value is missing."""
+
+
 def write(frame: pd.DataFrame, path: Path, metadata: Mapping[str, str]) -> None:
     """Write a frame; the file is the old one or the new one, never half of one.
 

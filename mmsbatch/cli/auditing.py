@@ -68,7 +68,7 @@ _PlacesArgument = Annotated[
     list[str], typer.Argument(metavar="DIR...", help="Folders of runs, or runs; paths or URLs.")
 ]
 _OutOption = Annotated[
-    Path | None, typer.Option(help="Also write the rows to a .csv, .parquet or .json file.")
+    Path | None, typer.Option(help="Also write the rows to a .csv, .xlsx, .parquet or .json file.")
 ]
 _OUTCOMES = [str(word) for word in Outcome]
 _SUMS = ["rows", "requests", *_OUTCOMES, "doubts"]

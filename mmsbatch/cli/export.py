@@ -1,4 +1,4 @@
-"""Frames written where the user asks: Parquet, JSON, or a CSV that is safe in a spreadsheet."""
+"""Frames written where the user asks: Parquet, JSON, or a CSV or workbook safe to be opened."""
 
 from __future__ import annotations
 
@@ -31,17 +31,23 @@ def write(parts: Iterable[pd.DataFrame], path: Path) -> None:
     path
         ``.parquet``; ``.json``: one list with an object per row; or ``.csv``: UTF-8 with a byte
         order mark and ``;``, as spreadsheets expect here. In a CSV a text that a spreadsheet would
-        run as a formula gets ``'`` before it, the names of columns included.
+        run as a formula gets ``'`` before it, the names of columns included. ``.xlsx``: texts are
+        text, phone numbers and what begins like a formula included, times are UTC as text.
 
     Raises
     ------
     InputError
-        The ending is another one, or the file cannot be written.
+        The ending is another one, a sheet cannot hold it, or the file cannot be written.
     """
-    writers = {".parquet": _write_parquet, ".csv": _write_csv, ".json": _write_json}
+    writers = {
+        ".parquet": _write_parquet,
+        ".csv": _write_csv,
+        ".json": _write_json,
+        ".xlsx": _write_workbook,
+    }
     writer = writers.get(path.suffix)
     if writer is None:
-        raise InputError(f"--out {path}: the file must end in .parquet, .csv or .json")
+        raise InputError(f"--out {path}: the file must end in .parquet, .csv, .xlsx or .json")
     if not path.parent.is_dir():
         raise InputError(f"--out {path}: the folder {path.parent} does not exist: make it first")
     files.replace_file(path, lambda beside: writer(parts, beside))
@@ -104,6 +110,64 @@ def _write_csv(parts: Iterable[pd.DataFrame], path: Path) -> None:
         for place, frame in enumerate(parts):
             safe = _without_formulas(frame)
             safe.to_csv(file, sep=";", index=False, header=place == 0, lineterminator="\r\n")
+
+
+_SHEET_ROWS: Final = 1_048_576
+_CELL_CHARACTERS: Final = 32_767
+"""A sheet's limits (Excel)."""
+
+
+def _write_workbook(parts: Iterable[pd.DataFrame], path: Path) -> None:
+    # Here, because few write a workbook and it takes a tenth of a second to import.
+    from openpyxl import Workbook  # noqa: PLC0415
+    from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415
+    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE  # noqa: PLC0415
+
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("mmsbatch")
+
+    def cell(value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if len(value) > _CELL_CHARACTERS:
+            raise InputError(
+                f"--out {path.name}: a text of {len(value):,} characters is more than a cell holds "
+                f"({_CELL_CHARACTERS:,}): write .csv or .parquet"
+            )
+        made = WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("\ufffd", value))
+        made.data_type = "s"  # never a formula
+        return made
+
+    try:
+        rows = 1
+        for place, frame in enumerate(parts):
+            rows += len(frame)
+            if rows > _SHEET_ROWS:
+                raise InputError(
+                    f"--out {path.name}: more rows than the {_SHEET_ROWS - 1:,} that a sheet "
+                    "holds: write .csv or .parquet"
+                )
+            if place == 0:
+                sheet.append([cell(str(name)) for name in frame.columns])
+            for record in records(frame):
+                sheet.append([cell(_in_a_cell(value)) for value in record.values()])
+    except BaseException:
+        sheet.close()  # its writer is a generator in the midst of an element
+        raise
+    book.save(path)
+
+
+def _in_a_cell(value: Any) -> Any:
+    """Return a value as a cell can hold it: long whole numbers as text, lists as JSON."""
+    if isinstance(value, bool) or value is None or isinstance(value, str):
+        return value
+    if isinstance(value, int | float) and abs(value) < _EXACT_IN_A_SHEET:
+        return value
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
+
+
+_EXACT_IN_A_SHEET: Final = 10**15
+"""A sheet keeps 15 digits of a number."""
 
 
 def _without_formulas(frame: pd.DataFrame) -> pd.DataFrame:

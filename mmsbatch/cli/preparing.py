@@ -56,7 +56,8 @@ def check(
     contacts: ContactsArgument,
     phone: PhoneOption = None,
     out: Annotated[
-        Path | None, typer.Option(help="Write the checked rows here (.parquet, .csv or .json).")
+        Path | None,
+        typer.Option(help="Write the checked rows here (.parquet, .csv, .xlsx or .json)."),
     ] = None,
     live: LiveOption = False,
     consent: ConsentOption = None,

@@ -30,7 +30,7 @@ def status(run: RunArgument, as_json: JsonOption = False) -> None:
 def results(
     run: RunArgument,
     out: Annotated[
-        Path | None, typer.Option(help="Also write them here (.parquet, .csv or .json).")
+        Path | None, typer.Option(help="Also write them here (.parquet, .csv, .xlsx or .json).")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

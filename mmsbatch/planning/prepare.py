@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from mmsbatch import frames
 from mmsbatch.campaign.consent import Consent
 from mmsbatch.display import Document, Table
 from mmsbatch.errors import ContactsError, kind_of, nearest
@@ -46,7 +47,8 @@ def prepare(
     Parameters
     ----------
     contacts : DataFrame of shape (rows, any)
-        Any columns and index, the phone column of any dtype. Not modified.
+        Any columns and index, the phone column of any dtype. Not modified. A dataframe of polars,
+        pyarrow or DuckDB is taken too, and whatever else has an Arrow C stream.
     phone : str or sequence of str, optional
         The phone column; of several, the first that can be sent to counts, row by row. Without
         it, the one column that looks like phones.
@@ -87,6 +89,7 @@ def prepare(
 
     Source: §1.4.
     """
+    contacts = _frame(contacts)
     names = _phone_columns(contacts, phone)
     asked = None if consent is None else Consent.read(consent)
     prepared = _prepare(contacts, names, first_rows, fictional, suppress, asked)
@@ -132,7 +135,8 @@ def prepare_batches(
     Source: §1.4.
     """
     find = Seen().first_rows
-    for batch in batches:
+    for given in batches:
+        batch = _frame(given)
         names = _phone_columns(batch, phone)
         phone = names
         yield _prepare(batch, names, find, fictional, suppress, consent, refusing)
@@ -226,12 +230,18 @@ def _covered(columns: list[Phones], suppress: SuppressionList) -> npt.NDArray[np
 # ----- which columns ------------------------------------------------------------------------------
 
 
-def _phone_columns(contacts: pd.DataFrame, phone: str | Sequence[str] | None) -> list[str]:
-    if not isinstance(contacts, pd.DataFrame):
+def _frame(given: object) -> pd.DataFrame:
+    """Take a dataframe of any library as one of pandas."""
+    contacts = frames.as_pandas(given)
+    if contacts is None:
         raise ContactsError(
-            f"contacts must be a dataframe, not {kind_of(contacts)}; mms.read_contacts(FILE) makes "
+            f"contacts must be a dataframe, not {kind_of(given)}; mms.read_contacts(FILE) makes "
             "one from a file"
         )
+    return contacts
+
+
+def _phone_columns(contacts: pd.DataFrame, phone: str | Sequence[str] | None) -> list[str]:
     if contacts.columns.nlevels > 1:
         raise ContactsError("the columns have several levels: give each one name first")
     if not contacts.columns.is_unique:

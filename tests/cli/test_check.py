@@ -65,7 +65,7 @@ def test_a_broken_batch_leaves_no_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "word"),
-    [("out.xlsx", "must end in .parquet, .csv or .json"), ("no/out.csv", "does not exist")],
+    [("out.xls", "must end in .parquet, .csv, .xlsx or .json"), ("no/out.csv", "does not exist")],
 )
 def test_a_place_that_cannot_be_written_is_told_first(
     name: str, word: str, long_file: Path, tmp_path: Path
