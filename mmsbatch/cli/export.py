@@ -131,7 +131,7 @@ def _write_workbook(parts: Iterable[pd.DataFrame], path: Path) -> None:
             return value
         if len(value) > _CELL_CHARACTERS:
             raise InputError(
-                f"--out {path.name}: a text of {len(value):,} characters is more than a cell holds "
+                f"--out: a text of {len(value):,} characters is more than a cell holds "
                 f"({_CELL_CHARACTERS:,}): write .csv or .parquet"
             )
         made = WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("\ufffd", value))
@@ -142,11 +142,7 @@ def _write_workbook(parts: Iterable[pd.DataFrame], path: Path) -> None:
         rows = 1
         for place, frame in enumerate(parts):
             rows += len(frame)
-            if rows > _SHEET_ROWS:
-                raise InputError(
-                    f"--out {path.name}: more rows than the {_SHEET_ROWS - 1:,} that a sheet "
-                    "holds: write .csv or .parquet"
-                )
+            _check_rows(rows)
             if place == 0:
                 sheet.append([cell(str(name)) for name in frame.columns])
             for record in records(frame):
@@ -155,6 +151,14 @@ def _write_workbook(parts: Iterable[pd.DataFrame], path: Path) -> None:
         sheet.close()  # its writer is a generator in the midst of an element
         raise
     book.save(path)
+
+
+def _check_rows(rows: int) -> None:
+    if rows > _SHEET_ROWS:
+        raise InputError(
+            f"--out: more rows than the {_SHEET_ROWS - 1:,} that a sheet holds: write .csv or "
+            ".parquet"
+        )
 
 
 def _in_a_cell(value: Any) -> Any:

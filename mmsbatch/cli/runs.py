@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -36,7 +37,9 @@ def results(
 ) -> None:
     """Rebuild results.parquet and requests.parquet from the plan and the facts."""
     with errors(as_json):
-        write_results(run)
+        # An archive, or another user's: what is asked for elsewhere is written there only.
+        if out is None or os.access(run, os.W_OK):
+            write_results(run)
         if out is not None:
             export.write([results_of(run)], out)
         where = out or run / "results.parquet"

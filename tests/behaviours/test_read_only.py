@@ -12,9 +12,11 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 import mmsbatch as mms
 from conftest import TESTS, account_at, planned
+from mmsbatch.cli import app
 from mmsbatch.sandbox import Sandbox
 
 KILLED = TESTS / "journals" / "0.1.0" / "killed"
@@ -31,8 +33,17 @@ READERS = {
     "audit": "mms.audit(run.parent)[['run', 'rows', 'accepted']].to_dict('records')",
     "history": "len(mms.history('06 39 98 00 12', run.parent))",
     "verify": "mms.verify(run).to_json()['checks'][0]",
+    "the command status": "command('status', run)",
+    "the command results --out": "command('results', run, '--out', run.parents[1] / 'out.csv')",
+    "the command verify": "command('verify', run) in {0, 1}",
+    "the command audit": "command('audit', run.parent)",
     "retention": "len(mms.retention(run.parent, today=date(2040, 1, 1)))",
 }
+
+
+def command(*words: object) -> int:
+    """Run a command; return its exit code."""
+    return CliRunner().invoke(app, [*map(str, words)]).exit_code
 
 
 def contents(folder: Path) -> dict[str, tuple[str, int]]:
@@ -72,7 +83,9 @@ def test_a_run_that_may_not_be_written_is_read(run: Path, reader: str) -> None:
     """The same is read as where it may be, and no file is made or changed."""
     code = (
         "import sys; from datetime import date; from pathlib import Path; import mmsbatch as mms; "
+        "from typer.testing import CliRunner; from mmsbatch.cli import app; "
         "run = Path(sys.argv[1])\n"
+        "def command(*words): return CliRunner().invoke(app, [*map(str, words)]).exit_code\n"
         "try: (run / 'mine').touch(); sys.exit('the folder can be written')\n"
         f"except PermissionError: print({READERS[reader]})"
     )
@@ -87,5 +100,5 @@ def test_a_run_that_may_not_be_written_is_read(run: Path, reader: str) -> None:
     )
     assert (0, "") == (done.returncode, done.stderr)
     assert before == contents(run)
-    values = {"mms": mms, "run": writable, "date": date}
+    values = {"mms": mms, "run": writable, "date": date, "command": command}
     assert str(eval(READERS[reader], values)) == done.stdout.strip()  # noqa: S307  (of this file)
