@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,7 +25,7 @@ from mmsbatch.sending.policy import OnDoubt
 class ContactsOptions:
     """Where the contacts are, how they are read, and who of them may be written to."""
 
-    source: str
+    contacts: str
     phone: list[str] | None
     live: bool
     sheet: str | None
@@ -37,6 +37,11 @@ class ContactsOptions:
     consent: str | None
     consent_yes: list[str] | None
     consent_no: list[str] | None
+
+    @classmethod
+    def of(cls, command: Mapping[str, Any]) -> ContactsOptions:
+        """Take from a command's arguments those that are about contacts, by their names."""
+        return cls(**{field.name: command[field.name] for field in fields(cls)})
 
     @property
     def columns(self) -> str | list[str] | None:
@@ -68,7 +73,7 @@ class ContactsOptions:
             "consent-yes": self.consent_yes,
             "consent-no": self.consent_no,
         }
-        words = [self.source]
+        words = [self.contacts]
         for name, value in given.items():
             for one in value if isinstance(value, list) else [value]:
                 words += [] if one is None else [f"--{name}", str(one)]
@@ -101,21 +106,21 @@ class ContactsOptions:
         return Consent.read({"column": self.consent, **given})
 
 
-def planned(contacts: ContactsOptions, campaign: Path, one_per: str | None) -> Plan:
+def planned(options: ContactsOptions, campaign: Path, one_per: str | None) -> Plan:
     """Read the campaign, the suppression lists and the contacts, and plan."""
     loaded = load_campaign(campaign)  # first: it is quick, and most often what is wrong
-    suppressed = contacts.read_suppressed()
-    loaded = replace(loaded, consent=contacts.read_consent() or loaded.consent)
-    frame = read_contacts(contacts.source, **contacts.reading)
+    suppressed = options.read_suppressed()
+    loaded = replace(loaded, consent=options.read_consent() or loaded.consent)
+    frame = read_contacts(options.contacts, **options.reading)
     prepared = prepare(
         frame,
-        phone=contacts.columns,
+        phone=options.columns,
         # Numbers reserved for fiction may go to the sandbox and nowhere else.
-        fictional=not contacts.live,
+        fictional=not options.live,
         suppress=suppressed,
         consent=loaded.consent,
     )
-    contacts.say_columns(prepared.phone_columns)
+    options.say_columns(prepared.phone_columns)
     return make_plan(prepared, loaded, one_per=one_per_word(one_per))
 
 

@@ -73,20 +73,7 @@ def check(
 ) -> None:
     """Check the phone column: what can be sent, what cannot, and why."""
     with errors(as_json):
-        options = ContactsOptions(
-            source=contacts,
-            phone=phone,
-            live=live,
-            sheet=sheet,
-            separator=separator,
-            encoding=encoding,
-            header=header,
-            suppress=suppress,
-            key_file=key_file,
-            consent=consent,
-            consent_yes=consent_yes,
-            consent_no=consent_no,
-        )
+        options = ContactsOptions.of(locals())
         listed, agreed = options.read_suppressed(), options.read_consent()
         with bar(rows_hint(contacts), "row") as shown:
             checked = check_file(
@@ -122,20 +109,7 @@ def plan(
 ) -> None:
     """Show what would be sent: rows by problem, requests, and the fingerprint to confirm."""
     with errors(as_json):
-        options = ContactsOptions(
-            source=contacts,
-            phone=phone,
-            live=live,
-            sheet=sheet,
-            separator=separator,
-            encoding=encoding,
-            header=header,
-            suppress=suppress,
-            key_file=key_file,
-            consent=consent,
-            consent_yes=consent_yes,
-            consent_no=consent_no,
-        )
+        options = ContactsOptions.of(locals())
         made = planned(options, campaign, one_per)
         made.campaign.check_schedule(utc_now())
         words = [*options.words, "--campaign", str(campaign)]

@@ -131,20 +131,7 @@ def send(
         )
         run = run_path(run, date)
         account = account_from(live)
-        people = ContactsOptions(
-            source=contacts,
-            phone=phone,
-            live=live,
-            sheet=sheet,
-            separator=separator,
-            encoding=encoding,
-            header=header,
-            suppress=suppress,
-            key_file=key_file,
-            consent=consent,
-            consent_yes=consent_yes,
-            consent_no=consent_no,
-        )
+        people = ContactsOptions.of(locals())
         made = planned(people, campaign, one_per)
         for warning in made.consent_warning(live=live):
             print(f"mmsbatch: {warning}", file=sys.stderr)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from mmsbatch.phones.notation import BLANK, ascii_table
@@ -48,6 +49,7 @@ LABELS: Final = (
 _LABEL = rf"(?:{'|'.join(sorted(map(re.escape, LABELS), key=len, reverse=True))})"
 _BEFORE = re.compile(rf"^[^\w+]*(?:{_LABEL}(?![^\W\d])[^\w+]*)+")
 _AFTER = re.compile(rf"(?:[^\w#]*(?<![^\W\d]){_LABEL})+[^\w#]*$")
+_LABELS = re.compile(rf"(?<![^\W\d]){_LABEL}(?![^\W\d])")
 _JUNK = re.compile(r"^[^\w+]+|[^\w#]+$")
 _ALNUM = re.compile(r"[^\W_]")
 _LETTER = re.compile(r"[^\W\d_o]")  # o may still be a zero
@@ -74,6 +76,10 @@ class Simplified(NamedTuple):
     """Bits of what was done to it."""
 
 
+_THOUSANDS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3}){2,3}")
+"""A whole number as an English spreadsheet groups it: 639,980,012."""
+
+
 def simplify(text: str) -> Simplified:
     """Find the problem of an odd cell, or write it more simply.
 
@@ -85,9 +91,8 @@ def simplify(text: str) -> Simplified:
         return Simplified("digits_lost" if plain and not plain.strip("#") else "missing")
     if plain in MISSING_WORDS:
         return Simplified("missing")
-    scientific = _SCIENTIFIC.fullmatch(plain)
-    if scientific:
-        return _expanded(scientific)
+    if figure := _figure(plain):
+        return figure
     if _has_several(plain):
         return Simplified("several_numbers")
 
@@ -102,6 +107,15 @@ def simplify(text: str) -> Simplified:
     return Simplified(None, simple, repair)
 
 
+def _figure(plain: str) -> Simplified | None:
+    """Write out a number that a spreadsheet wrote as a figure: 6.12345678E+08, 612,345,678."""
+    if scientific := _SCIENTIFIC.fullmatch(plain):
+        return _expanded(scientific)
+    if _THOUSANDS.fullmatch(plain):
+        return Simplified(None, plain.replace(",", ""))
+    return None
+
+
 def _expanded(scientific: re.Match[str]) -> Simplified:
     """Write 6.12345678E+08 out; with fewer digits than the exponent says, some are gone."""
     digits = scientific[1] + (scientific[2] or "")
@@ -113,10 +127,34 @@ def _expanded(scientific: re.Match[str]) -> Simplified:
 def _has_several(plain: str) -> bool:
     if len(plain) <= 2 * _NUMBER_DIGITS:
         return False
-    parts = [sum(map(str.isdecimal, part)) for part in _STRONG.split(plain)]
+    parts = [_digits(part) for part in _STRONG.split(plain)]
     if sum(digits >= _NUMBER_DIGITS for digits in parts) > 1:
         return True
     return len(_NUMBER.findall(plain)) > 1
+
+
+def numbers_in(text: str) -> list[str]:
+    """Return the numbers of a cell that holds several; none if anything else is in it.
+
+    A word beside a number may say whose it is, or that it must not be called: then nobody can say
+    that the number is meant.
+    """
+    plain = (text if text.isascii() else text.translate(_to_ascii())).strip().lower()
+    pieces = [piece for piece in _STRONG.split(plain) if piece.strip()]
+    if sum(_digits(piece) >= _NUMBER_DIGITS for piece in pieces) < 2:  # noqa: PLR2004
+        found = list(_NUMBER.finditer(plain))
+        if any(one.end() == other.start() for one, other in pairwise(found)):
+            return []  # one run of digits: where to cut it is a guess
+        numbers = [match[0] for match in found]
+        rest = _NUMBER.sub(" ", plain)
+    else:
+        numbers = [piece for piece in pieces if _digits(piece) >= _NUMBER_DIGITS]
+        rest = " ".join(piece for piece in pieces if _digits(piece) < _NUMBER_DIGITS)
+    return numbers if not _ALNUM.search(_LABELS.sub("", rest)) else []
+
+
+def _digits(text: str) -> int:
+    return sum(map(str.isdecimal, text))
 
 
 @cache

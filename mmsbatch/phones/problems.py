@@ -26,7 +26,7 @@ PROBLEMS: Final[dict[str, Problem]] = {
         "correct the cell by hand",
     ),
     "several_numbers": Problem(
-        "two numbers or more in one cell, and no way to know which is meant",
+        "two mobiles or more in one cell, or unclear ones: no way to know which is meant",
         "put each number in a column of its own, and name both columns as the phone",
     ),
     "digits_lost": Problem(
@@ -89,6 +89,8 @@ REPAIRS: Final[dict[str, str]] = {
     "exponent_expanded": "scientific notation that kept every digit: 6.3998••••E+08",
     "letter_o_read_as_zero": "the letter O typed for the digit: O6 39 98 •• ••",
     "other_digits_read": "digits of another script or width: ０６３９９８••••",
+    "same_number_twice": "one number, written twice in the cell: 063998••••;06 39 98 •• ••",
+    "other_number_left_out": "the one French mobile of several numbers: 06 39 98 •• •• / 01 23 …",
     "label_removed": "a word that says what the number is: tél. 06 39 98 •• ••",
 }
 """Every repair, in the order in which ``mms_repair`` names them.

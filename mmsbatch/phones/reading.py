@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mmsbatch.phones.abroad import MAX_DIGITS, NO_DETAIL, NO_DIGIT, other_numbers
-from mmsbatch.phones.irregular import simplify
+from mmsbatch.phones.irregular import numbers_in, simplify
 from mmsbatch.phones.notation import (
     BLANK,
     MORE_SEPARATORS,
@@ -100,6 +100,7 @@ def read_texts(values: pa.ChunkedArray, *, fictional: bool = False) -> Phones:
     _left_to(_read_damaged, values, phones)
     _left_to(_read_singly, values, phones)
     phones.problems[phones.problems == _UNREAD] = PROBLEM_CODE["malformed"]
+    _settle_several(values, phones)
 
     plan = numbering()
     if fictional:
@@ -271,7 +272,16 @@ def _read_digits(cells: Cells, into: Phones) -> None:
 def _read_singly(values: pa.LargeStringArray, into: Phones) -> None:
     encoded = values.dictionary_encode()
     which = encoded.indices.to_numpy()
-    simpler = [simplify(text) for text in encoded.dictionary.to_pylist()]
+    again = _read_simplified(encoded.dictionary.to_pylist())
+    into.numbers[:] = again.numbers[which]
+    into.problems[:] = again.problems[which]
+    into.repairs[:] |= again.repairs[which]
+    into.details[:] = again.details[which]
+
+
+def _read_simplified(distinct: list[str]) -> Phones:
+    """Read texts one by one, as far as each is a single number."""
+    simpler = [simplify(text) for text in distinct]
     texts = pa.array([text for _, text, _ in simpler], pa.large_string())
     again = unread(len(simpler))
     _in_pieces(_read_usual, pa.chunked_array([texts]), again)
@@ -280,7 +290,45 @@ def _read_singly(values: pa.LargeStringArray, into: Phones) -> None:
         if problem is not None:
             again.problems[place] = PROBLEM_CODE[problem]
     again.repairs[:] |= np.array([repair for _, _, repair in simpler], np.uint8)
-    into.numbers[:] = again.numbers[which]
-    into.problems[:] = again.problems[which]
-    into.repairs[:] |= again.repairs[which]
-    into.details[:] = again.details[which]
+    return again
+
+
+_MOBILE: Final = (SENDABLE, PROBLEM_CODE["fictional"])
+_NO_MOBILE: Final = [PROBLEM_CODE[word] for word in ("landline", "premium", "overseas", "foreign")]
+"""What another number of a cell may be, so that it is not the one that is meant."""
+
+
+def _settle_several(values: pa.ChunkedArray, into: Phones) -> None:
+    """Settle cells of several numbers in which one French mobile alone can be meant."""
+    rows = np.flatnonzero(into.problems == PROBLEM_CODE["several_numbers"])
+    if not len(rows):
+        return
+    encoded = values.take(pa.array(rows)).combine_chunks().dictionary_encode()
+    which = encoded.indices.to_numpy()
+    texts = encoded.dictionary.to_pylist()
+    parts = [numbers_in(text) for text in texts]
+    read = _read_simplified([part for one in parts for part in one])
+    settled = unread(len(texts), PROBLEM_CODE["several_numbers"])
+    start = 0
+    for place, one in enumerate(parts):
+        _settle_cell(read.take(np.arange(start, start + len(one))), place, settled)
+        start += len(one)
+    into.numbers[rows] = settled.numbers[which]
+    into.problems[rows] = settled.problems[which]
+    into.repairs[rows] |= settled.repairs[which]
+
+
+def _settle_cell(numbers: Phones, place: int, into: Phones) -> None:
+    """Settle one cell by its numbers: the only mobile is meant if all others are none."""
+    mobile = np.isin(numbers.problems, _MOBILE)
+    if len(set(numbers.numbers[mobile].tolist())) != 1:
+        return
+    if not np.isin(numbers.problems[~mobile], _NO_MOBILE).all():
+        return
+    into.numbers[place] = numbers.numbers[mobile][0]
+    into.problems[place] = numbers.problems[mobile][0]
+    into.repairs[place] |= np.bitwise_or.reduce(numbers.repairs[mobile])
+    if mobile.sum() > 1:
+        into.repairs[place] |= np.uint8(REPAIR_BIT["same_number_twice"])
+    if not mobile.all():
+        into.repairs[place] |= np.uint8(REPAIR_BIT["other_number_left_out"])

@@ -119,9 +119,9 @@ def test_the_tour_runs(tmp_path: Path) -> None:
     )
     results = pd.read_parquet(tmp_path / "runs" / "tour" / "results.parquet")
     assert dict(results["mms_outcome"].value_counts()[lambda count: count > 0]) == {
-        "accepted": 875,
-        "suppressed": 368,
-        "invalid": 231,
+        "accepted": 881,
+        "suppressed": 370,
+        "invalid": 223,
         "duplicate": 26,
     }
     assert not RAW_NUMBER.findall(executed)

@@ -123,6 +123,7 @@ def listed(text: str, expected: str, found: str) -> bool:
             or "perso" in text  # label after
             or POINT_ZERO.search(text)  # float suffix
             or "O" in text  # letter O
+            or " ou " in text  # one mobile of several numbers
         )
     return False
 
