@@ -146,7 +146,7 @@ def errors(as_json: bool) -> Iterator[None]:
     try:
         with hints.commands(), warnings.catch_warnings():
             warnings.simplefilter("always", UserWarning)
-            warnings.showwarning = _say
+            warnings.showwarning = _Said()
             yield
     except MmsbatchError as error:
         if as_json:
@@ -162,9 +162,17 @@ def errors(as_json: bool) -> Iterator[None]:
         raise typer.Exit(IN_DOUBT if in_doubt else STOPPED) from None
 
 
-def _say(message: Warning | str, *_where: Any, **_more: Any) -> None:
-    """Print a warning as a line of its own, without the place in the code that it comes from."""
-    print(f"mmsbatch: {message}", file=sys.stderr)
+class _Said:
+    """Prints each warning once, as a line without the place in the code that it comes from."""
+
+    def __init__(self) -> None:
+        self._lines: set[str] = set()
+
+    def __call__(self, message: Warning | str, *_where: Any, **_more: Any) -> None:
+        """Print a warning; `warnings.showwarning`."""
+        if (line := f"mmsbatch: {message}") not in self._lines:
+            self._lines.add(line)
+            print(line, file=sys.stderr)
 
 
 def _exit_code(error: MmsbatchError) -> int:

@@ -298,7 +298,8 @@ class RunFolder:
         except OSError as error:
             raise RunError(f"{self.path} cannot be made: {error}") from None
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            with suppress(OSError):  # NFS locks no folder: there two beginnings may pass each other
+                fcntl.flock(handle, fcntl.LOCK_EX)
             yield
         finally:
             os.close(handle)

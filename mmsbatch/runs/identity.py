@@ -98,9 +98,18 @@ def new_execution(folder: RunFolder) -> dict[str, Any]:
 
 
 def mark_execution(folder: RunFolder, execution: str) -> None:
-    """Leave the mark of an execution in the folder, once its first fact is in the journal."""
-    folder.executions_path.mkdir(mode=0o700, exist_ok=True)
-    (folder.executions_path / execution).touch(mode=0o600)
+    """Leave the mark of an execution in the folder, once its first fact is in the journal.
+
+    Raises
+    ------
+    RunError
+        The folder cannot be written.
+    """
+    try:
+        folder.executions_path.mkdir(mode=0o700, exist_ok=True)
+        (folder.executions_path / execution).touch(mode=0o600)
+    except OSError as error:
+        raise RunError(f"{folder.executions_path} cannot be written ({error})") from None
 
 
 def are_other_files(folder: RunFolder, facts: Sequence[Fact]) -> bool:

@@ -16,9 +16,10 @@ from mmsbatch.runs.states import Fact
 WITHIN: Final = timedelta(hours=20)
 """Less than a day, so that a daily run is not asked, whatever the hour it is begun at."""
 
+_YEAR: Final = r"(?:19|20)\d{2}"
 _DATE: Final = re.compile(
-    r"\d{4}-?W\d{2}(?:-?[1-7])?|\d{4}[-_.]?\d{2}[-_.]?\d{2}|\d{2}[-_.]?\d{2}[-_.]?\d{4}"
-    r"|\d{4}[-_.]\d{2}(?!\d)|\d{4}[-_.]?\d{3}(?!\d)"
+    rf"(?<!\d)(?:{_YEAR}-?W\d{{2}}(?:-?[1-7])?|{_YEAR}[-_.]?\d{{2}}[-_.]?\d{{2}}"
+    rf"|\d{{2}}[-_.]?\d{{2}}[-_.]?{_YEAR}|{_YEAR}[-_.]\d{{2}}|{_YEAR}[-_.]?\d{{3}})(?!\d)"
 )
 """A week, a day, a month or a day of the year, as `mmsbatch.run_name` writes them."""
 

@@ -72,6 +72,7 @@ def test_another_plan_the_same_run_and_a_day_later_are_not_asked(
         ("daily-2026-11-26", "other-2026-11-27", True),
         ("noel-2026", "noel-2027", True),
         ("noel-1", "noel-2", True),
+        ("lot-1000001", "lot-1000002", True),
     ],
 )
 def test_runs_named_by_another_date_are_not_asked(
