@@ -136,9 +136,9 @@ def send(words: list[str], run: str, *, live: bool, fingerprint: str) -> str:
     return f"{program()} send {shlex.join([*words, '--run', run, *confirmed])}"
 
 
-def sandbox() -> str:
+def sandbox(port: int | None = None) -> str:
     """Start a sandbox gateway of its own; in another terminal, since it runs until Ctrl-C."""
-    return f"{program()} sandbox --port 8025"
+    return f"{program()} sandbox --port {port or 8025}"
 
 
 def in_run(advice: str, run: str | Path, *, live: bool) -> str:

@@ -250,11 +250,11 @@ def _digests(
 def _originals(
     digests: Sequence[tuple[RunLocation, JournalSummary]], left_out: list[LeftOut]
 ) -> Iterator[tuple[RunLocation, JournalSummary]]:
-    """Yield of each run the folder with the most facts; its copies are left out."""
+    """Yield of each run the folder with the most facts, of equal ones that with its own files."""
     chosen: dict[str, tuple[RunLocation, JournalSummary]] = {}
     for place, found in digests:
         best = chosen.setdefault(found.origin, (place, found))
-        if found.facts > best[1].facts:
+        if _rank(place, found) > _rank(*best):
             chosen[found.origin] = (place, found)
     for place, found in digests:
         original = chosen[found.origin][0]
@@ -268,6 +268,11 @@ def _originals(
                 "two elsewhere",
             )
         )
+
+
+def _rank(place: RunLocation, found: JournalSummary) -> tuple[int, bool]:
+    in_its_files = place.local is not None and RunFolder(place.local).inodes() == found.inodes
+    return found.facts, in_its_files
 
 
 class _Opening:

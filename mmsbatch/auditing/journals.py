@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -45,6 +45,8 @@ class JournalSummary:
     """The run's identity, or the hash of its first fact: folders that share it are copies."""
     facts: int
     """How many there are."""
+    inodes: Mapping[str, int] | None
+    """Of the files that the run was last in; None if it is from before they were recorded."""
     up_to_date: bool
     """The derived files were written after the last fact about a request."""
     first_sending_at: datetime | None
@@ -107,6 +109,10 @@ def _digest(connection: sqlite3.Connection) -> JournalSummary:
         opened_at=opened.at,
         opened=dict(opened.data),
         origin=identity_in([opened]) or str(_first_hash(connection)),
+        inodes=next(
+            (fact.data["inodes"] for fact in reversed(of_run.values()) if "inodes" in fact.data),
+            None,
+        ),
         facts=int(connection.execute("SELECT max(seq) FROM facts").fetchone()[0]),
         up_to_date=written > max(last_of_requests, default=0),
         first_sending_at=first_sending,

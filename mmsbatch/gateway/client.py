@@ -166,7 +166,8 @@ class GatewayClient:
         if isinstance(cause, ConnectionRefusedError):
             reason = f"nothing listens at {host}"
             if is_loopback(self.account.url):
-                reason += f": start a sandbox there with `{hints.sandbox()}`"
+                port = urlsplit(self.account.url).port
+                reason += f": start a sandbox there with `{hints.sandbox(port)}`"
         elif isinstance(cause, socket.gaierror):
             reason = f"the name {host} is not known: is the address right, and the network there?"
         elif isinstance(cause, TimeoutError):
