@@ -143,8 +143,9 @@ def numbers_in(text: str) -> list[str]:
     pieces = [piece for piece in _STRONG.split(plain) if piece.strip()]
     if sum(_digits(piece) >= _NUMBER_DIGITS for piece in pieces) < 2:  # noqa: PLR2004
         found = list(_NUMBER.finditer(plain))
-        if any(one.end() == other.start() for one, other in pairwise(found)):
-            return []  # one run of digits: where to cut it is a guess
+        gaps = (plain[one.end() : other.start()] for one, other in pairwise(found))
+        if not all(re.search(r"\s", gap) for gap in gaps):
+            return []  # where to cut is a guess
         numbers = [match[0] for match in found]
         rest = _NUMBER.sub(" ", plain)
     else:
