@@ -17,6 +17,11 @@ from mmsbatch.errors import RunInDoubt
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 
 ROWS = 2000
+MINDFUL = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from mmsbatch.cli import main; main()"
+)
+"""The command line, which Ctrl-C reaches also where the tests were started in the background."""
 
 
 def start(tmp_path: Path, sandbox: Sandbox, *options: str) -> subprocess.Popen[str]:
@@ -24,7 +29,7 @@ def start(tmp_path: Path, sandbox: Sandbox, *options: str) -> subprocess.Popen[s
     contacts, campaign = tmp_path / "contacts.csv", tmp_path / "noel.toml"
     contacts.write_text("mobile\n" + "\n".join(f"063998{n:04d}" for n in range(ROWS)) + "\n")
     campaign.write_text('name = "noel"\nkind = "text"\nmessage = "Bonjour"\n')
-    command = [sys.executable, "-m", "mmsbatch", "send", str(contacts), "--phone", "mobile"]
+    command = [sys.executable, "-c", MINDFUL, "send", str(contacts), "--phone", "mobile"]
     command += ["--campaign", str(campaign), "--run", str(tmp_path / "run"), "--json", *options]
     return subprocess.Popen(
         command,
