@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Self
 
+from mmsbatch import hints
 from mmsbatch.auditing.journals import JournalSummary
 from mmsbatch.errors import InputError, nearest
 from mmsbatch.gateway.account import Target
@@ -54,7 +55,9 @@ class Filters:
         first = None if since is None else span(since, "since").first
         last = None if until is None else span(until, "until").last
         if first is not None and last is not None and first > last:
-            raise InputError(f"since {since} is after until {until}: no run can be between them")
+            raise InputError(
+                f"{hints.option('since', since)} is after {hints.option('until', until)}: no run can be between them"
+            )
         return cls(
             first,
             last,
@@ -83,8 +86,8 @@ class Filters:
         names = {str(name) for name in known}
         if self.campaign is not None and names and self.campaign not in names:
             raise InputError(
-                f"campaign {self.campaign!r}: no run here is of it.{nearest(self.campaign, names)} "
-                f"The campaigns are {', '.join(sorted(names))}"
+                f"{hints.option('campaign', self.campaign)}: no run here is of it."
+                f"{nearest(self.campaign, names)} The campaigns are {', '.join(sorted(names))}"
             )
 
 
@@ -96,6 +99,7 @@ def _word(option: str, given: str, known: Iterable[str]) -> str:
     words = [str(word) for word in known]
     if given not in words:
         raise InputError(
-            f"{option} must be one of {', '.join(words)}; found {given!r}.{nearest(given, words)}"
+            f"{hints.option(option)} must be one of {', '.join(words)}; found {given!r}."
+            f"{nearest(given, words)}"
         )
     return given

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from mmsbatch import hints
 from mmsbatch.errors import ContactsError
 
 SEPARATORS: Final = {";": "';'", ",": "','", "\t": "tab", "|": "'|'"}
@@ -144,7 +145,7 @@ def _preamble(text: str) -> tuple[int, str | None]:
 def _line_start(text: str, line: int, label: str) -> int:
     """Return where a line begins, in characters."""
     if line < 1:
-        raise ContactsError(f"header={line}: lines are counted from 1.")
+        raise ContactsError(f"{hints.option('header', line)}: lines are counted from 1.")
     lines = text.splitlines(keepends=True)
     if line > len(lines):
         raise ContactsError(f"{label}: has no line {line} to be the header: it has {len(lines)}.")
@@ -159,8 +160,8 @@ def _given(separator: str | None) -> str | None:
         len(separator) != 1 or not separator.isascii() or separator in "\r\n\"'\0"
     ):
         raise ContactsError(
-            f"separator={separator!r} cannot separate. Give one character, such as ';', or leave "
-            "separator out to have it found out."
+            f"{hints.option('separator', separator)} cannot separate. Give one character, "
+            "such as ';', or leave it out to have it found out."
         )
     return separator
 

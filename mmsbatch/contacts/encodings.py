@@ -146,15 +146,16 @@ def _begin(block: bytes, encoding: str | None, label: str) -> tuple[str | None, 
         pass  # ascii and its like: known, and narrow
     except LookupError as error:
         raise ContactsError(
-            f"encoding={encoding!r} is not known. Usual ones: 'utf-8', 'cp1252', 'utf-16'."
+            f"{hints.option('encoding', encoding)} is not known. Usual ones: 'utf-8', "
+            "'cp1252', 'utf-16'."
         ) from error
     if not marked:
         return name, 0
     if marked.startswith(name.removesuffix("-sig")):  # "utf-16" may be either of the two
         return marked, size
     raise ContactsError(
-        f"{label}: encoding={encoding!r} was given, but the file begins with the mark of {marked}. "
-        "Leave encoding out."
+        f"{label}: {hints.option('encoding', encoding)} was given, but the file begins with "
+        f"the mark of {marked}. Leave it out."
     )
 
 
@@ -183,7 +184,7 @@ def _decide(block: bytes, lines: int, label: str) -> str:
             raise ContactsError(
                 f"{label}: line {line} is not UTF-8, "
                 "though other lines are: two encodings are mixed. Export the file again, or pass "
-                "encoding='cp1252' to read it wrongly but whole."
+                f"{hints.option('encoding', 'cp1252')} to read it wrongly but whole."
             ) from error
     else:
         return "utf-8"
@@ -241,6 +242,6 @@ def _undecodable(
         "Leave encoding out to have it found out."
         if given
         else "Two encodings are mixed, or the file is damaged: export it again as UTF-8, or pass "
-        "encoding=."
+        f"{hints.option('encoding')}."
     )
     return ContactsError(f"{label}: line {line}: byte 0x{byte:02X} is not {encoding}. {advice}")

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import python_calamine
 
+from mmsbatch import hints
 from mmsbatch.contacts.encodings import UNREADABLE
 from mmsbatch.contacts.formats import check_names, choose
 from mmsbatch.contacts.header import Header
@@ -257,7 +258,7 @@ def _pick(book: Any, label: str, sheet: str | None) -> tuple[str, list[list[Any]
         raise ContactsError(f"{label}: {f'sheet {sheet!r}' if sheet else 'every sheet'} is empty.")
     if len(filled) > 1:
         raise ContactsError(
-            f"{label}: several sheets have rows. Say which with sheet=: "
+            f"{label}: several sheets have rows. Say which with {hints.option('sheet')}: "
             f"{', '.join(name for name, _, _ in filled)}."
         )
     return filled[0]

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from mmsbatch import hints
 from mmsbatch.errors import InputError
 from mmsbatch.phones.e164 import FIRST
 from mmsbatch.runs.folder import RunFolder
@@ -60,7 +61,7 @@ def retention(runs_dir: RunPaths, *, years: int = YEARS, today: date) -> pd.Data
         A folder beside the runs is none; names it.
     """
     if years < 1:
-        raise InputError(f"years must be at least 1, found {years}")
+        raise InputError(f"{hints.option('years')} must be at least 1, found {years}")
     folders, others = every_run(runs_dir)
     for other in others:
         warnings.warn(str(other), RunLeftOut, stacklevel=2)

@@ -63,7 +63,7 @@ class Limits:
             # Written so that NaN, which compares with nothing, is refused too.
             if value is not None and not (least <= value and (most is None or value <= most)):
                 span = f"at least {least}" if most is None else f"from {least} to {most}"
-                raise InputError(f"{name} must be {span}, found {value}")
+                raise InputError(f"{hints.option(name)} must be {span}, found {value}")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from threading import Lock, Thread
 from types import TracebackType
 from typing import Final, Generic, Self, TypeVar
 
+from mmsbatch import hints
 from mmsbatch.errors import InputError
 
 MAX_WORKERS: Final = 256
@@ -23,7 +24,9 @@ Result = TypeVar("Result")
 def check_count(count: int) -> int:
     """Return the count back, or raise InputError if it is out of range."""
     if not 1 <= count <= MAX_WORKERS:
-        raise InputError(f"workers must be from 1 to {MAX_WORKERS}, found {count}")
+        raise InputError(
+            f"{hints.option('workers')} must be from 1 to {MAX_WORKERS}, found {count}"
+        )
     return count
 
 
@@ -145,8 +148,8 @@ class Pace:
     ) -> None:
         if requests_per_minute is not None and not 0 < requests_per_minute < math.inf:
             raise InputError(
-                f"requests_per_minute must be above 0, found {requests_per_minute}: leave it out "
-                "to send as fast as the gateway answers"
+                f"{hints.option('requests_per_minute')} must be above 0, found "
+                f"{requests_per_minute}: leave it out to send as fast as the gateway answers"
             )
         self._interval_s = _MINUTE_S / requests_per_minute if requests_per_minute else 0.0
         self._clock = clock
