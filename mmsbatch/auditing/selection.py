@@ -56,7 +56,8 @@ class Filters:
         last = None if until is None else span(until, "until").last
         if first is not None and last is not None and first > last:
             raise InputError(
-                f"{hints.option('since', since)} is after {hints.option('until', until)}: no run can be between them"
+                f"{hints.option('since', since)} is after {hints.option('until', until)}: no run "
+                "can be between them"
             )
         return cls(
             first,
