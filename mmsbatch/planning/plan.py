@@ -136,7 +136,8 @@ class Plan(ShowsItself):
             commercial is warned of.
         """
         purpose = self.campaign.purpose or ("commercial" if live else "service")
-        if purpose == "service" or self.campaign.consent is not None:
+        looked_at = self.campaign.consent is not None or "no_consent" in self.summary.problems
+        if purpose == "service" or looked_at:
             return ()
         warning = (
             "no consent column: a commercial message needs each person's consent. Name the column "

@@ -147,3 +147,16 @@ def test_a_plan_without_a_consent_column_warns(
     prepared = mms.prepare(pd.DataFrame({"mobile": [number]}), phone="mobile", fictional=True)
     warnings = mms.plan(prepared, campaign).warnings
     assert any("no consent column" in warning for warning in warnings) == warned
+
+
+def test_consent_that_was_looked_at_is_not_asked_for_again() -> None:
+    """Whatever became of the frame between `prepare` and `plan`: its rows say so themselves."""
+    frame = contacts("oui", "non", "oui")
+    prepared = mms.prepare(frame, phone="mobile", fictional=True, consent="optin")
+    campaign = mms.Campaign("c", mms.Text("Bonjour"), purpose="commercial")
+    kept = mms.plan(prepared[prepared["optin"] != "?"], campaign)
+    assert kept.campaign.consent == mms.Consent("optin")
+    rebuilt = pd.DataFrame({name: prepared[name] for name in prepared.columns})
+    for plan in (kept, mms.plan(rebuilt, campaign)):
+        assert plan.recipients == 2
+        assert not any("no consent column" in warning for warning in plan.warnings)
