@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +31,7 @@ FACT_COLUMNS: Final = "kind, at, request, attempt, data, body"
 """What `fact_of` takes, in this order."""
 
 _EVERY: Final = -1
+_TRIES: Final = 5
 
 
 class JournalFiles(Protocol):
@@ -79,16 +80,33 @@ def read_facts(folder: Path, first: int | None = None) -> list[Fact]:
         There is no journal, or it cannot be read, is damaged or is of a newer version.
     """
     file = str(folder / JOURNAL)
-    try:
-        with opened(LocalJournal(folder)) as connection:
-            check_version(connection, file)
-            return facts_in(connection, file, first)
-    except FileNotFoundError:
-        raise RunError(f"{file} does not exist: {folder} is not a run's folder") from None
-    except OSError as error:
-        raise RunError(f"{file} cannot be read ({error}): check its permissions") from None
-    except (sqlite3.Error, ValueError, TypeError) as error:
-        raise damaged(file, str(folder), error) from None
+    for tries_left in reversed(range(_TRIES)):
+        before = _last_written(folder)
+        try:
+            with opened(LocalJournal(folder)) as connection:
+                check_version(connection, file)
+                return facts_in(connection, file, first)
+        except FileNotFoundError:
+            if tries_left and (folder / JOURNAL).exists():
+                continue  # its log was there a moment ago
+            raise RunError(f"{file} does not exist: {folder} is not a run's folder") from None
+        except OSError as error:
+            raise RunError(f"{file} cannot be read ({error}): check its permissions") from None
+        except (sqlite3.Error, ValueError, TypeError) as error:
+            # Nothing is wrong with a file that a process opened or closed in the midst of this.
+            if not tries_left or _last_written(folder) == before:
+                raise damaged(file, str(folder), error) from None
+    raise AssertionError  # pragma: no cover  (the last try returns or raises)
+
+
+def _last_written(folder: Path) -> list[tuple[str, int, int]]:
+    """Return when each of the journal's files was last written, and its size."""
+    found = []
+    for name in (JOURNAL, LOG, _SHARED_MEMORY):
+        with suppress(FileNotFoundError):
+            stat = (folder / name).stat()
+            found.append((name, stat.st_size, stat.st_mtime_ns))
+    return found
 
 
 def facts_in(connection: sqlite3.Connection, file: str, first: int | None = None) -> list[Fact]:
