@@ -1,16 +1,13 @@
-"""A run's folder: what is in it, how it is made, and that one process at a time writes to it."""
+"""A run's folder: what is in it, and how it is made."""
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import secrets
-import socket
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
@@ -31,6 +28,7 @@ from mmsbatch.errors import (
 from mmsbatch.files import __version__, digests
 from mmsbatch.gateway.account import Account, Target
 from mmsbatch.planning.plan import Plan
+from mmsbatch.runs import lock
 from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.journal_reader import read_facts
 from mmsbatch.runs.states import Fact, FactKind
@@ -45,8 +43,6 @@ _LONGEST_NAME: Final = 200
 """Bytes; 255 are allowed, and the folder is first made under a longer name."""
 _TOKEN_LETTERS: Final = 24
 """112 bits."""
-_LOCK_TRIES: Final = 50
-_LOCK_PAUSE_S: Final = 0.02
 
 
 @dataclass(frozen=True)
@@ -282,27 +278,9 @@ class RunFolder:
             raise RunError(f"{self.path} cannot be made: {error}") from None
         return True
 
-    @contextmanager
-    def alone_beside(self) -> Iterator[None]:
-        """Be the one process that makes a run in this folder of runs.
-
-        Raises
-        ------
-        RunError
-            The folder of runs cannot be made or read.
-        """
-        parent = self.path.parent
-        try:
-            parent.mkdir(parents=True, exist_ok=True)
-            handle = os.open(parent, os.O_RDONLY | os.O_DIRECTORY)
-        except OSError as error:
-            raise RunError(f"{self.path} cannot be made: {error}") from None
-        try:
-            with suppress(OSError):  # NFS locks no folder: there two beginnings may pass each other
-                fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)
+    def alone_beside(self) -> AbstractContextManager[None]:
+        """Be the one process that makes a run in this folder of runs; see `lock.folder_held`."""
+        return lock.folder_held(self.path)
 
     def check_opened_for(self, plan: Plan, facts: Sequence[Fact]) -> None:
         """Make sure that facts are about this plan, and not one that was replaced meanwhile.
@@ -332,95 +310,19 @@ class RunFolder:
             with Journal(self.journal_path) as journal:
                 journal.append(FactKind.WRITTEN, at=times.utc_now(), data={"files": files})
 
-    @contextmanager
-    def writer(self) -> Iterator[None]:
-        """Be the one process that writes; the operating system lets go of a dead one's lock.
-
-        Raises
-        ------
-        RunError
-            Another process sends this run; names it.
-        """
-        try:
-            handle = os.open(self.lock_path, os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            raise RunError(f"{self.lock_path} cannot be written ({error})") from None
-        try:
-            _lock(handle, self.path)
-            self._sign(handle)
-            try:
-                yield
-            finally:
-                with suppress(OSError):  # whatever ended the run is more worth telling
-                    os.ftruncate(handle, 0)
-        finally:
-            os.close(handle)
-
-    def _sign(self, handle: int) -> None:
-        since = times.utc_now().isoformat(timespec="seconds")
-        me = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
-        try:
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, json.dumps(me).encode(), 0)
-        except OSError as error:
-            raise RunError(f"{self.lock_path} cannot be written ({error})") from None
+    def writer(self) -> AbstractContextManager[None]:
+        """Be the one process that writes to the run; see `lock.run_held`."""
+        return lock.run_held(self.lock_path)
 
     def being_written(self) -> bool:
         """Return whether a process sends this run now."""
-        if not self.lock_path.exists():
-            return False
-        try:
-            with self.lock_path.open("rb") as lock:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        return False
+        return lock.is_held(self.lock_path)
 
     def _load_campaign(self) -> Campaign:
         try:
             return load_campaign(self.campaign_path)
         except InputError as error:
             raise RunError(f"{self.path}: {error}") from None
-
-
-def _lock(handle: int, run: Path) -> None:
-    holder = ""
-    for _ in range(_LOCK_TRIES):
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            holder = _holder(handle)
-        else:
-            return
-        if holder:
-            break
-        # Locked and not signed: the writer is about to sign, or somebody only looks for one.
-        time.sleep(_LOCK_PAUSE_S)
-    raise RunError(
-        f"{run} is being sent by {holder or 'another process'}: wait for it, or stop it; "
-        f"`{hints.status(run)}` says how far it is"
-    )
-
-
-def _holder(handle: int) -> str:
-    """Name the process that signed the lock, if one did and lives."""
-    try:
-        holder = json.loads(os.pread(handle, 4096, 0))
-        named = f"process {holder['pid']} on {holder['host']} since {holder['since']}"
-        dead = holder["host"] == socket.gethostname() and not _lives(holder["pid"])
-    except (ValueError, KeyError, TypeError):
-        return ""
-    return "" if dead else named
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # it lives, and is somebody else's
-        pass
-    return True
 
 
 def token() -> str:
