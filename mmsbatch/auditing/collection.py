@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from mmsbatch import frames, hints
 from mmsbatch.auditing.journals import JournalSummary, digest, facts
 from mmsbatch.auditing.run_files import FileSource, RunFiles, in_memory
-from mmsbatch.auditing.selection import EVERYTHING, Filters
+from mmsbatch.auditing.selection import EVERYTHING, Filters, originals
 from mmsbatch.errors import RunError
 from mmsbatch.planning.prepare import PREFIX
 from mmsbatch.runs import outcomes
@@ -181,7 +181,7 @@ def open_runs(
     left_out: list[LeftOut] = []
     digests = list(_digests(given, left_out))
     if not copies:
-        digests = list(_originals(digests, left_out))
+        digests = list(originals(digests, left_out))
     filters.check_campaign(found.opened["campaign"] for _, found in digests)
     wanted = [pair for pair in digests if filters.takes(pair[1])]
     connection = duckdb.connect()
@@ -245,34 +245,6 @@ def _digests(
             yield place, digest(place)
         except RunError as error:
             left_out.append(LeftOut(place.label, str(error)))
-
-
-def _originals(
-    digests: Sequence[tuple[RunLocation, JournalSummary]], left_out: list[LeftOut]
-) -> Iterator[tuple[RunLocation, JournalSummary]]:
-    """Yield of each run the folder with the most facts, of equal ones that with its own files."""
-    chosen: dict[str, tuple[RunLocation, JournalSummary]] = {}
-    for place, found in digests:
-        best = chosen.setdefault(found.origin, (place, found))
-        if _rank(place, found) > _rank(*best):
-            chosen[found.origin] = (place, found)
-    for place, found in digests:
-        original = chosen[found.origin][0]
-        if original is place:
-            yield place, found
-            continue
-        left_out.append(
-            LeftOut(
-                place.label,
-                f"a copy of {original.label}, whose people would be counted twice: move one of the "
-                "two elsewhere",
-            )
-        )
-
-
-def _rank(place: RunLocation, found: JournalSummary) -> tuple[int, bool]:
-    in_its_files = place.local is not None and RunFolder(place.local).inodes() == found.inodes
-    return found.facts, in_its_files
 
 
 class _Opening:

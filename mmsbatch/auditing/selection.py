@@ -1,8 +1,8 @@
-"""Which runs an audit is about: by time, campaign, outcome, target. Pure."""
+"""Which runs an audit is about: by time, campaign, outcome, target; and of copies, one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Self
@@ -11,6 +11,8 @@ from mmsbatch import hints
 from mmsbatch.auditing.journals import JournalSummary
 from mmsbatch.errors import InputError, nearest
 from mmsbatch.gateway.account import Target
+from mmsbatch.runs.folder import RunFolder
+from mmsbatch.runs.locations import LeftOut, RunLocation
 from mmsbatch.runs.outcomes import Outcome
 from mmsbatch.times import When, span
 
@@ -104,3 +106,31 @@ def _word(option: str, given: str, known: Iterable[str]) -> str:
             f"{nearest(given, words)}"
         )
     return given
+
+
+def originals(
+    digests: Sequence[tuple[RunLocation, JournalSummary]], left_out: list[LeftOut]
+) -> Iterator[tuple[RunLocation, JournalSummary]]:
+    """Yield of each run the folder with the most facts, of equal ones that with its own files."""
+    chosen: dict[str, tuple[RunLocation, JournalSummary]] = {}
+    for place, found in digests:
+        best = chosen.setdefault(found.origin, (place, found))
+        if _rank(place, found) > _rank(*best):
+            chosen[found.origin] = (place, found)
+    for place, found in digests:
+        original = chosen[found.origin][0]
+        if original is place:
+            yield place, found
+            continue
+        left_out.append(
+            LeftOut(
+                place.label,
+                f"a copy of {original.label}, whose people would be counted twice: move one of the "
+                "two elsewhere",
+            )
+        )
+
+
+def _rank(place: RunLocation, found: JournalSummary) -> tuple[int, bool]:
+    in_its_files = place.local is not None and RunFolder(place.local).inodes() == found.inodes
+    return found.facts, in_its_files
