@@ -87,6 +87,19 @@ def planned(
     return mms.plan(prepared, mms.Campaign("noel-2026", content))
 
 
+def half_sent(plan: mms.Plan, run: Path, account: mms.Account, requests: int = 2) -> None:
+    """Begin a run, and stop it after some requests."""
+
+    def stop(_request: object) -> None:
+        nonlocal requests
+        requests -= 1
+        if not requests:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        mms.send(plan, account, run=run, progress=False, on_request=stop)
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     """Where a run may be made."""

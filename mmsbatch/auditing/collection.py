@@ -39,7 +39,6 @@ from mmsbatch.times import instant, wall_time
 RESULTS: Final = "results.parquet"
 REQUESTS: Final = "requests.parquet"
 _PLAN: Final = "plan.parquet"
-_UPGRADE: Final = hints.UPGRADE
 
 
 @dataclass(frozen=True)
@@ -375,7 +374,7 @@ def _check_file(
     if version.isdecimal() and int(version) > int(SCHEMA_VERSION):
         raise RunError(
             f"{name} was written by a newer mmsbatch (schema version {version}; this one reads "
-            f"up to {SCHEMA_VERSION}): {_UPGRADE}"
+            f"up to {SCHEMA_VERSION}): {hints.UPGRADE}"
         )
     fingerprint = found.opened["fingerprint"]
     if said.get("mmsbatch.fingerprint") != fingerprint:

@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from mmsbatch.errors import RunError
-from mmsbatch.runs.folder import identity_in
+from mmsbatch.runs.identity import identity_of, last_with_inodes
 from mmsbatch.runs.journal_reader import (
     JOURNAL,
     LOG,
@@ -42,7 +42,7 @@ class JournalSummary:
     opened: dict[str, Any]
     """The data of the first fact: campaign, target, fingerprint, rows, requests, …"""
     origin: str
-    """The run's identity, or the hash of its first fact: folders that share it are copies."""
+    """The run's identity: folders that share it are copies."""
     facts: int
     """How many there are."""
     inodes: Mapping[str, int] | None
@@ -102,17 +102,15 @@ def _digest(connection: sqlite3.Connection) -> JournalSummary:
         next((fact.at for _, fact in _numbered(connection, f"kind = 'sending' {end}")), None)
         for end in ("ORDER BY seq LIMIT 1", "ORDER BY seq DESC LIMIT 1")
     )
+    in_files = last_with_inodes([*of_run.values()])
     ends = {seq: fact for seq, fact in of_run.items() if fact.kind in _ENDS}
     later = f"seq > {max(ends, default=0)} AND kind = '{FactKind.VERDICT}' ORDER BY seq"
     verdicts = [fact for _, fact in _numbered(connection, later)]
     return JournalSummary(
         opened_at=opened.at,
         opened=dict(opened.data),
-        origin=identity_in([opened]) or str(_first_hash(connection)),
-        inodes=next(
-            (fact.data["inodes"] for fact in reversed(of_run.values()) if "inodes" in fact.data),
-            None,
-        ),
+        origin=identity_of(opened),
+        inodes=in_files.data["inodes"] if in_files else None,
         facts=int(connection.execute("SELECT max(seq) FROM facts").fetchone()[0]),
         up_to_date=written > max(last_of_requests, default=0),
         first_sending_at=first_sending,
@@ -120,10 +118,6 @@ def _digest(connection: sqlite3.Connection) -> JournalSummary:
         stopped=last_stop([*ends.values(), *verdicts]),
         balances=tuple(_heard(fact for fact in of_run.values() if fact.kind is FactKind.BALANCE)),
     )
-
-
-def _first_hash(connection: sqlite3.Connection) -> object:
-    return connection.execute("SELECT hash FROM facts WHERE seq = 1").fetchone()[0]
 
 
 def _heard(balances: Iterable[Fact]) -> Iterator[tuple[datetime, Decimal]]:

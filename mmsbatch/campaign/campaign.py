@@ -239,7 +239,7 @@ class Campaign:
         -------
         dict
             ``{"content": {"kind", "message", …}, "name", "notify_by_mail", "send_at", "purpose",
-        "consent", "one_per"}``.
+            "consent", "one_per"}``.
         """
         content = {
             one.name: getattr(self.content, one.name)

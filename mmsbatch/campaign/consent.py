@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,9 @@ from pydantic import ConfigDict, ValidationError, field_validator, model_validat
 from pydantic.dataclasses import dataclass
 
 from mmsbatch.errors import BrokenRules, CampaignError, ContactsError, nearest, shown
+
+if TYPE_CHECKING:
+    from pydantic import ModelWrapValidatorHandler
 
 YES: Final = ("oui", "o", "yes", "y", "true", "vrai", "1", "x", "ok", "optin", "opt-in")
 NO: Final = ("non", "n", "no", "false", "faux", "0", "optout", "opt-out", "stop")
@@ -60,6 +63,14 @@ class Consent:
             raise BrokenRules(f"{both[0]!r} cannot mean both yes and no.")
         return self
 
+    @model_validator(mode="wrap")
+    @classmethod
+    def _all_at_once(cls, given: Any, build: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return build(given)
+        except ValidationError as error:
+            raise CampaignError("\n".join(_lines(error))) from None
+
     @classmethod
     def read(cls, given: object) -> Consent:
         """Take what a caller or a file gives: the column's name, or a mapping with its words.
@@ -71,11 +82,7 @@ class Consent:
         """
         if isinstance(given, Consent):
             return given
-        values = given if isinstance(given, Mapping) else {"column": given}
-        try:
-            return cls(**values)
-        except ValidationError as error:
-            raise CampaignError("\n".join(_lines(error))) from None
+        return cls(**(given if isinstance(given, Mapping) else {"column": given}))
 
     def canonical(self) -> dict[str, Any]:
         """Return the column and the words as JSON's types."""

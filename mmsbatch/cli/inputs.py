@@ -61,22 +61,13 @@ class ContactsOptions:
     @property
     def words(self) -> list[str]:
         """What was given, as it would be written in a command."""
-        given: dict[str, object] = {
-            "phone": self.phone,
-            "sheet": self.sheet,
-            "separator": self.separator,
-            "encoding": self.encoding,
-            "header": self.header,
-            "suppress": self.suppress,
-            "key-file": self.key_file,
-            "consent": self.consent,
-            "consent-yes": self.consent_yes,
-            "consent-no": self.consent_no,
-        }
         words = [self.contacts]
-        for name, value in given.items():
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name in {"contacts", "live"}:  # the first word, and one that `send` is told
+                continue
             for one in value if isinstance(value, list) else [value]:
-                words += [] if one is None else [f"--{name}", str(one)]
+                words += [] if one is None else [f"--{field.name.replace('_', '-')}", str(one)]
         return words
 
     def say_columns(self, taken: Iterable[object]) -> None:

@@ -33,6 +33,9 @@ from mmsbatch.errors import ContactsError
 PARSE_BYTES: Final = 1 << 20
 """What Arrow parses at a time; one record must fit."""
 
+_HEAD_BYTES: Final = 1 << 16
+"""Below the header, looked at for a better one."""
+
 
 class DelimitedFile:
     """One CSV.
@@ -112,7 +115,7 @@ class DelimitedFile:
                         table = pa.Table.from_batches([batch])
                         for name in unnamed:
                             if table.column(name).null_count < len(table):
-                                self._header.refuse_value(name)
+                                self._header.refuse_value()
                         yield table.select(wanted)
                 body.check_closed()
                 self._header.say_left_out()
@@ -122,9 +125,9 @@ class DelimitedFile:
                 self._explain(error)
 
     def _first_records(self, first: bytes) -> Iterator[tuple[int, list[str]]]:
-        """Yield the records below the header with their lines, as far as the first block goes."""
+        """Yield the first records below the header with their lines."""
         how = self._dialect
-        text = first[how.body :].decode("utf-8", "ignore")
+        text = first[how.body : how.body + _HEAD_BYTES].decode("utf-8", "ignore")
         separator = separate(text) if how.separator == NO_SEPARATOR else how.separator
         reader = records(io.StringIO(text, newline=""), separator, how.quote, escapes=how.escapes)
         line = how.first_line

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -15,7 +14,6 @@ from mmsbatch.errors import ContactsError
 _ROWS_LOOKED_AT: Final = 30
 _PLACEHOLDER: Final = "\x00unnamed column {}"
 """A name that no file has: a NUL is refused in text."""
-_IS_PLACEHOLDER: Final = re.compile("\x00unnamed column ([0-9]+)")
 
 
 class ColumnsLeftOut(UserWarning):
@@ -59,22 +57,18 @@ class Header:
         self._cells, self._where = list(cells), where
         self._likely = _likely_header(cells, below)
         self._what = what
-        self.names = [name for name in cells if name.strip()]
         self.physical = [
             name if name.strip() else _PLACEHOLDER.format(place)
             for place, name in enumerate(cells, start=1)
         ]
-        try:
-            if not self.names:
-                check_names(cells, where)
-            check_names(self.names, where)
-        except ContactsError as error:
-            raise ContactsError(f"{error}{self.advice()}") from None
+        self.names = [name for name in cells if name.strip()]
+        self._check(self.names or cells)
 
     @property
     def unnamed(self) -> list[str]:
         """The placeholders."""
-        return [name for name in self.physical if _IS_PLACEHOLDER.fullmatch(name)]
+        named = set(self.names)
+        return [name for name in self.physical if name not in named]
 
     def advice(self) -> str:
         """Say which line looks like the header, if another one does."""
@@ -83,19 +77,21 @@ class Header:
         option = hints.option("header", self._likely)
         return f" The header seems to be in {self._what} {self._likely}: pass {option}."
 
-    def refuse_value(self, placeholder: str) -> None:
-        """Refuse a column without a name in which a row has a value.
+    def refuse_value(self) -> None:
+        """Refuse a column without a name, because a row has a value in it.
 
         Raises
         ------
         ContactsError
-            Always: names the column by its position, from 1.
+            Names the column by its position, from 1.
         """
+        self._check(self._cells)
+
+    def _check(self, names: Sequence[str]) -> None:
         try:
-            check_names(self._cells, self._where)
+            check_names(names, self._where)
         except ContactsError as error:
             raise ContactsError(f"{error}{self.advice()}") from None
-        raise AssertionError(placeholder)  # pragma: no cover  (it has no name)
 
     def say_left_out(self) -> None:
         """Warn that columns were left out."""

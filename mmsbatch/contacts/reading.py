@@ -13,9 +13,9 @@ from mmsbatch import hints
 from mmsbatch.contacts.delimited import DelimitedFile
 from mmsbatch.contacts.encodings import read_bytes
 from mmsbatch.contacts.formats import FileKind, choose, same_columns
+from mmsbatch.contacts.json_records import JsonFile
 from mmsbatch.contacts.sources import Unpacked, content, parts
-from mmsbatch.contacts.structured import FeatherFile, JsonFile
-from mmsbatch.contacts.typed import ParquetFile, Sheet
+from mmsbatch.contacts.typed import FeatherFile, ParquetFile, Sheet
 from mmsbatch.errors import ContactsError
 
 BATCH_ROWS: Final = 1 << 17

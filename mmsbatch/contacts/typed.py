@@ -1,4 +1,4 @@
-"""Parquet files and workbooks: typed values read as text."""
+"""Parquet and Feather files and workbooks: typed values read as text."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ class Sheet:
         for name in self._header.unnamed:
             at = physical.index(name)
             if any(at < len(row) and _filled(row[at]) for row in body):
-                self._header.refuse_value(name)
+                self._header.refuse_value()
         self._header.say_left_out()
         yield pa.table(
             [pa.array([cell_text(row[at]) for row in body], pa.string()) for at in places],
@@ -305,7 +305,7 @@ class ParquetFile:
             self._file = pq.ParquetFile(file, page_checksum_verification=True)
             self.names: list[str] = list(self._file.schema_arrow.names)
         except UNREADABLE as error:
-            raise _damaged_parquet(label, error) from error
+            raise _unreadable(label, "a Parquet file", error) from error
         self.rows: int = self._file.metadata.num_rows
         check_names(self.names, label)
 
@@ -314,21 +314,50 @@ class ParquetFile:
         wanted = choose(columns, self.names, self._label)
         try:
             for batch in self._file.iter_batches(batch_size=BATCH_ROWS, columns=wanted):
-                table = pa.Table.from_batches([batch])
-                yield pa.table(
-                    [
-                        column_text(table.column(name), f"{self._label}: column {name!r}")
-                        for name in wanted
-                    ],
-                    names=wanted,
-                )
+                yield _texts(batch, wanted, self._label)
         except UNREADABLE as error:
-            raise _damaged_parquet(self._label, error) from error
+            raise _unreadable(self._label, "a Parquet file", error) from error
 
 
-def _damaged_parquet(label: str, error: Exception) -> ContactsError:
+class FeatherFile:
+    """One Arrow IPC file, which is what Feather is.
+
+    Parameters and errors are those of `ParquetFile`.
+
+    Attributes
+    ----------
+    names : list of str
+        Its columns.
+    """
+
+    def __init__(self, file: BinaryIO, label: str) -> None:
+        self._label = label
+        try:
+            self._file = pa.ipc.open_file(file)
+        except UNREADABLE as error:
+            raise _unreadable(label, "an Arrow (Feather) file", error) from error
+        self.names: list[str] = list(self._file.schema.names)
+        check_names(self.names, label)
+
+    def tables(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """Yield the rows of these columns in the file's own batches, all text; empty is null."""
+        wanted = choose(columns, self.names, self._label)
+        try:
+            for number in range(self._file.num_record_batches):
+                yield _texts(self._file.get_batch(number), wanted, self._label)
+        except UNREADABLE as error:
+            raise _unreadable(self._label, "an Arrow (Feather) file", error) from error
+
+
+def _texts(batch: pa.RecordBatch, wanted: Sequence[str], label: str) -> pa.Table:
+    table = pa.Table.from_batches([batch])
+    columns = [column_text(table.column(name), f"{label}: column {name!r}") for name in wanted]
+    return pa.table(columns, names=wanted)
+
+
+def _unreadable(label: str, what: str, error: Exception) -> ContactsError:
     said = str(error).splitlines()[0] if str(error) else type(error).__name__
     return ContactsError(
-        f"{label}: is a Parquet file that cannot be read ({said}). "
+        f"{label}: is {what} that cannot be read ({said}). "
         "It was cut off or damaged on its way here: fetch or write it again."
     )

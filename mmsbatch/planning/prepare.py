@@ -92,10 +92,7 @@ def prepare(
     contacts = _frame(contacts)
     names = _phone_columns(contacts, phone)
     asked = None if consent is None else Consent.read(consent)
-    prepared = _prepare(contacts, names, first_rows, fictional, suppress, asked)
-    if asked is not None:
-        asked.check_any(any_yes=bool(asked.answers(contacts).yes.any()))
-    return prepared
+    return _prepare(contacts, names, first_rows, fictional, suppress, asked)
 
 
 def prepare_batches(
@@ -160,8 +157,10 @@ def _prepare(
         numbers = np.where(suppressed, NO_NUMBER, numbers)  # a row that is not sent has no repeats
     if consent is not None:
         answers, columns = consent.answers(contacts), [phones.numbers for phones in read]
-        asked_for = answers.refusing(columns) if refusing is None else refusing
-        missing = answers.missing(columns, asked_for) & (given == SENDABLE)
+        if refusing is None:  # the whole table, not one of its batches
+            consent.check_any(any_yes=bool(answers.yes.any()))
+            refusing = answers.refusing(columns)
+        missing = answers.missing(columns, refusing) & (given == SENDABLE)
         given = np.where(missing, np.int8(PROBLEM_CODE["no_consent"]), given)
         numbers = np.where(missing, NO_NUMBER, numbers)
     earlier = find(numbers)

@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from mmsbatch.display import plain_fraction
 from mmsbatch.reconciliation.balances import Balance, BalanceHistory
-from mmsbatch.runs.states import ATTEMPT_KINDS, Fact, FactKind
+from mmsbatch.runs.states import Fact, FactKind, without_unsent
 
 CLOCK_TOLERANCE = timedelta(seconds=2)
 """Workers stamp their facts before they queue for the journal."""
@@ -270,14 +270,7 @@ def trouble(other: OtherRun, place: AccountAddress, since: datetime) -> str:
     if other.being_written:
         return "is being sent now, by this account"
     # What certainly did not leave, for want of a connection, took nothing from the account.
-    unsent = {
-        (fact.request, fact.attempt) for fact in other.facts if fact.kind is FactKind.NOT_SENT
-    }
-    used_at = [
-        fact.at
-        for fact in other.facts
-        if fact.kind in ATTEMPT_KINDS and (fact.request, fact.attempt) not in unsent
-    ]
+    used_at = [fact.at for fact in without_unsent(other.facts)]
     if used_at and max(used_at) >= since:
         return "used this account too"
     if used_at and other.send_at is not None and other.send_at >= since:

@@ -31,12 +31,9 @@ def identity_of(opened: Fact) -> str:
     return identity_in([opened]) or f"{opened.at.isoformat()} {opened.data.get('fingerprint')}"
 
 
-def twins(folder: RunFolder) -> list[RunFolder]:
+def twins(folder: RunFolder, opened: Fact) -> list[RunFolder]:
     """Return the other folders beside a run that have its identity: copies of it, or it of them."""
-    try:
-        mine = identity_of(folder.facts(first=1)[0])
-    except IndexError:
-        return []
+    mine = identity_of(opened)
     return [other for other in folder.siblings() if mine in _identities(other)]
 
 
@@ -61,7 +58,8 @@ def check_same_files(folder: RunFolder, facts: Sequence[Fact], *, moved: bool) -
         The files are others; or a copy is beside them, or the journal is an older one, whatever
         was said.
     """
-    if copies := twins(folder):
+    live = target_of([*facts]) == "live"
+    if copies := twins(folder, facts[0]):
         names = ", ".join(str(copy.path) for copy in copies)
         raise RunError(
             f"{folder.path} and {names} are copies of one run: sent from both, people get the "
@@ -79,8 +77,7 @@ def check_same_files(folder: RunFolder, facts: Sequence[Fact], *, moved: bool) -
     if not are_other_files(folder, facts):
         return None
     if not moved:
-        known = _last_with_inodes(facts) or facts[0]
-        live = target_of([*facts]) == "live"
+        known = last_with_inodes(facts) or facts[0]
         raise RunError(
             f"{folder.path} is in other files than at {times.in_paris(known.at)}: it was copied, "
             "restored from a backup or moved to another disk since. If the folder it comes from "
@@ -114,11 +111,12 @@ def mark_execution(folder: RunFolder, execution: str) -> None:
 
 def are_other_files(folder: RunFolder, facts: Sequence[Fact]) -> bool:
     """Return whether the files are others than those that the run was last in."""
-    known = _last_with_inodes(facts)
+    known = last_with_inodes(facts)
     return known is not None and known.data["inodes"] != folder.inodes()
 
 
-def _last_with_inodes(facts: Sequence[Fact]) -> Fact | None:
+def last_with_inodes(facts: Sequence[Fact]) -> Fact | None:
+    """Return the last fact that says in which files the run was."""
     return next((fact for fact in reversed(facts) if "inodes" in fact.data), None)
 
 

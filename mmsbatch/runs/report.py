@@ -17,7 +17,7 @@ from mmsbatch.errors import InputError, nearest
 from mmsbatch.planning.problems import PROBLEM_MEANINGS
 from mmsbatch.runs import outcomes
 from mmsbatch.runs.outcomes import INDEFINITE, OUTCOMES, Outcome
-from mmsbatch.runs.states import Fact, FactKind, Request, State, interpret_reply, read_account
+from mmsbatch.runs.states import Fact, FactKind, Request, State, answer_in
 
 
 @dataclass(frozen=True)
@@ -144,12 +144,7 @@ def _is_amount(amount: Decimal | None) -> bool:
 
 
 def _credits(fact: Fact) -> Decimal | None:
-    if fact.kind is FactKind.BALANCE:
-        answer = read_account(fact.body or b"")
-    elif fact.kind is FactKind.ANSWER:
-        answer = interpret_reply(fact.data.get("http_status"), fact.body or b"").answer
-    else:
-        return None
+    answer = answer_in(fact)
     return answer.credits if answer else None
 
 

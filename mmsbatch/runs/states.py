@@ -7,7 +7,7 @@ the facts whenever somebody asks; none is ever stored. The whole life of a reque
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -312,6 +312,23 @@ def read_account(body: bytes) -> Answer | None:
         return decode_answer(body)
     except UnreadableAnswer:
         return None
+
+
+def answer_in(fact: Fact) -> Answer | None:
+    """Return what the gateway or its account tool answered, if a fact holds that."""
+    if fact.kind is FactKind.BALANCE:
+        return read_account(fact.body or b"")
+    return fact.reading.answer if fact.kind is FactKind.ANSWER else None
+
+
+def without_unsent(facts: Sequence[Fact]) -> list[Fact]:
+    """Return the facts about attempts, less those of attempts that certainly did not leave."""
+    unsent = {(fact.request, fact.attempt) for fact in facts if fact.kind is FactKind.NOT_SENT}
+    return [
+        fact
+        for fact in facts
+        if fact.kind in ATTEMPT_KINDS and (fact.request, fact.attempt) not in unsent
+    ]
 
 
 def may_go(request: Request) -> bool:

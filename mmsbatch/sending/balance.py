@@ -11,7 +11,7 @@ executions as well: told apart by the runs beside this one, and by how much is m
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -22,7 +22,15 @@ from mmsbatch.errors import InDoubt, MmsbatchError, NotSent
 from mmsbatch.gateway.account import Account, Target
 from mmsbatch.runs.folder import RunFolder
 from mmsbatch.runs.report import Stop
-from mmsbatch.runs.states import Fact, FactKind, Request, State, read_account
+from mmsbatch.runs.states import (
+    Fact,
+    FactKind,
+    Request,
+    State,
+    answer_in,
+    read_account,
+    without_unsent,
+)
 from mmsbatch.sending.limits import credit_stop
 from mmsbatch.sending.sender import Sender
 
@@ -149,12 +157,7 @@ def _is_of(started: Fact, account: Account) -> bool:
 
 
 def _credits(fact: Fact) -> Decimal | None:
-    if fact.kind is FactKind.BALANCE:
-        answer = read_account(fact.body or b"")
-    elif fact.kind is FactKind.ANSWER:
-        answer = fact.reading.answer
-    else:
-        return None
+    answer = answer_in(fact)
     if answer is None:
         return None
     if answer.status == spec.OUT_OF_CREDIT:  # which says so without a figure
@@ -190,15 +193,5 @@ def _sent_since(other: RunFolder, since: datetime, account: Account) -> int:
         return 0
     if not any(fact.kind is FactKind.STARTED and _is_of(fact, account) for fact in facts):
         return 0
-    return sum(_recipients(facts, since))
-
-
-def _recipients(facts: Sequence[Fact], since: datetime) -> Iterable[int]:
-    unsent = {(fact.request, fact.attempt) for fact in facts if fact.kind is FactKind.NOT_SENT}
-    for fact in facts:
-        if (
-            fact.kind is FactKind.SENDING
-            and fact.at >= since
-            and (fact.request, fact.attempt) not in unsent
-        ):
-            yield int(fact.data.get("recipients", 0))
+    left = (fact for fact in without_unsent(facts) if fact.kind is FactKind.SENDING)
+    return sum(int(fact.data.get("recipients", 0)) for fact in left if fact.at >= since)

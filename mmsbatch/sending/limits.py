@@ -18,7 +18,7 @@ from mmsbatch.errors import InputError, PlanError
 from mmsbatch.gateway.wire import Answer
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs.report import Stop
-from mmsbatch.runs.states import Fact, FactKind, read_account
+from mmsbatch.runs.states import Fact, answer_in
 
 
 @dataclass(frozen=True)
@@ -168,12 +168,7 @@ def credit_reading(answer: Answer | None) -> CreditReading | None:
 
 def credit_readings(facts: Iterable[Fact]) -> list[CreditReading]:
     """Return every word about credits in a run's facts, in order."""
-    found = []
-    for fact in facts:
-        if fact.kind is FactKind.BALANCE:
-            found.append(credit_reading(read_account(fact.body or b"")))
-        elif fact.kind is FactKind.ANSWER:
-            found.append(credit_reading(fact.reading.answer))
+    found = (credit_reading(answer_in(fact)) for fact in facts)
     return [one for one in found if one is not None]
 
 

@@ -79,6 +79,10 @@ def test_the_words_can_be_set() -> None:
     assert prepared["mms_problem"].isna().tolist() == [True, False, True]
     with pytest.raises(mms.CampaignError, match="'oui' cannot mean both"):
         mms.Consent.read({"column": "optin", "yes": ["oui"], "no": ["Oui"]})
+    with pytest.raises(mms.CampaignError, match="a list of words is needed"):
+        mms.Consent("optin", yes="oui")  # type: ignore[arg-type]
+    with pytest.raises(mms.CampaignError, match="'x' cannot mean both"):
+        mms.Consent("optin", yes=("x",), no=("X",))
     with pytest.raises(mms.CampaignError, match=r"consent.yess: unknown key.*mean 'yes'"):
         mms.Consent.read({"column": "optin", "yess": ["oui"]})
 

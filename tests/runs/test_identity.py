@@ -16,31 +16,25 @@ import pytest
 from typer.testing import CliRunner
 
 import mmsbatch as mms
-from conftest import account_at, planned
+from conftest import account_at, half_sent, planned
 from mmsbatch.cli import app
 from mmsbatch.errors import MmsbatchError, RunError, RunInDoubt, RunStopped
-from mmsbatch.gateway.account import Account
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 
 PEOPLE = 1000
 
 
-def half_sent(run: Path, account: Account, requests: int = 2) -> None:
-    """Begin a run, and stop it after some requests."""
-
-    def stop(request: object) -> None:
-        nonlocal requests
-        requests -= 1
-        if not requests:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        mms.send(planned(PEOPLE), account, run=run, progress=False, on_request=stop)
-
-
 def reached(sandbox: Sandbox) -> Counter[str]:
     """Count the messages of each number."""
     return Counter(delivery.number for delivery in sandbox.ledger)
+
+
+def finished_since(backup: Path, run: Path, account: mms.Account) -> Path:
+    """Begin a run, back it up, and finish it; return the backup, which is of an older state."""
+    half_sent(planned(PEOPLE), run, account)
+    shutil.copytree(run, backup)
+    mms.resume(run, account, progress=False)
+    return backup
 
 
 def copied(run: Path, to: Path) -> None:
@@ -60,7 +54,7 @@ def test_a_copy_is_not_sent(
 ) -> None:
     """Resumed, sent again or settled, it refuses; the original goes on."""
     account = account_at(sandbox)
-    half_sent(run, account)
+    half_sent(planned(PEOPLE), run, account)
     copy = tmp_path / where
     copy.parent.mkdir(parents=True)
     how(run, copy)
@@ -80,7 +74,7 @@ def test_a_word_lets_a_moved_run_go_on_and_is_recorded(
 ) -> None:
     """Said once; from then on it is in these files, and a copy of it is a copy again."""
     account = account_at(sandbox)
-    half_sent(run, account)
+    half_sent(planned(PEOPLE), run, account)
     server = tmp_path / "server" / "noel"
     restored(run, server)
     shutil.rmtree(run)
@@ -106,9 +100,9 @@ def test_a_renamed_folder_and_a_link_are_the_same_run(
 ) -> None:
     """Neither makes new files; a link beside the run is no second run."""
     account = account_at(sandbox)
-    half_sent(run, account, 1)
+    half_sent(planned(PEOPLE), run, account, 1)
     (run.parent / "link").symlink_to(run)
-    half_sent(run.parent / "link", account, 1)
+    half_sent(planned(PEOPLE), run.parent / "link", account, 1)
     renamed = tmp_path / "other" / "renamed"
     renamed.parent.mkdir()
     run.rename(renamed)
@@ -120,7 +114,7 @@ def test_a_renamed_folder_and_a_link_are_the_same_run(
 def test_copies_beside_each_other_are_refused_whatever_is_said(sandbox: Sandbox, run: Path) -> None:
     """Both of them, since nobody can tell which is the run; `audit` and `verify` name them."""
     account = account_at(sandbox)
-    half_sent(run, account)
+    half_sent(planned(PEOPLE), run, account)
     copy = run.with_name("noel-copy")
     shutil.copytree(run, copy)
     sent = len(sandbox.ledger)
@@ -146,10 +140,7 @@ def test_the_copy_that_went_further_is_the_one_that_counts(
 ) -> None:
     """An old backup beside the run hides nothing of it."""
     account = account_at(sandbox)
-    half_sent(run, account)
-    backup = tmp_path / "backup"
-    shutil.copytree(run, backup)
-    mms.resume(run, account, progress=False)
+    backup = finished_since(tmp_path / "backup", run, account)
     shutil.move(backup, run.with_name("a-backup"))
     with pytest.warns(UserWarning, match=f"{run.with_name('a-backup')} is left out"):
         found = mms.audit(run.parent)
@@ -176,10 +167,7 @@ def test_an_older_state_is_not_sent(
 ) -> None:
     """Restored over the run, in its place, or only its journal: whom it reached is not known."""
     account = account_at(sandbox)
-    half_sent(run, account)
-    backup = tmp_path / "backup"
-    shutil.copytree(run, backup)
-    mms.resume(run, account, progress=False)
+    backup = finished_since(tmp_path / "backup", run, account)
     how(backup, run)
     with pytest.raises(RunError, match=r"other files than|older than the run"):
         mms.resume(run, account, progress=False)
@@ -191,10 +179,7 @@ def test_an_older_journal_is_not_sent_whatever_is_said(
 ) -> None:
     """Nobody moved anything; `verify` says the same."""
     account = account_at(sandbox)
-    half_sent(run, account)
-    backup = tmp_path / "backup"
-    shutil.copytree(run, backup)
-    mms.resume(run, account, progress=False)
+    backup = finished_since(tmp_path / "backup", run, account)
     over_it(backup, run)
     with pytest.raises(RunError, match=r"an execution that began at .*is not in it"):
         mms.resume(run, account, moved=True, progress=False)
@@ -206,7 +191,7 @@ def test_a_whole_folder_of_runs_is_moved_with_one_command(
 ) -> None:
     """Afterwards each goes on where it stood; those that were not moved are left alone."""
     account = account_at(sandbox)
-    half_sent(run, account)
+    half_sent(planned(PEOPLE), run, account)
     mms.send(planned(10, "Bonjour"), account, run=run.with_name("done"), progress=False)
     server = tmp_path / "server"
     shutil.copytree(run.parent, server)
@@ -229,7 +214,7 @@ def test_the_commands_refuse_a_copy_with_exit_code_2(
     """The line says since when, and can be pasted."""
     with Sandbox() as sandbox:
         monkeypatch.setenv("MMSBATCH_URL", sandbox.url)
-        half_sent(run, account_at(sandbox))
+        half_sent(planned(PEOPLE), run, account_at(sandbox))
         copy = tmp_path / "a copy" / "noel"
         shutil.copytree(run, copy)
         refused = CliRunner().invoke(app, ["resume", str(copy)])
@@ -293,7 +278,7 @@ except mms.RunError as error:
 def test_two_processes_resume_a_run_and_its_copy_at_once(tmp_path: Path, run: Path) -> None:
     """The user's story: stopped, copied to the server, resumed on both."""
     with Sandbox(options=SandboxOptions(latency_ms=50)) as sandbox:
-        half_sent(run, account_at(sandbox))
+        half_sent(planned(PEOPLE), run, account_at(sandbox))
         copy = tmp_path / "server" / "noel"
         copied(run, copy)
 
@@ -330,7 +315,7 @@ def test_a_run_of_before_identities_goes_on_and_is_known_from_then(
 def test_a_container_that_is_started_again_is_not_asked(sandbox: Sandbox, run: Path) -> None:
     """Another host name and another path to the same files: the inodes are the same."""
     account = account_at(sandbox)
-    half_sent(run, account)
+    half_sent(planned(PEOPLE), run, account)
     inodes = {name: (run / name).stat().st_ino for name in ("journal.sqlite", "writer.lock")}
     opened = facts_of(run)[0]
     assert opened["inodes"] == inodes

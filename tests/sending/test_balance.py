@@ -12,10 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 import mmsbatch as mms
-from conftest import account_at, fictional, planned
+from conftest import account_at, fictional, half_sent, planned
 from mmsbatch.cli import app
 from mmsbatch.errors import RunStopped
-from mmsbatch.gateway.account import Account
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 from mmsbatch.sending.balance import CreditsMissing
 
@@ -27,19 +26,6 @@ COST = 3
 def priced() -> Sandbox:
     """A sandbox at which a recipient costs something."""
     return Sandbox(options=SandboxOptions(credits=100_000, cost_per_recipient=COST))
-
-
-def half_sent(run: Path, account: Account, requests: int = 2) -> None:
-    """Begin a run, and stop it after some requests."""
-
-    def stop(_request: object) -> None:
-        nonlocal requests
-        requests -= 1
-        if not requests:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        mms.send(planned(PEOPLE), account, run=run, progress=False, on_request=stop)
 
 
 def state(run: Path) -> dict[Path, bytes]:
@@ -59,7 +45,7 @@ def test_a_snapshot_that_goes_on_is_stopped(priced: Sandbox, run: Path) -> None:
     """The same run was finished elsewhere: what is pending here has been paid for."""
     with priced as gateway:
         account = account_at(gateway)
-        half_sent(run, account)
+        half_sent(planned(PEOPLE), run, account)
         snapshot = state(run)
         mms.resume(run, account, progress=False)
         go_back(run, snapshot)
@@ -79,7 +65,7 @@ def test_a_snapshot_is_told_though_some_numbers_are_refused(run: Path) -> None:
     options = SandboxOptions(credits=100_000, cost_per_recipient=COST, blacklist=refused)
     with Sandbox(options=options) as gateway:
         account = account_at(gateway)
-        half_sent(run, account)
+        half_sent(planned(PEOPLE), run, account)
         snapshot = state(run)
         mms.resume(run, account, progress=False)
         go_back(run, snapshot)
@@ -91,7 +77,7 @@ def test_a_word_goes_on_and_is_asked_once(priced: Sandbox, run: Path) -> None:
     """A person knows that a colleague has spent as much; the next execution is not asked again."""
     with priced as gateway:
         account = account_at(gateway)
-        half_sent(run, account)
+        half_sent(planned(PEOPLE), run, account)
         mms.send(planned(PEOPLE, "Autre"), account, run=run.parents[1] / "far" / "run")
         with pytest.raises(RunStopped, match="are gone"):
             mms.resume(run, account, progress=False)
@@ -104,7 +90,7 @@ def test_a_colleague_who_spends_less_is_said_and_stops_nothing(priced: Sandbox, 
     """Both figures are named, before anything leaves."""
     with priced as gateway:
         account = account_at(gateway)
-        half_sent(run, account)
+        half_sent(planned(PEOPLE), run, account)
         mms.send(planned(100, "Autre"), account, run=run.parents[1] / "far" / "run")
         with pytest.warns(CreditsMissing, match=r"has 98,500 credits, .* of 98,800.* 300 are gone"):
             mms.resume(run, account, progress=False)
@@ -119,7 +105,7 @@ def test_what_the_runs_beside_it_spent_is_not_missing(
     with priced as gateway, warnings.catch_warnings():
         warnings.simplefilter("error")
         account = account_at(gateway)
-        half_sent(run, account)
+        half_sent(planned(PEOPLE), run, account)
         beside = run.with_name("large")
         mms.send(planned(PEOPLE, "Autre"), account, run=beside, workers=workers, progress=False)
         mms.resume(run, account, workers=workers, progress=False)
@@ -148,9 +134,9 @@ def test_another_account_and_a_top_up_say_nothing(run: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with Sandbox(options=SandboxOptions(credits=5000, cost_per_recipient=COST)) as gateway:
-            half_sent(run, account_at(gateway))
+            half_sent(planned(PEOPLE), run, account_at(gateway))
         with Sandbox(options=SandboxOptions(credits=3000, cost_per_recipient=COST)) as other:
-            half_sent(run, account_at(other), 1)
+            half_sent(planned(PEOPLE), run, account_at(other), 1)
         with Sandbox(options=SandboxOptions(credits=9000, cost_per_recipient=COST)) as third:
             mms.resume(run, account_at(third), progress=False)
 
@@ -162,7 +148,7 @@ def test_the_command_stops_with_exit_code_4(
     with priced as gateway:
         monkeypatch.setenv("MMSBATCH_URL", gateway.url)
         account = account_at(gateway)
-        half_sent(run, account)
+        half_sent(planned(PEOPLE), run, account)
         mms.send(planned(PEOPLE, "Autre"), account, run=run.parents[1] / "far" / "run")
         done = CliRunner().invoke(app, ["resume", str(run), "--json"])
         told = json.loads(done.stdout)["stopped"]["what_to_do"]
