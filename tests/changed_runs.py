@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import mmsbatch as mms
+from mmsbatch.journal.rows import chained_hash
 from mmsbatch.runs.folder import RunFolder
-from mmsbatch.runs.journal import Journal, chained_hash
 
 
 def copy(run: Path, to: Path) -> Path:
@@ -64,7 +64,7 @@ def rewrite(path: Path, column: str, change: Callable[[pa.ChunkedArray], Any]) -
 def record(run: Path) -> None:
     """Record the derived files as they are now: only what they say can be wrong then."""
     folder = RunFolder(run)
-    with Journal(folder.journal_path) as journal:
+    with folder.journal.open() as journal:
         folder.record_written(journal.facts())
 
 

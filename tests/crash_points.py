@@ -10,19 +10,18 @@ import fcntl
 import os
 import signal
 import socket
-import sqlite3
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
-from mmsbatch.runs.journal import Journal
-from mmsbatch.runs.states import Fact, FactKind
+from mmsbatch.journal.facts import Fact, FactKind
+from mmsbatch.journal.journal import Journal, NumberedFact, Transaction
 
 # The 1,000-row plan has an answer of 11 kB: read in pieces of 2 kB it has a middle.
 _PIECE_BYTES = 2048
@@ -73,30 +72,33 @@ class Points:
         self._files()
 
     def _facts(self) -> None:
-        record, connect = Journal.record, sqlite3.connect
-        names = threading.local()
+        append, alone = Journal._append, Journal._alone
 
-        def recorded(journal: Journal, *facts: Fact) -> None:
-            names.now = "fact " + " and ".join(fact.kind for fact in facts)
-            with self.around(names.now):
-                record(journal, *facts)
-            # What goes over the wire between these facts is the request itself.
-            self._exchange.of_a_request = facts[-1].kind is FactKind.SENDING
-            self._exchange.received = 0
+        def appended(
+            journal: Journal, moment: Transaction, facts: Sequence[Fact]
+        ) -> list[NumberedFact]:
+            if not facts:
+                return append(journal, moment, facts)
+            name = "fact " + " and ".join(fact.kind for fact in facts)
+            self.at(f"before {name}")
+            recorded = append(journal, moment, facts)
+            self.at(f"within {name}")  # written, and not yet durable
+            return recorded
 
-        def about_to_run(statement: str) -> None:
-            name = getattr(names, "now", "")
-            if name and statement.startswith("INSERT"):
-                names.now = ""
-                self.at(f"within {name}")
+        def recorded(
+            journal: Journal, choose: Callable[[Transaction], Sequence[Fact]]
+        ) -> list[NumberedFact]:
+            numbered = alone(journal, choose)
+            if numbered:
+                facts = [fact for _, fact in numbered]
+                self.at("after fact " + " and ".join(fact.kind for fact in facts))
+                # What goes over the wire between these facts is the request itself.
+                self._exchange.of_a_request = facts[-1].kind is FactKind.SENDING
+                self._exchange.received = 0
+            return numbered
 
-        def connected(*given: Any, **options: Any) -> sqlite3.Connection:
-            connection: sqlite3.Connection = connect(*given, **options)
-            connection.set_trace_callback(about_to_run)
-            return connection
-
-        setattr(Journal, "record", recorded)  # noqa: B010  (mypy knows better than to assign)
-        setattr(sqlite3, "connect", connected)  # noqa: B010
+        setattr(Journal, "_append", appended)  # noqa: B010  (mypy knows better than to assign)
+        setattr(Journal, "_alone", recorded)  # noqa: B010
 
     def _wire(self) -> None:
         connect, sendall, recv_into = (

@@ -22,6 +22,7 @@ LAYERS: Final = (
     {"frames"},
     {"phones", "contacts", "campaign", "sandbox"},
     {"planning", "gateway"},
+    {"journal"},
     {"runs"},
     {"sending", "reconciliation", "auditing", "verification"},
     {"erasure"},
@@ -34,6 +35,7 @@ LAYERS: Final = (
 NEVER: Final = {
     "sandbox": {"times", "display", "files", "frames"},
     "gateway": {"phones", "contacts"},
+    "journal": {"phones", "contacts", "campaign", "planning"},
     "auditing": {"contacts"},
     "erasure": {"sending", "auditing", "reconciliation"},
     "notebook": {"reconciliation", "auditing", "verification", "erasure"},

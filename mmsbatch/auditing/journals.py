@@ -15,19 +15,19 @@ from decimal import Decimal
 from typing import Any, Final
 
 from mmsbatch.errors import RunError
-from mmsbatch.runs.identity import identity_of, last_with_inodes
-from mmsbatch.runs.journal_reader import (
+from mmsbatch.journal.facts import Fact, FactKind, read_account
+from mmsbatch.journal.rows import fact_of
+from mmsbatch.journal.sqlite_reader import (
     JOURNAL,
     LOG,
     check_version,
     damaged,
-    fact_of,
     facts_in,
     opened,
 )
+from mmsbatch.runs.identity import identity_of, last_with_inodes
 from mmsbatch.runs.locations import RunLocation
 from mmsbatch.runs.report import Stop, last_stop
-from mmsbatch.runs.states import Fact, FactKind, read_account
 
 _HEADER_BYTES: Final = 100
 _COLUMNS: Final = "kind, at, request, attempt, data"

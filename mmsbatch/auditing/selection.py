@@ -132,5 +132,7 @@ def originals(
 
 
 def _rank(place: RunLocation, found: JournalSummary) -> tuple[int, bool]:
-    in_its_files = place.local is not None and RunFolder(place.local).inodes() == found.inodes
+    in_its_files = (
+        place.local is not None and RunFolder(place.local).journal.inodes() == found.inodes
+    )
     return found.facts, in_its_files

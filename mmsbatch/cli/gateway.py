@@ -15,8 +15,8 @@ from mmsbatch.cli.shared import JsonOption, LiveOption, errors, print_result
 from mmsbatch.display import amount
 from mmsbatch.errors import InputError, NotSent
 from mmsbatch.gateway.client import GatewayClient
+from mmsbatch.journal.facts import read_account
 from mmsbatch.runs.report import DONE, STOPPED
-from mmsbatch.runs.states import read_account
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 
 

@@ -37,10 +37,11 @@ import pyarrow.parquet as pq
 from mmsbatch import files, frames, hints
 from mmsbatch.display import Block, Document, ShowsItself
 from mmsbatch.erasure import replacement
-from mmsbatch.erasure.replacement import write
 from mmsbatch.erasure.rewriting import erase, rewritten
 from mmsbatch.errors import InputError, RunError
 from mmsbatch.files import __version__, digests
+from mmsbatch.journal.facts import FactKind
+from mmsbatch.journal.rows import Row
 from mmsbatch.phones.column import read_phones
 from mmsbatch.phones.e164 import KEY_BYTES, seal
 from mmsbatch.phones.e164 import token as make_token
@@ -49,14 +50,13 @@ from mmsbatch.planning.plan import Plan
 from mmsbatch.planning.suppression import KEY_NAME, read_key, remember
 from mmsbatch.runs import outcomes
 from mmsbatch.runs.folder import RunFolder, identity_in, target_of
-from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.locations import RunPaths, every_run
 from mmsbatch.runs.outcomes import attempts
-from mmsbatch.runs.states import FactKind, State, fold, may_go
+from mmsbatch.runs.states import State, fold, may_go
 from mmsbatch.times import utc_now
 from mmsbatch.verification.checks import CHECKS
 from mmsbatch.verification.inputs import RunInputs
-from mmsbatch.verification.journal import CheckFailed, Row, check_chain, check_version
+from mmsbatch.verification.journal import CheckFailed, check_chain
 
 ERASED: Final = "erased"
 ALREADY: Final = "already erased"
@@ -285,14 +285,14 @@ class _Erasure:
             "files": digests(folder.campaign_path) | digests(made.plan_path),
         }
         journal = rewritten(run.rows, (before, after), notation, self.token, opened, self.key)
-        write(journal, made.journal_path)
+        made.journal.write(journal)
         facts = check_chain(journal)
         frame = outcomes.results(after, fold(facts, after.requests))
         _check_same(folder, outcomes.results(before, run.requests), frame, unsent)
         frames.write(frame, made.results_path, folder.metadata(after, identity))
         frames.write(attempts(facts), made.requests_path, folder.metadata(after, identity))
         shutil.copy(folder.campaign_path, made.campaign_path)
-        with Journal(made.journal_path) as appending:
+        with made.journal.open() as appending:
             appending.append(
                 FactKind.FORGOTTEN,
                 at=utc_now(),
@@ -319,7 +319,7 @@ class _Erasure:
 def _checked(folder: RunFolder) -> RunInputs:
     """Make sure that plan and journal hold: what is damaged must not be made to look whole."""
     folder.check_exists()
-    check_version(folder.journal_path)
+    folder.journal.check_version()
     run = RunInputs(folder)
     for name, _, look in CHECKS:
         if name == "results":  # derived: made anew in any case

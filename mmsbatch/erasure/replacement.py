@@ -11,29 +11,19 @@ The renaming is the one step that counts. Before it nothing of the run was touch
 anybody who has neither the number nor the key. While ``.erased`` is there the run is a mixture, so
 `RunFolder.check_exists` refuses it to all who read.
 
-The journal is not renamed into place but copied in one of SQLite's own transactions: another
-process may have it open, and renaming would leave it with a log of another file.
+The journal is not renamed into place but copied in one transaction of its database: another process
+may have it open.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterator
 from pathlib import Path
 from shutil import rmtree
-from typing import Any
 
 from mmsbatch import files
-from mmsbatch.errors import RunError
-from mmsbatch.gateway import wire
-from mmsbatch.phones.in_text import Notation
-from mmsbatch.planning.plan import Plan
 from mmsbatch.runs.folder import RunFolder
-from mmsbatch.runs.journal import Journal
-from mmsbatch.verification.journal import Row
 
 
 def begin(folder: RunFolder) -> Path:
@@ -65,17 +55,14 @@ def finish(folder: RunFolder) -> bool:
     """Move what counts into place, or what is left of it; say whether there was anything."""
     if not folder.erased_path.exists():
         return False
+    folder.journal.take(folder.erased_path)
     for made in sorted(_files(folder.erased_path)):
         place = folder.path / made.relative_to(folder.erased_path)
-        if made.name.startswith("journal.sqlite-"):
-            continue  # SQLite's own, of looking into the one below: gone with the folder
-        if place == folder.journal_path:
-            install(made, place)
-            made.unlink()
-        else:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            made.replace(place)
-            files.sync_folder(place.parent)
+        if folder.journal.is_part(made):
+            continue
+        place.parent.mkdir(parents=True, exist_ok=True)
+        made.replace(place)
+        files.sync_folder(place.parent)
     files.sync_folder(folder.path)
     rmtree(folder.erased_path)
     files.sync_folder(folder.path)
@@ -84,69 +71,3 @@ def finish(folder: RunFolder) -> bool:
 
 def _files(folder: Path) -> Iterator[Path]:
     return (path for path in folder.rglob("*") if path.is_file())
-
-
-def write(rows: Sequence[Row], path: Path) -> None:
-    """Make a journal that holds these rows, and nothing else in any of its pages."""
-    Journal(path, create=True).close()
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("BEGIN IMMEDIATE")
-        connection.executemany(
-            "INSERT INTO facts (seq, at, kind, request, attempt, data, body, hash) "
-            "VALUES (:seq, :at, :kind, :request, :attempt, :data, :body, :hash)",
-            rows,
-        )
-        connection.execute("COMMIT")
-
-
-def install(made: Path, place: Path) -> None:
-    """Copy a journal's pages over another's, in one transaction; the log keeps nothing of it.
-
-    Done again after a crash, it does the same.
-
-    Raises
-    ------
-    RunError
-        Another process reads the journal and does not let go of it.
-    """
-    try:
-        with (
-            closing(sqlite3.connect(made)) as source,
-            closing(sqlite3.connect(place, timeout=30.0)) as target,
-        ):
-            target.execute("PRAGMA synchronous=FULL")
-            target.execute("PRAGMA secure_delete=ON")
-            source.backup(target)
-            busy = target.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-    except sqlite3.Error as error:
-        raise RunError(
-            f"{place} cannot be replaced ({error}): erase the person again when it can"
-        ) from None
-    if busy:
-        raise RunError(
-            f"{place} is being read by another process: erase the person again when that has ended"
-        )
-
-
-def _digest(plans: tuple[Plan, Plan], request: int, login: str, recorded: str) -> str:
-    before, after = (
-        wire.encode_request(
-            plan.campaign,
-            plan.message_of(request),
-            [*map(str, plan.numbers[plan.positions(request)].tolist())],
-            login,
-        )
-        for plan in plans
-    )
-    return recorded if before == after else hashlib.sha256(after).hexdigest()
-
-
-def _replaced(value: Any, notation: Notation, token: int) -> Any:
-    if isinstance(value, str):
-        return notation.replaced(value, token)
-    if isinstance(value, dict):
-        return {name: _replaced(inner, notation, token) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_replaced(inner, notation, token) for inner in value]
-    return token if value in notation.figures and not isinstance(value, bool) else value

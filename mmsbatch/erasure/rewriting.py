@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,13 +13,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mmsbatch.erasure.replacement import _digest, _replaced
+from mmsbatch.gateway import wire
+from mmsbatch.journal.facts import FactKind
+from mmsbatch.journal.rows import Row, chained_hash
 from mmsbatch.phones.e164 import seal
 from mmsbatch.phones.in_text import Notation
 from mmsbatch.planning.plan import Plan
-from mmsbatch.runs.journal import chained_hash
-from mmsbatch.runs.states import FactKind
-from mmsbatch.verification.journal import Row
 
 ERASED_MESSAGE: Final = "(erased)"
 """Stands where a message was made for this person alone."""
@@ -295,3 +295,26 @@ SEALED: Final = "sealed:"
 def sealed(digest: str, key: bytes) -> str:
     """Seal a digest, once."""
     return digest if digest.startswith(SEALED) else SEALED + seal(digest, key)
+
+
+def _digest(plans: tuple[Plan, Plan], request: int, login: str, recorded: str) -> str:
+    before, after = (
+        wire.encode_request(
+            plan.campaign,
+            plan.message_of(request),
+            [*map(str, plan.numbers[plan.positions(request)].tolist())],
+            login,
+        )
+        for plan in plans
+    )
+    return recorded if before == after else hashlib.sha256(after).hexdigest()
+
+
+def _replaced(value: Any, notation: Notation, token: int) -> Any:
+    if isinstance(value, str):
+        return notation.replaced(value, token)
+    if isinstance(value, dict):
+        return {name: _replaced(inner, notation, token) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_replaced(inner, notation, token) for inner in value]
+    return token if value in notation.figures and not isinstance(value, bool) else value

@@ -21,7 +21,7 @@ from typing import Any
 
 from mmsbatch import spec
 from mmsbatch.gateway.wire import Answer, canonical_echo
-from mmsbatch.runs.states import Event, Fact, FactKind, Verdict, interpret_reply, read_account
+from mmsbatch.journal.facts import Event, Fact, FactKind, Verdict, interpret_reply, read_account
 
 BY_CREDITS = "credits"
 BY_PERSON = "person"

@@ -13,8 +13,8 @@ from fractions import Fraction
 from itertools import pairwise
 
 from mmsbatch.display import plain_fraction
+from mmsbatch.journal.facts import Fact, FactKind, without_unsent
 from mmsbatch.reconciliation.balances import Balance, BalanceHistory
-from mmsbatch.runs.states import Fact, FactKind, without_unsent
 
 CLOCK_TOLERANCE = timedelta(seconds=2)
 """Workers stamp their facts before they queue for the journal."""

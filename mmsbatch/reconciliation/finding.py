@@ -22,10 +22,10 @@ from typing import Any
 
 from mmsbatch import display
 from mmsbatch.display import plain
+from mmsbatch.journal.facts import Fact
 from mmsbatch.reconciliation import conditions
 from mmsbatch.reconciliation.balances import Attempt, BalanceHistory
 from mmsbatch.reconciliation.conditions import AccountAddress, BalanceReadings, Condition, OtherRun
-from mmsbatch.runs.states import Fact
 
 
 class Conclusion(StrEnum):

@@ -22,15 +22,16 @@ from mmsbatch.display import Block, Document, ShowsItself, joined
 from mmsbatch.errors import InDoubt, InputError, MmsbatchError, NotSent, nearest
 from mmsbatch.gateway.account import Account, Target
 from mmsbatch.gateway.client import GatewayClient
+from mmsbatch.journal.facts import FactKind, Verdict, read_account
+from mmsbatch.journal.journal import Journal
 from mmsbatch.reconciliation.balances import BY_CREDITS, BY_PERSON
 from mmsbatch.reconciliation.conditions import AccountAddress, BalanceReadings, OtherRun
 from mmsbatch.reconciliation.finding import Conclusion, Finding, assess
 from mmsbatch.runs.folder import RunFolder, check_target, target_of
 from mmsbatch.runs.identity import check_same_files
-from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.report import RunReport
 from mmsbatch.runs.run import Run, status
-from mmsbatch.runs.states import FactKind, Request, State, Verdict, fold, read_account
+from mmsbatch.runs.states import Request, State, fold
 from mmsbatch.times import instant
 
 _SETTLED: Final = {Verdict.SENT: "settled as sent", Verdict.RESEND: "may be sent again"}
@@ -157,7 +158,7 @@ def reconcile(
     check_target(folder, folder.facts(first=1), account)
     finding: Finding | None = None
     verdict: Verdict | None = None
-    with folder.writer(), Journal(folder.journal_path) as journal:
+    with folder.writer(), folder.journal.open() as journal:
         facts = journal.facts()
         check_target(folder, facts, account)
         _record_move(folder, journal, moved=moved)
@@ -228,7 +229,7 @@ def settle(
     verdict = Verdict(verdict)
     folder = RunFolder.at(run)
     plan = folder.load_plan()
-    with folder.writer(), Journal(folder.journal_path) as journal:
+    with folder.writer(), folder.journal.open() as journal:
         _record_move(folder, journal, moved=moved)
         facts = journal.facts()
         requests = fold(facts, plan.requests)

@@ -27,11 +27,10 @@ from mmsbatch.errors import (
 )
 from mmsbatch.files import __version__, digests
 from mmsbatch.gateway.account import Account, Target
+from mmsbatch.journal import lock
+from mmsbatch.journal.facts import Fact, FactKind
+from mmsbatch.journal.location import JournalLocation, journal_of
 from mmsbatch.planning.plan import Plan
-from mmsbatch.runs import lock
-from mmsbatch.runs.journal import Journal
-from mmsbatch.runs.journal_reader import read_facts
-from mmsbatch.runs.states import Fact, FactKind
 
 SCHEMA_VERSION: Final = "1"
 """Of the Parquet files; raised when a column changes its meaning."""
@@ -91,9 +90,9 @@ class RunFolder:
         return self.path / "campaign.toml"
 
     @property
-    def journal_path(self) -> Path:
-        """The facts."""
-        return self.path / "journal.sqlite"
+    def journal(self) -> JournalLocation:
+        """Where the facts are."""
+        return journal_of(self.path)
 
     @property
     def results_path(self) -> Path:
@@ -104,11 +103,6 @@ class RunFolder:
     def requests_path(self) -> Path:
         """One row per attempt."""
         return self.path / "requests.parquet"
-
-    @property
-    def lock_path(self) -> Path:
-        """Held by the process that sends; says which it is."""
-        return self.path / "writer.lock"
 
     @property
     def executions_path(self) -> Path:
@@ -127,7 +121,7 @@ class RunFolder:
 
     def exists(self) -> bool:
         """Return whether there is a run in the folder."""
-        return self.journal_path.exists() and self.plan_path.exists()
+        return self.journal.exists() and self.plan_path.exists()
 
     def load_plan(self) -> Plan:
         """Read the plan back.
@@ -158,7 +152,7 @@ class RunFolder:
         RunError
             The journal cannot be read.
         """
-        return read_facts(self.path, first)
+        return self.journal.facts(first)
 
     def siblings(self) -> list[RunFolder]:
         """Return the other runs in the same folder of runs, those copied in part among them.
@@ -169,11 +163,6 @@ class RunFolder:
         paths = {path.parent for name in _MARKS for path in here.parent.glob(f"[!.]*/{name}")}
         # A link to this very folder is no other run.
         return [RunFolder(path) for path in sorted(paths) if path.resolve() != here]
-
-    def inodes(self) -> dict[str, int]:
-        """Return the inodes of the files that are made with a run and never replaced."""
-        files = (self.journal_path, self.lock_path)
-        return {path.name: path.stat().st_ino for path in files if path.exists()}
 
     def check_exists(self) -> None:
         """Make sure that there is a run in the folder, and not one half of which is replaced."""
@@ -246,12 +235,11 @@ class RunFolder:
             made = RunFolder(beside)
             identity = token()
             frames.write(plan.rows, made.plan_path, self.metadata(plan, identity))
-            made.lock_path.touch(mode=0o600)
             text = dump_campaign(plan.campaign)
             files.replace_file(
                 made.campaign_path, lambda path: path.write_text(text, encoding="utf-8")
             )
-            with Journal(made.journal_path, create=True) as journal:
+            with made.journal.create() as journal:
                 journal.append(
                     FactKind.OPENED,
                     at=times.utc_now(),
@@ -260,7 +248,7 @@ class RunFolder:
                         "files": digests(made.plan_path, made.campaign_path),
                         "fingerprint": plan.fingerprint,
                         "identity": identity,
-                        "inodes": made.inodes(),
+                        "inodes": made.journal.inodes(),
                         "package_version": __version__,
                         "requests": plan.requests,
                         "rows": len(plan.rows),
@@ -307,16 +295,16 @@ class RunFolder:
         files = digests(self.results_path, self.requests_path)
         last = next((fact for fact in reversed(facts) if fact.kind is FactKind.WRITTEN), None)
         if last is None or last.data.get("files") != files:
-            with Journal(self.journal_path) as journal:
+            with self.journal.open() as journal:
                 journal.append(FactKind.WRITTEN, at=times.utc_now(), data={"files": files})
 
     def writer(self) -> AbstractContextManager[None]:
-        """Be the one process that writes to the run; see `lock.run_held`."""
-        return lock.run_held(self.lock_path)
+        """Be the one process that writes to the run."""
+        return self.journal.writer()
 
     def being_written(self) -> bool:
         """Return whether a process sends this run now."""
-        return lock.is_held(self.lock_path)
+        return self.journal.being_written()
 
     def _load_campaign(self) -> Campaign:
         try:

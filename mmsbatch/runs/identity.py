@@ -20,10 +20,9 @@ from typing import Any
 
 from mmsbatch import hints, times
 from mmsbatch.errors import MmsbatchError, RunError
+from mmsbatch.journal.facts import Fact, FactKind, stamp
 from mmsbatch.runs.folder import RunFolder, identity_in, target_of, token
-from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.locations import RunPaths, every_run
-from mmsbatch.runs.states import Fact, FactKind, stamp
 
 
 def identity_of(opened: Fact) -> str:
@@ -86,12 +85,12 @@ def check_same_files(folder: RunFolder, facts: Sequence[Fact], *, moved: bool) -
             f"`{hints.resume(folder.path, live=live, moved=True)}`, or for all runs beside it "
             f"`{hints.moved(folder.path.parent)}`"
         )
-    return Fact(FactKind.MOVED, stamp(times.utc_now()), data={"inodes": folder.inodes()})
+    return Fact(FactKind.MOVED, stamp(times.utc_now()), data={"inodes": folder.journal.inodes()})
 
 
 def new_execution(folder: RunFolder) -> dict[str, Any]:
     """Return what an execution says of itself in its first fact."""
-    return {"execution": token(), "inodes": folder.inodes()}
+    return {"execution": token(), "inodes": folder.journal.inodes()}
 
 
 def mark_execution(folder: RunFolder, execution: str) -> None:
@@ -112,7 +111,7 @@ def mark_execution(folder: RunFolder, execution: str) -> None:
 def are_other_files(folder: RunFolder, facts: Sequence[Fact]) -> bool:
     """Return whether the files are others than those that the run was last in."""
     known = last_with_inodes(facts)
-    return known is not None and known.data["inodes"] != folder.inodes()
+    return known is not None and known.data["inodes"] != folder.journal.inodes()
 
 
 def last_with_inodes(facts: Sequence[Fact]) -> Fact | None:
@@ -158,7 +157,7 @@ def moved(places: RunPaths) -> list[str]:
     """
     recorded = []
     for folder in every_run(places)[0]:
-        with folder.writer(), Journal(folder.journal_path) as journal:
+        with folder.writer(), folder.journal.open() as journal:
             facts = journal.facts()
             fact = check_same_files(folder, facts, moved=True)
             if fact is not None:

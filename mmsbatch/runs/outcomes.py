@@ -20,8 +20,9 @@ from mmsbatch import spec
 from mmsbatch.display import plain
 from mmsbatch.frames import categorical
 from mmsbatch.gateway.wire import Answer, canonical_echo
+from mmsbatch.journal.facts import Fact, FactKind
 from mmsbatch.planning.plan import Plan
-from mmsbatch.runs.states import Fact, FactKind, Request, State, step
+from mmsbatch.runs.states import Request, State, step
 
 
 class Outcome(StrEnum):

@@ -14,10 +14,11 @@ import pandas as pd
 from mmsbatch import hints
 from mmsbatch.display import Block, Document, ShowsItself, amount, counts, plain, plural
 from mmsbatch.errors import InputError, nearest
+from mmsbatch.journal.facts import Fact, FactKind, answer_in
 from mmsbatch.planning.problems import PROBLEM_MEANINGS
 from mmsbatch.runs import outcomes
 from mmsbatch.runs.outcomes import INDEFINITE, OUTCOMES, Outcome
-from mmsbatch.runs.states import Fact, FactKind, Request, State, answer_in
+from mmsbatch.runs.states import Request, State
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from mmsbatch import frames, hints
 from mmsbatch.errors import InputError, kind_of
+from mmsbatch.journal.facts import Fact
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs import outcomes
 from mmsbatch.runs.folder import RunFolder, identity_in, target_of
@@ -25,7 +26,7 @@ from mmsbatch.runs.report import (
     last_stop,
     summarize_results,
 )
-from mmsbatch.runs.states import Fact, Request, State, fold
+from mmsbatch.runs.states import Request, State, fold
 
 
 @dataclass(frozen=True)

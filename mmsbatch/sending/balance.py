@@ -20,17 +20,10 @@ from typing import Final
 from mmsbatch import hints, spec, times
 from mmsbatch.errors import InDoubt, MmsbatchError, NotSent
 from mmsbatch.gateway.account import Account, Target
+from mmsbatch.journal.facts import Fact, FactKind, answer_in, read_account, without_unsent
 from mmsbatch.runs.folder import RunFolder
 from mmsbatch.runs.report import Stop
-from mmsbatch.runs.states import (
-    Fact,
-    FactKind,
-    Request,
-    State,
-    answer_in,
-    read_account,
-    without_unsent,
-)
+from mmsbatch.runs.states import Request, State
 from mmsbatch.sending.limits import credit_stop
 from mmsbatch.sending.sender import Sender
 
@@ -90,22 +83,24 @@ def balance_stop(
     if known.scope is spec.Scope.RUN:
         reason = f"the account tool said {answer.status} {answer.text or known.text}"
         return Stop(reason, known.what_to_do)
-    sender.budget.hear(answer)
+    sender.queue.budget.hear(answer)
     if answer.credits is not None and not spent_elsewhere:
         stop = _missing(folder, sender, facts, answer.credits)
         if stop is not None:
             return stop
-    return credit_stop(answer.credits, sender.budget.cost, sender.recipients_left())
+    return credit_stop(answer.credits, sender.queue.budget.cost, sender.queue.recipients_left())
 
 
 def _missing(folder: RunFolder, sender: Sender, facts: Sequence[Fact], now: Decimal) -> Stop | None:
     """Warn of credits that are gone and that nothing known has spent; stop if they are many."""
-    account, cost = sender.gateway.account, sender.budget.cost
+    account, cost = sender.gateway.account, sender.queue.budget.cost
     heard = last_heard(facts, account)
-    scheduled = sender.plan.campaign.send_at is not None  # its credits may be taken at any time
+    scheduled = (
+        sender.queue.plan.campaign.send_at is not None
+    )  # its credits may be taken at any time
     if heard is None or scheduled or now >= heard.credits:
         return None
-    taken = _may_have_taken(folder, sender.requests, heard, sender, account)
+    taken = _may_have_taken(folder, sender.queue.requests, heard, sender, account)
     if taken and cost is None:
         return None  # something was sent since, at a price that nobody knows
     missing = heard.credits - now - (cost or 0) * taken
@@ -115,7 +110,7 @@ def _missing(folder: RunFolder, sender: Sender, facts: Sequence[Fact], now: Deci
         f"the account has {now:,} credits, and this run last heard of {heard.credits:,} at "
         f"{times.in_paris(heard.at)}; {missing:,} are gone that no run beside it has spent"
     )
-    pending = (cost or 0) * sender.recipients_left()
+    pending = (cost or 0) * sender.queue.recipients_left()
     if pending and missing >= NEARLY_ALL * pending:
         return Stop(
             f"{figures}, which would pay for what is pending ({pending:,}): is the same run sent "
@@ -178,7 +173,7 @@ def _may_have_taken(
     """
     unsettled = {State.IN_DOUBT, State.CONFIRMED}
     own = sum(
-        len(sender.plan.positions(number))
+        len(sender.queue.plan.positions(number))
         for number, request in requests.items()
         if request.state in unsettled or (request.answer and request.answer.credits is None)
     )

@@ -17,9 +17,10 @@ from mmsbatch.display import Block, Document, ShowsItself, amount, plain, plural
 from mmsbatch.errors import InDoubt, MmsbatchError, NotSent, RunError
 from mmsbatch.gateway.account import Account
 from mmsbatch.gateway.client import GatewayClient
+from mmsbatch.journal.facts import FactKind, read_account
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs.folder import RunFolder
-from mmsbatch.runs.states import FactKind, fold, may_go, read_account
+from mmsbatch.runs.states import fold, may_go
 from mmsbatch.sending import limits
 from mmsbatch.sending import limits as limiting
 from mmsbatch.sending.limits import Limits, PreviousRuns
@@ -194,7 +195,7 @@ class _Other:
 def _look(folder: RunFolder) -> _Other:
     facts = folder.facts(first=1)
     if not facts:
-        raise RunError(f"{folder.journal_path} is empty: the run was copied in part")
+        raise RunError(f"{folder.journal.label} is empty: the run was copied in part")
     opened = facts[0]
     return _Other(
         folder,

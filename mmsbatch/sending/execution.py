@@ -10,22 +10,22 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from mmsbatch import hints, times
-from mmsbatch.errors import BrokenOff, RunError
+from mmsbatch.errors import BrokenOff, RunError, RunInDoubt, RunStopped
 from mmsbatch.gateway.account import Target
 from mmsbatch.gateway.client import GatewayClient
+from mmsbatch.journal.facts import Fact, FactKind
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs.folder import RunFolder, check_target
 from mmsbatch.runs.identity import check_same_files, mark_execution, new_execution
-from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.report import RunReport, Stop
 from mmsbatch.runs.run import Run
-from mmsbatch.runs.states import Fact, FactKind, Request
+from mmsbatch.runs.states import Request
 from mmsbatch.sending.balance import balance_stop
 from mmsbatch.sending.limits import (
-    Budget,
     Limits,
     PreviousRuns,
     cost_per_recipient,
@@ -33,8 +33,9 @@ from mmsbatch.sending.limits import (
 )
 from mmsbatch.sending.policy import OnDoubt
 from mmsbatch.sending.progress import sending
+from mmsbatch.sending.queue import Queue, Rules
 from mmsbatch.sending.sender import Sender
-from mmsbatch.sending.workers import Pace, check_count
+from mmsbatch.sending.workers import check_pace, check_workers
 from mmsbatch.times import Deadline, NotAfter
 
 _log = logging.getLogger("mmsbatch")
@@ -64,16 +65,24 @@ class SendOptions:
     not_after: NotAfter = None
     progress: bool | None = None
     on_request: OnRequest | None = None
-    pace: Pace = field(init=False, repr=False, compare=False)
-    """Shared by all workers of an execution."""
     deadline: Deadline | None = field(init=False)
     """What `not_after` means."""
 
     def __post_init__(self) -> None:
         """Check the values."""
-        check_count(self.workers)
-        object.__setattr__(self, "pace", Pace(self.requests_per_minute))
+        check_workers(self.workers)
+        check_pace(self.requests_per_minute)
         object.__setattr__(self, "deadline", Deadline.read(self.not_after))
+
+    def rules(self, cost: Decimal | None) -> Rules:
+        """Return what the workers keep to, once the cost of a recipient is known, or is not."""
+        return Rules(
+            on_doubt=self.on_doubt,
+            requests_per_minute=self.requests_per_minute,
+            max_credits=self.limits.max_credits,
+            cost=cost,
+            not_after=self.deadline,
+        )
 
 
 def send_rest(
@@ -86,40 +95,44 @@ def send_rest(
     """Send what may be sent of a run, write its files and return its report."""
     with ExitStack() as held:
         held.enter_context(folder.writer())
-        journal = held.enter_context(Journal(folder.journal_path))
+        journal = held.enter_context(folder.journal.open())
         facts = journal.facts()
         check_target(folder, facts, gateway.account)
         if fact := check_same_files(folder, facts, moved=options.moved):
             journal.record(fact)
+            facts.append(fact)
         begun = Run.of(folder, plan, facts)
         cost = cost_per_recipient(credit_readings(facts)) or previous.cost
-        sender = Sender(
-            plan,
-            gateway,
-            journal,
-            begun.requests,
-            on_doubt=options.on_doubt,
-            workers=options.workers,
-            pace=options.pace,
-            budget=Budget(options.limits.max_credits, cost),
-            not_after=options.deadline,
-        )
+        queue = Queue(plan, begun.requests, len(facts), options.rules(cost))
+        sender = Sender(queue, gateway, journal, workers=options.workers)
         try:
-            if waiting := sender.waiting():
+            if waiting := queue.waiting():
                 if options.deadline and not any(fact.kind is FactKind.SENDING for fact in facts):
                     options.deadline.check(times.utc_now())
                 told = sending(plan, waiting, shown=options.progress, then=options.on_request)
                 with told as sender.on_request:
                     _send_until_stopped(folder, sender, facts, options)
             # As they are on disk; their answers are read already.
-            ended = Run(folder, plan, [*facts, *journal.recorded])
+            ended = Run(folder, plan, facts + [fact for _, fact in journal.since(len(facts))])
             ended.write()
             return ended.report()
         except RunError as error:
-            raise sender.cannot_go_on(error) from None
+            raise _cannot_go_on(folder, sender, error) from None
         except KeyboardInterrupt:
             _let_go_after(sender.under_way(), held.pop_all())
             raise
+
+
+def _cannot_go_on(folder: RunFolder, sender: Sender, error: RunError) -> RunStopped | RunInDoubt:
+    """Say of a failure to write what it means: a request not claimed has not left.
+
+    One whose answer is not on record is in doubt.
+    """
+    live = sender.gateway.account.target is Target.LIVE
+    again = f"Then: `{hints.resume(folder.path, live=live)}`"
+    if doubts := sender.queue.in_doubt():
+        return RunInDoubt(f"{doubts} in doubt, and the run cannot go on: {error}. {again}")
+    return RunStopped(f"the run cannot go on, with nothing in doubt: {error}. {again}")
 
 
 def _let_go_after(threads: list[threading.Thread], held: ExitStack) -> None:
@@ -157,7 +170,7 @@ def _send_until_stopped(
     try:
         with _interrupts(sender.halt):
             stop = (
-                sender.too_late()
+                sender.queue.too_late(times.utc_now())
                 or balance_stop(folder, sender, facts, spent_elsewhere=options.spent_elsewhere)
                 or sender.run()
             )
@@ -167,7 +180,7 @@ def _send_until_stopped(
 
 
 def _broken_off(folder: RunFolder, sender: Sender) -> BrokenOff:
-    doubts = sender.in_doubt()
+    doubts = sender.queue.in_doubt()
     live = sender.gateway.account.target is Target.LIVE
     again = hints.resume(folder.path, live=live)
     if not doubts:

@@ -16,9 +16,9 @@ from typing import Final
 from mmsbatch import hints
 from mmsbatch.errors import InputError, PlanError
 from mmsbatch.gateway.wire import Answer
+from mmsbatch.journal.facts import Fact, answer_in
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs.report import Stop
-from mmsbatch.runs.states import Fact, answer_in
 
 
 @dataclass(frozen=True)

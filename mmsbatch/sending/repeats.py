@@ -9,9 +9,9 @@ from typing import Final
 from mmsbatch import hints, times
 from mmsbatch.errors import MmsbatchError, PlanError
 from mmsbatch.gateway.account import Target
+from mmsbatch.journal.facts import Fact
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs.folder import RunFolder
-from mmsbatch.runs.states import Fact
 
 WITHIN: Final = timedelta(hours=20)
 """Less than a day, so that a daily run is not asked, whatever the hour it is begun at."""

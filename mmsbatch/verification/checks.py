@@ -13,10 +13,11 @@ from mmsbatch import frames
 from mmsbatch.display import plural
 from mmsbatch.errors import MmsbatchError, UnreadableAnswer
 from mmsbatch.gateway import wire
+from mmsbatch.journal.facts import ATTEMPT_KINDS, FactKind
 from mmsbatch.runs import outcomes
 from mmsbatch.runs.identity import are_other_files, twins, unknown_execution
 from mmsbatch.runs.outcomes import Outcome, attempts
-from mmsbatch.runs.states import ATTEMPT_KINDS, FactKind, Request, step
+from mmsbatch.runs.states import Request, step
 from mmsbatch.times import in_paris
 from mmsbatch.verification.evidence import evidence
 from mmsbatch.verification.inputs import RunInputs, digests_of
@@ -35,10 +36,7 @@ _BETWEEN: Final = "</MOBILEPHONE><MOBILEPHONE>"
 
 def journal(run: RunInputs) -> str:
     """Check the file."""
-    if run.folder.journal_path.with_name("journal.sqlite-wal").exists():
-        run.notes.append(
-            "journal.sqlite-wal is there: the last process did not end properly, or reads now"
-        )
+    run.notes += run.folder.journal.remarks()
     return f"{len(run.rows):,} facts in a whole file"
 
 

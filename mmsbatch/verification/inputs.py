@@ -16,12 +16,14 @@ from mmsbatch.campaign.file import load_campaign
 from mmsbatch.errors import InputError, MmsbatchError
 from mmsbatch.files import digests
 from mmsbatch.gateway.wire import Answer
+from mmsbatch.journal.facts import Fact, FactKind
+from mmsbatch.journal.rows import Row
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs.folder import RunFolder
 from mmsbatch.runs.outcomes import NamedNumbers, named_by
-from mmsbatch.runs.states import Fact, FactKind, Request
+from mmsbatch.runs.states import Request
 from mmsbatch.verification.answers import read_list
-from mmsbatch.verification.journal import CheckFailed, Row, check_chain, read_rows
+from mmsbatch.verification.journal import CheckFailed, check_chain, read_rows
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class RunInputs:
     @cached_property
     def rows(self) -> list[Row]:
         """The journal's rows."""
-        return read_rows(self.folder.journal_path)
+        return read_rows(self.folder)
 
     @cached_property
     def facts(self) -> list[Fact]:

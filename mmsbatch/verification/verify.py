@@ -47,7 +47,7 @@ from mmsbatch.errors import RunError
 from mmsbatch.runs.folder import RunFolder
 from mmsbatch.verification.checks import CHECKS
 from mmsbatch.verification.inputs import RunInputs
-from mmsbatch.verification.journal import CheckFailed, check_version
+from mmsbatch.verification.journal import CheckFailed
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def verify(run: str | Path) -> Verification:
     """
     folder = RunFolder.at(run)
     folder.check_exists()
-    check_version(folder.journal_path)
+    folder.journal.check_version()
     if folder.being_written():
         raise RunError(f"{folder.path} is being sent: verify it when that has ended")
     inputs = RunInputs(folder)

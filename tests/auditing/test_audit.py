@@ -18,10 +18,11 @@ import mmsbatch as mms
 from audit_runs import COST, contacts, made
 from conftest import account_at, fictional
 from mmsbatch.cli import app
-from mmsbatch.runs.journal import Journal
+from mmsbatch.journal.facts import FactKind
+from mmsbatch.journal.sqlite import SqliteJournal
 from mmsbatch.runs.locations import RunLeftOut
 from mmsbatch.runs.outcomes import Outcome
-from mmsbatch.runs.states import FactKind, Request
+from mmsbatch.runs.states import Request
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 
 OUTCOMES = [str(word) for word in Outcome]
@@ -160,7 +161,7 @@ def test_a_crash_before_the_results_were_written_counts_as_in_doubt(tmp_path: Pa
     """The last fact is an attempt that left: its rows are in doubt, whatever the file says."""
     run = made(tmp_path / "run", credits_left=3 * COST)
     refused = mms.results(run).query("mms_outcome == 'refused'")["mms_request"].iloc[0]
-    with Journal(run / "journal.sqlite") as journal:
+    with SqliteJournal(run / "journal.sqlite") as journal:
         facts = journal.facts()
         attempt = max(fact.attempt or 0 for fact in facts if fact.request == refused)
         journal.append(

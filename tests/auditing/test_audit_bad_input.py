@@ -17,9 +17,9 @@ import mmsbatch as mms
 from audit_runs import contacts, made
 from conftest import account_at, fictional
 from mmsbatch.cli import app
-from mmsbatch.runs.journal import Journal
+from mmsbatch.journal.facts import FactKind
+from mmsbatch.journal.sqlite import SqliteJournal
 from mmsbatch.runs.locations import RunLeftOut
-from mmsbatch.runs.states import FactKind
 from mmsbatch.sandbox import Sandbox
 
 
@@ -106,7 +106,7 @@ def another_plan(run: Path) -> None:
 
 def sent_again(run: Path) -> None:
     """A fact that cannot follow, and so results that must be rebuilt and cannot."""
-    with Journal(run / "journal.sqlite") as journal:
+    with SqliteJournal(run / "journal.sqlite") as journal:
         journal.append(FactKind.SENDING, at=datetime(2026, 3, 3, tzinfo=UTC), request=1, attempt=9)
 
 

@@ -10,7 +10,7 @@ import shutil
 import signal
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,12 +27,13 @@ import mmsbatch as mms
 from conftest import account_at, fictional, planned
 from mmsbatch import files, frames
 from mmsbatch.gateway.client import GatewayClient
+from mmsbatch.journal.facts import Fact, FactKind, Verdict
+from mmsbatch.journal.journal import Journal, NumberedFact, Transaction
 from mmsbatch.reconciliation.finding import Conclusion, Finding
 from mmsbatch.reconciliation.reconcile import reconcile, settle
 from mmsbatch.runs.folder import RunFolder
-from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.outcomes import Outcome
-from mmsbatch.runs.states import Fact, FactKind, Verdict, fold
+from mmsbatch.runs.states import fold
 from mmsbatch.sandbox import Fault, Sandbox, SandboxOptions
 from mmsbatch.sending import policy
 
@@ -94,15 +95,21 @@ def crashing(point: str, nth: int) -> Iterator[None]:
             if passed == nth:
                 raise Killed
 
-    record, send = Journal.record, GatewayClient.send
+    append, alone, send = Journal._append, Journal._alone, GatewayClient.send
     replaced = files.replace_file
 
-    def _record(self: Journal, *facts: Fact) -> None:
+    def _append(self: Journal, moment: Transaction, facts: Sequence[Fact]) -> list[NumberedFact]:
         of_request = any(fact.request for fact in facts)
         sending = any(fact.kind is FactKind.SENDING for fact in facts)
         dies("claiming" if sending else "posted" if of_request else "")
-        record(self, *facts)
+        return append(self, moment, facts)
+
+    def _alone(self: Journal, choose: Callable[..., Sequence[Fact]]) -> list[NumberedFact]:
+        recorded = alone(self, choose)
+        of_request = any(fact.request for _, fact in recorded)
+        sending = any(fact.kind is FactKind.SENDING for _, fact in recorded)
         dies("claimed" if sending else "recorded" if of_request else "")
+        return recorded
 
     def _send(self: GatewayClient, xml: bytes) -> Any:
         dies("posting")
@@ -113,7 +120,8 @@ def crashing(point: str, nth: int) -> Iterator[None]:
         replaced(path, write)
 
     with (
-        mock.patch.object(Journal, "record", _record),
+        mock.patch.object(Journal, "_append", _append),
+        mock.patch.object(Journal, "_alone", _alone),
         mock.patch.object(GatewayClient, "send", _send),
         mock.patch.object(frames, "replace_file", _replace),
     ):
@@ -304,7 +312,7 @@ class Conservation(RuleBasedStateMachine):
         if not self.run.exists():
             assert not ledger
             return
-        with Journal(RunFolder(self.run).journal_path) as journal:
+        with RunFolder(self.run).journal.open() as journal:
             facts = journal.facts()
         assert self.facts == facts[: len(self.facts)], "facts are only ever appended"
         if self.facts == facts:
@@ -355,7 +363,7 @@ class Conservation(RuleBasedStateMachine):
         return not self.run.exists() or bool(self._requests("pending") | self._requests("refused"))
 
     def _requests(self, state: str) -> set[int]:
-        with Journal(RunFolder(self.run).journal_path) as journal:
+        with RunFolder(self.run).journal.open() as journal:
             states = fold(journal.facts(), REQUESTS)
         return {number for number, request in states.items() if request.state == state}
 

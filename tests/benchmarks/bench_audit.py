@@ -32,10 +32,9 @@ import pandas as pd
 import mmsbatch as mms
 from mmsbatch.gateway import wire
 from mmsbatch.gateway.account import Target
+from mmsbatch.journal.facts import FactKind
 from mmsbatch.runs.folder import RunFolder
-from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.run import write_results
-from mmsbatch.runs.states import FactKind
 from mmsbatch.sandbox.protocol import accepted
 
 ROOT = Path(__file__).parents[2]
@@ -76,7 +75,7 @@ def make(path: Path, rows: int, seed: int) -> None:
     folder = RunFolder(path)
     folder.create(plan, Target.SANDBOX)
     at, credits_left = BEGINNING, 10 * rows
-    with Journal(folder.journal_path) as journal:
+    with folder.journal.open() as journal:
         journal.append(FactKind.STARTED, at=at, data={"login": "demo"})
         balance = f"Status=300\nStatusText=Compte actif\nCredits={credits_left}\n".encode()
         journal.append(FactKind.BALANCE, at=at, data={"http_status": 200}, body=balance)

@@ -33,8 +33,8 @@ import requests
 import mmsbatch as mms
 from mmsbatch import spec
 from mmsbatch.gateway import wire
-from mmsbatch.runs.journal import Journal
-from mmsbatch.runs.states import FactKind
+from mmsbatch.journal.facts import FactKind
+from mmsbatch.journal.sqlite import SqliteJournal
 
 LOGIN = "demo"
 RUNS = Path("data/runs")
@@ -152,7 +152,7 @@ def _sent_by_send(plan: mms.Plan, workers: int) -> tuple[list[float], list[float
     with gateway(100) as (url, sandbox), run_folder() as run:
         send = partial(mms.send, plan, at(url), run=run, workers=workers)
         spent = cost_of(send, plan.requests, sandbox)
-        with Journal(run / "journal.sqlite") as journal:
+        with SqliteJournal(run / "journal.sqlite") as journal:
             facts = journal.facts()
     starts = [fact.at.timestamp() for fact in facts if fact.kind is FactKind.SENDING]
     ends = [fact.at.timestamp() for fact in facts if fact.kind is FactKind.ANSWER]
@@ -222,7 +222,7 @@ def facts(options: argparse.Namespace) -> None:
     with run_folder() as run:
         run.mkdir()
         took_ms = []
-        with Journal(run / "journal.sqlite", create=True) as journal:
+        with SqliteJournal(run / "journal.sqlite", create=True) as journal:
             for number in range(1, count + 1):
                 start = time.perf_counter()
                 for kind, answer in ((FactKind.SENDING, None), (FactKind.ANSWER, body)):

@@ -27,10 +27,9 @@ import pandas as pd
 import mmsbatch as mms
 from mmsbatch.gateway import wire
 from mmsbatch.gateway.account import Target
+from mmsbatch.journal.facts import FactKind
 from mmsbatch.runs.folder import RunFolder
-from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.run import write_results
-from mmsbatch.runs.states import FactKind
 from mmsbatch.sandbox.protocol import accepted
 
 
@@ -44,7 +43,7 @@ def make(rows: int, path: Path, *, ids: bool = False, refused: int = 0) -> None:
     folder = RunFolder(path)
     folder.create(plan, Target.SANDBOX)
     at = datetime.now(UTC)
-    with Journal(folder.journal_path) as journal:
+    with folder.journal.open() as journal:
         journal.append(FactKind.STARTED, at=at, data={"login": "demo"})
         for request in plan:
             xml = wire.encode_request(plan.campaign, request.message, request.numbers, "demo")

@@ -25,13 +25,13 @@ from typer.testing import CliRunner
 import mmsbatch as mms
 from conftest import account_at, fictional
 from mmsbatch.cli import app
+from mmsbatch.journal.facts import FactKind
+from mmsbatch.journal.sqlite import SqliteJournal
 from mmsbatch.phones.e164 import FIRST, seal, token
 from mmsbatch.phones.in_text import Notation
 from mmsbatch.runs.folder import RunFolder
-from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.outcomes import RESULT_COLUMNS
 from mmsbatch.runs.run import write_results
-from mmsbatch.runs.states import FactKind
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 from year_of_runs import REGULAR, Year
 
@@ -243,7 +243,7 @@ def test_the_old_fingerprint_can_still_be_proved(runs: Path) -> None:
     """Whoever confirmed a send by its fingerprint can show, with the key, that it is this run."""
     old = mms.status(runs / "personal").fingerprint
     mms.forget("0639980005", runs)
-    with Journal(runs / "personal" / "journal.sqlite") as journal:
+    with SqliteJournal(runs / "personal" / "journal.sqlite") as journal:
         fact = next(fact for fact in journal.facts() if fact.kind is FactKind.FORGOTTEN)
     assert seal(old, (runs / ".forget-key").read_bytes()) == fact.data["sealed"]["fingerprint"]
 

@@ -17,9 +17,10 @@ from typing import Final
 import pytest
 
 from conftest import fictional, planned
+from mmsbatch.journal.facts import Fact, FactKind
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs.outcomes import results
-from mmsbatch.runs.states import Fact, FactKind, Request, fold
+from mmsbatch.runs.states import Request, fold
 
 ROWS: Final = 200
 REFUSED: Final = frozenset(fictional(ROWS)[7::40])

@@ -23,9 +23,9 @@ from papermill.exceptions import PapermillExecutionError
 
 import mmsbatch as mms
 from conftest import ROOT, fictional
+from mmsbatch.journal.facts import FactKind
+from mmsbatch.journal.sqlite import SqliteJournal
 from mmsbatch.notebook.parameters import declared
-from mmsbatch.runs.journal import Journal
-from mmsbatch.runs.states import FactKind
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -179,7 +179,7 @@ def weeks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Weeks]:
 def kill_sender(run: Path, sandbox: Sandbox, requests: int) -> None:
     """Kill the process that sends a run, once so many requests have arrived."""
     assert sandbox.wait_for(requests, 60)
-    with Journal(run / "journal.sqlite") as journal:
+    with SqliteJournal(run / "journal.sqlite") as journal:
         (started,) = (fact for fact in journal.facts() if fact.kind is FactKind.STARTED)
     os.kill(started.data["pid"], signal.SIGKILL)
 

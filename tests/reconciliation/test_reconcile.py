@@ -21,12 +21,12 @@ from conftest import account_at, fictional, planned
 from mmsbatch import frames
 from mmsbatch.errors import InputError, RunInDoubt, RunStopped
 from mmsbatch.gateway.client import GatewayClient, HttpReply
+from mmsbatch.journal.facts import Fact, FactKind
 from mmsbatch.reconciliation.finding import Conclusion
 from mmsbatch.reconciliation.reconcile import PATIENCE, Patience, Reconciliation, reconcile, settle
 from mmsbatch.runs.folder import RunFolder
-from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.outcomes import Outcome
-from mmsbatch.runs.states import Fact, FactKind, Request, State
+from mmsbatch.runs.states import Request, State
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 from mmsbatch.sending import policy
 
@@ -69,7 +69,7 @@ class Scene:
 
     def facts(self) -> list[Fact]:
         """Everything the journal holds."""
-        with Journal(RunFolder(self.run).journal_path) as journal:
+        with RunFolder(self.run).journal.open() as journal:
             return journal.facts()
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from mmsbatch.errors import RunError
-from mmsbatch.runs.journal import AlreadyClaimed, Journal
-from mmsbatch.runs.states import Fact, FactKind
+from mmsbatch.journal.facts import Fact, FactKind
+from mmsbatch.journal.journal import AlreadyClaimed
+from mmsbatch.journal.sqlite import SqliteJournal
 
 AT = datetime(2026, 12, 1, 9, 0, 0, 123_000, tzinfo=UTC)
 
@@ -22,11 +23,11 @@ def path(tmp_path: Path) -> Path:
 
 def test_facts_come_back_as_they_went_in(path: Path) -> None:
     """Another process reads the same facts, with bytes and accents untouched."""
-    with Journal(path, create=True) as journal:
+    with SqliteJournal(path, create=True) as journal:
         journal.append(FactKind.OPENED, at=AT, data={"campaign": "Noël", "rows": 3})
         journal.append(FactKind.SENDING, at=AT, request=1, attempt=1)
         journal.append(FactKind.ANSWER, at=AT, request=1, attempt=1, body=b"\x00\xe9Status")
-    with Journal(path) as journal:
+    with SqliteJournal(path) as journal:
         assert journal.facts() == [
             Fact(FactKind.OPENED, AT, data={"campaign": "Noël", "rows": 3}),
             Fact(FactKind.SENDING, AT, 1, 1),
@@ -37,14 +38,14 @@ def test_facts_come_back_as_they_went_in(path: Path) -> None:
 def test_times_are_utc_to_the_millisecond(path: Path) -> None:
     """Whatever the zone of the clock."""
     paris = timezone(timedelta(hours=1))
-    with Journal(path, create=True) as journal:
+    with SqliteJournal(path, create=True) as journal:
         journal.append(FactKind.STARTED, at=datetime(2026, 12, 1, 10, 0, 0, 123_999, tzinfo=paris))
         assert [fact.at for fact in journal.facts()] == [AT]
 
 
 def test_an_attempt_is_claimed_once(path: Path) -> None:
     """The second claim of an attempt fails in the database, not by anybody's care."""
-    with Journal(path, create=True) as first, Journal(path) as second:
+    with SqliteJournal(path, create=True) as first, SqliteJournal(path) as second:
         first.append(FactKind.SENDING, at=AT, request=7, attempt=1)
         with pytest.raises(AlreadyClaimed, match="request 7, attempt 1"):
             second.append(FactKind.SENDING, at=AT, request=7, attempt=1)
@@ -55,7 +56,7 @@ def test_an_attempt_is_claimed_once(path: Path) -> None:
 def test_facts_recorded_together_are_all_there_or_none(path: Path) -> None:
     """One that cannot be there takes the others with it; by themselves they can be written."""
     answer, claim = Fact(FactKind.ANSWER, AT, 1, 1), Fact(FactKind.SENDING, AT, 2, 1)
-    with Journal(path, create=True) as journal:
+    with SqliteJournal(path, create=True) as journal:
         journal.record(Fact(FactKind.SENDING, AT, 1, 1), claim)
         with pytest.raises(AlreadyClaimed, match=r"request 1, .* or request 2, .*sending"):
             journal.record(answer, claim)
@@ -66,7 +67,7 @@ def test_facts_recorded_together_are_all_there_or_none(path: Path) -> None:
 
 def test_each_fact_is_chained_to_the_one_before(path: Path) -> None:
     """Equal facts get different hashes: what came before is in them."""
-    with Journal(path, create=True) as journal:
+    with SqliteJournal(path, create=True) as journal:
         for _ in range(3):
             journal.append(FactKind.STARTED, at=AT)
     with sqlite3.connect(path) as connection:
@@ -77,7 +78,7 @@ def test_each_fact_is_chained_to_the_one_before(path: Path) -> None:
 
 def test_the_file_is_its_owners(path: Path) -> None:
     """Answers hold phone numbers."""
-    with Journal(path, create=True) as journal:
+    with SqliteJournal(path, create=True) as journal:
         journal.append(FactKind.STARTED, at=AT)
         modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
     assert set(modes.values()) == {0o600}
@@ -86,7 +87,7 @@ def test_the_file_is_its_owners(path: Path) -> None:
 def test_a_missing_journal_is_not_made_by_reading(path: Path) -> None:
     """Only a new run makes one."""
     with pytest.raises(RunError, match="is not a run's folder"):
-        Journal(path)
+        SqliteJournal(path)
     assert not path.exists()
 
 
@@ -94,25 +95,25 @@ def test_a_file_that_is_no_journal_is_named(path: Path) -> None:
     """Not a stack of database errors."""
     path.write_bytes(b"this is not a database, it is a note somebody left here" * 100)
     with pytest.raises(RunError, match=r"journal\.sqlite cannot be used"):
-        Journal(path)
+        SqliteJournal(path)
 
 
 def test_a_newer_journal_is_left_alone(path: Path) -> None:
     """An older mmsbatch says so instead of misreading."""
-    Journal(path, create=True).close()
+    SqliteJournal(path, create=True).close()
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version=99")
     connection.close()
     with pytest.raises(RunError, match=r"newer mmsbatch \(journal version 99"):
-        Journal(path)
+        SqliteJournal(path)
 
 
 def test_a_fact_of_an_unknown_kind_is_named(path: Path) -> None:
     """It may mean anything, so nothing is concluded from the others."""
-    with Journal(path, create=True) as journal:
+    with SqliteJournal(path, create=True) as journal:
         journal.append(FactKind.STARTED, at=datetime.now(UTC))
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE facts SET kind='recalled'")
     connection.close()
-    with Journal(path) as journal, pytest.raises(RunError, match="fact 1 is a 'recalled'"):
+    with SqliteJournal(path) as journal, pytest.raises(RunError, match="fact 1 is a 'recalled'"):
         journal.facts()

@@ -8,7 +8,8 @@ from itertools import product
 import pytest
 
 from mmsbatch.errors import RunError
-from mmsbatch.runs.states import TRANSITIONS, Event, Fact, FactKind, Request, State, fold, step
+from mmsbatch.journal.facts import Event, Fact, FactKind
+from mmsbatch.runs.states import TRANSITIONS, Request, State, fold, step
 
 AT = datetime(2026, 12, 1, 9, 0, tzinfo=UTC)
 

@@ -170,11 +170,11 @@ def test_no_worker_takes_what_waits_when_it_is_late(
     """What is under way is finished, and nothing else leaves."""
 
     def later(_request: Request) -> None:
-        sandbox.wait_for(4)
+        sandbox.wait_for(5)
         clock.move_to(NOON + timedelta(days=2))
         sandbox.release()
 
-    with Sandbox(faults=dict.fromkeys(range(2, 5), "stall")) as sandbox:
+    with Sandbox(faults=dict.fromkeys(range(2, 6), "stall")) as sandbox:
         with pytest.raises(mms.RunStopped, match="not_after"):
             mms.send(
                 planned(2000),
@@ -184,8 +184,8 @@ def test_no_worker_takes_what_waits_when_it_is_late(
                 not_after="2026-11-26",
                 on_request=later,
             )
-        assert len(sandbox.requests) == 4
-        assert dict(mms.status(run).outcomes) == {"accepted": 800, "pending": 1200}
+        assert len(sandbox.requests) == 5
+        assert dict(mms.status(run).outcomes) == {"accepted": 1000, "pending": 1000}
 
 
 def test_a_run_that_is_done_may_be_asked_for_again_at_any_time(

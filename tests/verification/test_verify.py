@@ -23,10 +23,10 @@ from conftest import TESTS, account_at, fictional, planned
 from mmsbatch import frames
 from mmsbatch.cli import app
 from mmsbatch.gateway.wire import Answer, decode_answer
+from mmsbatch.journal.facts import FactKind
+from mmsbatch.journal.sqlite import SqliteJournal
 from mmsbatch.runs.folder import RunFolder, identity_in
-from mmsbatch.runs.journal import Journal
 from mmsbatch.runs.run import write_results
-from mmsbatch.runs.states import FactKind
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 
 FILES = ("plan.parquet", "campaign.toml", "journal.sqlite", "results.parquet", "requests.parquet")
@@ -177,7 +177,7 @@ def test_runs_of_earlier_versions_hold_as_far_as_they_say(tmp_path: Path) -> Non
 
 def test_results_that_are_out_of_date_do_not_hold(run: Path) -> None:
     """A crash came after an attempt and before the files: said as such, with what to do."""
-    with Journal(run / "journal.sqlite") as journal:
+    with SqliteJournal(run / "journal.sqlite") as journal:
         facts = journal.facts()
         first = next(fact for fact in facts if fact.kind is FactKind.SENDING)
         data = {"recipients": 200, "sha256": _sha256_of(run, 2)}
@@ -202,7 +202,7 @@ def _sha256_of(run: Path, request: int) -> str:
 def test_facts_in_the_log_of_a_dead_writer_are_read(made: Path, tmp_path: Path) -> None:
     """What SQLite has not yet brought into the file counts; the log is left as it is."""
     run = copy(made, tmp_path / "noel")
-    with Journal(run / "journal.sqlite") as journal:
+    with SqliteJournal(run / "journal.sqlite") as journal:
         journal.append(FactKind.STARTED, at=journal.facts()[0].at, data={"login": "x"})
         dead = copy(run, tmp_path / "dead" / "noel")
     (dead / "journal.sqlite-shm").unlink()
@@ -322,7 +322,7 @@ def test_an_accepted_row_needs_its_number_in_the_answer(
     def generous(body: bytes) -> Answer:
         return replace(real(body), refused=())
 
-    monkeypatch.setattr("mmsbatch.runs.states.decode_answer", generous)
+    monkeypatch.setattr("mmsbatch.journal.facts.decode_answer", generous)
     number = f"<MOBILEPHONE>{fictional(1, start=3)[0]}</MOBILEPHONE>".encode()
 
     def name_it(row: dict[str, Any]) -> None:

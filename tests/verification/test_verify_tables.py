@@ -19,9 +19,9 @@ import pytest
 import mmsbatch as mms
 from changed_runs import broken, copy, record, replaced, rewrite
 from conftest import account_at, fictional
-from mmsbatch.runs.journal import Journal
+from mmsbatch.journal.facts import FactKind
+from mmsbatch.journal.sqlite import SqliteJournal
 from mmsbatch.runs.run import write_results
-from mmsbatch.runs.states import FactKind
 from mmsbatch.sandbox import Sandbox
 
 ROWS = 70_000
@@ -201,11 +201,11 @@ def often(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a run whose one request left at the 1,100th attempt: only that one has an answer."""
     run = copy(made, tmp_path_factory.mktemp("runs") / "noel")
     facts = {}
-    with Journal(run / "journal.sqlite") as journal:
+    with SqliteJournal(run / "journal.sqlite") as journal:
         facts = {fact.kind: fact for fact in journal.facts()}
     (run / "journal.sqlite").unlink()
     at = facts[FactKind.SENDING].at
-    with Journal(run / "journal.sqlite", create=True) as journal:
+    with SqliteJournal(run / "journal.sqlite", create=True) as journal:
         for kind in (FactKind.OPENED, FactKind.STARTED):
             journal.append(kind, at=at, data=facts[kind].data)
         for attempt in range(1, 1101):

@@ -5,20 +5,19 @@ Every reader of journals opens the file here and turns its rows into facts here.
 
 from __future__ import annotations
 
-import json
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Protocol
+from typing import BinaryIO, Final, Protocol
 
 from mmsbatch import hints
 from mmsbatch.errors import RunError
-from mmsbatch.runs.states import Fact, FactKind
+from mmsbatch.journal.facts import Fact
+from mmsbatch.journal.rows import FACT_COLUMNS, numbered_facts
 
 JOURNAL: Final = "journal.sqlite"
 LOG: Final = "journal.sqlite-wal"
@@ -27,8 +26,6 @@ _SHARED_MEMORY: Final = "journal.sqlite-shm"
 
 SCHEMA_VERSION: Final = 1
 """Of the journal; the file's ``user_version``."""
-FACT_COLUMNS: Final = "kind, at, request, attempt, data, body"
-"""What `fact_of` takes, in this order."""
 
 _EVERY: Final = -1
 _TRIES: Final = 5
@@ -117,23 +114,9 @@ def facts_in(connection: sqlite3.Connection, file: str, first: int | None = None
     RunError
         A fact is of a kind that a newer version wrote.
     """
-    query = f"SELECT {FACT_COLUMNS}, seq FROM facts ORDER BY seq LIMIT ?"  # noqa: S608  (of this module)
+    query = f"SELECT seq, {FACT_COLUMNS} FROM facts ORDER BY seq LIMIT ?"  # noqa: S608  (of this package)
     rows = connection.execute(query, (_EVERY if first is None else first,)).fetchall()
-    known = set(FactKind)
-    if unknown := next((row for row in rows if row[0] not in known), None):
-        raise RunError(
-            f"{file}: fact {unknown[-1]} is a {unknown[0]!r}, which this mmsbatch does "
-            f"not know: {hints.UPGRADE}"
-        )
-    return [fact_of(row[:-1]) for row in rows]
-
-
-def fact_of(row: Sequence[Any]) -> Fact:
-    """Make a fact of `FACT_COLUMNS`; ValueError if a value cannot be read."""
-    kind, at, request, attempt, data, body = row
-    return Fact(
-        FactKind(kind), datetime.fromisoformat(at), request, attempt, json.loads(data), body
-    )
+    return [fact for _, fact in numbered_facts(rows, file)]
 
 
 @contextmanager
