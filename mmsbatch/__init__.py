@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from mmsbatch.sending.estimate import estimate
     from mmsbatch.sending.limits import Limits
     from mmsbatch.sending.send import resume, send
+    from mmsbatch.sending.stop import stop
     from mmsbatch.verification.verify import Verification, verify
 
 __all__ = [
@@ -120,6 +121,7 @@ __all__ = [
     "send",
     "settle",
     "status",
+    "stop",
     "summary",
     "verify",
     "write_results",
@@ -195,6 +197,7 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
         "resume",
         "send",
     ),
+    "sending.stop": ("stop",),
     "verification.verify": (
         "Verification",
         "verify",

@@ -16,6 +16,7 @@ import mmsbatch as mms
 from mmsbatch.sandbox import Sandbox
 
 if TYPE_CHECKING:
+    from postgres_cluster import Cluster
     from year_of_runs import Year
 
 TESTS = Path(__file__).parent
@@ -56,7 +57,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of the machine's own environment reaches a test."""
-    for name in ("URL", "CLIENTCODE", "PASSCODE", "ALLOW_HTTP"):
+    for name in ("URL", "CLIENTCODE", "PASSCODE", "ALLOW_HTTP", "JOURNAL"):
         monkeypatch.delenv(f"MMSBATCH_{name}", raising=False)
 
 
@@ -112,3 +113,14 @@ def year(tmp_path_factory: pytest.TempPathFactory) -> Year:
     from year_of_runs import make  # noqa: PLC0415  (which is written with this module's words)
 
     return make(tmp_path_factory.mktemp("year"))
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A PostgreSQL server with an empty database for the journals of a session's tests."""
+    from postgres_cluster import cluster, programs  # noqa: PLC0415
+
+    if programs() is None:
+        pytest.skip("PostgreSQL's server programs are not installed: apt-get install postgresql")
+    with cluster() as running:
+        yield running

@@ -41,6 +41,10 @@ COMMANDS: Final = {
         "sending", "Look for evidence of what became of requests in doubt; settle them where asked."
     ),
     "status": Command("runs", "Say where a run stands; nothing is sent or written."),
+    "stop": Command(
+        "runs",
+        "Let nothing more leave of a run that is being sent; requests under way are finished.",
+    ),
     "results": Command(
         "runs", "Rebuild results.parquet and requests.parquet from the plan and the facts."
     ),

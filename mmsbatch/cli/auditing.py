@@ -21,6 +21,7 @@ from mmsbatch.auditing.overview import audit as make_audit
 from mmsbatch.auditing.sql import connect, query
 from mmsbatch.cli import export
 from mmsbatch.cli.shared import (
+    JournalOption,
     JsonOption,
     KeyFileOption,
     PlacesArgument,
@@ -231,10 +232,10 @@ def _run_lines(found: pd.DataFrame) -> str:
 BROKEN: Final = 1
 
 
-def verify(run: RunArgument, as_json: JsonOption = False) -> None:
+def verify(run: RunArgument, journal: JournalOption = None, as_json: JsonOption = False) -> None:
     """Recompute everything from plan and journal; exit code 1 where something does not hold."""
     with errors(as_json):
-        found = make_verification(run)
+        found = make_verification(run, journal=journal)
         print_result(as_json, found.to_json(), repr(found))
     raise typer.Exit(DONE if found.holds else BROKEN)
 

@@ -8,8 +8,10 @@ from typing import Annotated
 
 import typer
 
+from mmsbatch import hints
 from mmsbatch.cli import export
 from mmsbatch.cli.shared import (
+    JournalOption,
     JsonOption,
     RunArgument,
     errors,
@@ -20,12 +22,21 @@ from mmsbatch.display import labelled
 from mmsbatch.runs.run import results as results_of
 from mmsbatch.runs.run import status as status_of
 from mmsbatch.runs.run import write_results
+from mmsbatch.sending.stop import stop as stop_run
 
 
-def status(run: RunArgument, as_json: JsonOption = False) -> None:
+def status(run: RunArgument, journal: JournalOption = None, as_json: JsonOption = False) -> None:
     """Say where a run stands; nothing is sent or written."""
     with errors(as_json):
-        print_run(as_json, status_of(run), run)
+        print_run(as_json, status_of(run, journal=journal), run)
+
+
+def stop(run: RunArgument, journal: JournalOption = None, as_json: JsonOption = False) -> None:
+    """Let nothing more leave of a run that is being sent; requests under way are finished."""
+    with errors(as_json):
+        stop_run(run, journal=journal)
+        said = f"{run}: nothing more leaves; `{hints.status(run)}` says where it is"
+        print_result(as_json, {"run": str(run), "stopping": True}, said)
 
 
 def results(
@@ -33,15 +44,16 @@ def results(
     out: Annotated[
         Path | None, typer.Option(help="Also write them here (.parquet, .csv, .xlsx or .json).")
     ] = None,
+    journal: JournalOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Rebuild results.parquet and requests.parquet from the plan and the facts."""
     with errors(as_json):
         # An archive, or another user's: what is asked for elsewhere is written there only.
         if out is None or os.access(run, os.W_OK):
-            write_results(run)
+            write_results(run, journal=journal)
         if out is not None:
-            export.write([results_of(run)], out)
+            export.write([results_of(run, journal=journal)], out)
         where = out or run / "results.parquet"
-        done = status_of(run)
+        done = status_of(run, journal=journal)
         print_result(as_json, done.to_json(), f"{done!r}\n{labelled('results', str(where))}")

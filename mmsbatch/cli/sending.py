@@ -22,6 +22,7 @@ from mmsbatch.cli.shared import (
     ContactsArgument,
     EncodingOption,
     HeaderOption,
+    JournalOption,
     JsonOption,
     KeyFileOption,
     LiveOption,
@@ -103,6 +104,7 @@ def send(
     workers: WorkersOption = 1,
     requests_per_minute: PaceOption = None,
     not_after: NotAfterOption = None,
+    journal: JournalOption = None,
     one_per: OnePerOption = None,
     consent: ConsentOption = None,
     consent_yes: ConsentYesOption = None,
@@ -127,6 +129,7 @@ def send(
             progress=True,  # away from a terminal too: a line in half a minute
             moved=moved,
             spent_elsewhere=spent_elsewhere,
+            journal=journal,
             again=again,
         )
         run = run_path(run, date)
@@ -149,6 +152,7 @@ def resume(
     workers: WorkersOption = 1,
     requests_per_minute: PaceOption = None,
     not_after: NotAfterOption = None,
+    journal: JournalOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Go on with a run: what is pending is sent, what is in doubt is left alone."""
@@ -162,6 +166,7 @@ def resume(
             progress=True,  # away from a terminal too: a line in half a minute
             moved=moved,
             spent_elsewhere=spent_elsewhere,
+            journal=journal,
         )
         done = go_on(run, account_from(live), options)
         print_run(as_json, done, run)
@@ -185,13 +190,21 @@ def reconcile(
     note: Annotated[str | None, typer.Option(help="How you know; kept with the verdict.")] = None,
     live: LiveOption = False,
     moved: MovedOption = False,
+    journal: JournalOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Look for evidence of what became of requests in doubt; settle them where asked."""
     with errors(as_json):
         if verdict is None:
             refuse_without("--verdict", {"--request": request, "--note": note})
-            done = look(run, account_from(live), release=release, confirm=confirm_sent, moved=moved)
+            done = look(
+                run,
+                account_from(live),
+                release=release,
+                confirm=confirm_sent,
+                moved=moved,
+                journal=journal,
+            )
         elif request is None or note is None:
             raise InputError('--verdict needs --request N and --note "how you know"')
         elif release or confirm_sent:
@@ -200,6 +213,6 @@ def reconcile(
                 "give one or the other"
             )
         else:
-            done = settle(run, request, verdict, note, moved=moved)
+            done = settle(run, request, verdict, note, moved=moved, journal=journal)
         print_result(as_json, done.to_json(), repr(done))
         raise typer.Exit(done.report.exit_code)

@@ -118,6 +118,13 @@ WorkersOption = Annotated[
 PaceOption = Annotated[
     float | None, typer.Option(help="No more requests than this a minute, evenly spaced.")
 ]
+JournalOption = Annotated[
+    str | None,
+    typer.Option(
+        help="The PostgreSQL database that the run's journal is in: postgresql+psycopg://…. "
+        "Better in MMSBATCH_JOURNAL, since others see a command line.",
+    ),
+]
 MaxCreditsOption = Annotated[
     float | None, typer.Option(min=0, help="Stop before the run spends more credits.")
 ]

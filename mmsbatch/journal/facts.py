@@ -19,7 +19,7 @@ from mmsbatch.gateway.wire import Answer, decode_answer
 
 
 class FactKind(StrEnum):
-    """What a fact is about. The first eight are of the run, the others of one attempt."""
+    """What a fact is about. The first ten are of the run, the others of one attempt."""
 
     OPENED = "opened"
     """The run was made for a plan: fingerprint, campaign, target, package version, its identity,
@@ -28,6 +28,11 @@ class FactKind(StrEnum):
     """A process began to send: pid and host, the execution's own word, the inodes."""
     BALANCE = "balance"
     """What the account tool answered."""
+    JOINED = "joined"
+    """A worker process began to send for an execution that another process drives: its name, and
+    which of the execution's places it takes."""
+    STOP = "stop"
+    """A person asked that nothing more leaves: by whom."""
     STOPPED = "stopped"
     """The process ended: why, and what to do; nothing of both when it simply was done."""
     EVIDENCE = "evidence"
@@ -48,6 +53,8 @@ class FactKind(StrEnum):
     """The exchange broke off; what had come of an answer is the fact's body."""
     ANSWER = "answer"
     """Something answered: its bytes are the fact's body, unread."""
+    LATE = "late"
+    """What came back to an attempt after it had been settled; it changes nothing."""
     VERDICT = "verdict"
     """An attempt in doubt was settled: `Verdict`, by whom, and on what evidence."""
 
@@ -157,7 +164,9 @@ def interpret_reply(http_status: int | None, body: bytes) -> Interpretation:
 
 def _reading(fact: Fact) -> Interpretation:
     if fact.kind is FactKind.SENDING:
-        return Interpretation(Event.SENDING, "its answer is not known")
+        worker = fact.data.get("worker")
+        by = f" ({worker})" if worker else ""
+        return Interpretation(Event.SENDING, f"its answer is not known{by}")
     if fact.kind is FactKind.NOT_SENT:
         return Interpretation(Event.NOT_SENT, str(fact.data.get("reason", "")))
     if fact.kind is FactKind.BROKEN_OFF:

@@ -22,7 +22,7 @@ NumberedFact = tuple[int, Fact]
 """A fact under its number in the journal, from 1."""
 
 Choose = Callable[[list[NumberedFact], datetime | None], Fact | None]
-"""Chooses what to claim, given what was recorded since, and the journal's own time if it has one;
+"""Chooses a fact, given what was recorded since, and the journal's own time if it has one;
 None: nothing now."""
 
 
@@ -91,7 +91,7 @@ class Journal(ABC):
         """Record facts behind each other, all of them or none; raises as `append` does."""
         self._alone(lambda _: facts)
 
-    def claim(self, after: int, choose: Choose) -> NumberedFact | None:
+    def decide(self, after: int, choose: Choose) -> NumberedFact | None:
         """Record the fact that is chosen by what the journal says now.
 
         Parameters

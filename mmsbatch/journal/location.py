@@ -7,10 +7,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
+from mmsbatch.journal.address import POINTER, Address
 from mmsbatch.journal.facts import Fact
 from mmsbatch.journal.journal import Journal
 from mmsbatch.journal.rows import Row
 from mmsbatch.journal.sqlite_location import SqliteLocation
+from mmsbatch.journal.sqlite_reader import JOURNAL
 
 
 class JournalLocation(Protocol):
@@ -23,8 +25,11 @@ class JournalLocation(Protocol):
     def exists(self) -> bool:
         """Return whether there is a journal."""
 
-    def create(self) -> Journal:
-        """Make an empty journal, and open it."""
+    def create(self, identity: str) -> Journal:
+        """Make an empty journal for a run of this identity, and open it."""
+
+    def discard(self) -> None:
+        """Remove a journal whose run could not be made."""
 
     def open(self) -> Journal:
         """Open the journal for appending.
@@ -33,6 +38,12 @@ class JournalLocation(Protocol):
         ------
         RunError
             There is none, it cannot be written, or it is of a newer version.
+        """
+
+    def open_for_worker(self) -> AbstractContextManager[Journal]:
+        """Open the journal, and be one of those who send while another process drives.
+
+        Raises as `open` does.
         """
 
     def facts(self, first: int | None = None) -> list[Fact]:
@@ -73,8 +84,13 @@ class JournalLocation(Protocol):
     def is_part(self, path: Path) -> bool:
         """Return whether a file is the journal, or the database's own beside it."""
 
-    def writer(self) -> AbstractContextManager[None]:
-        """Be the one process that sends the run or settles its doubts.
+    def writer(self, *, with_workers: bool = False) -> AbstractContextManager[None]:
+        """Be the one process that drives the run, settles its doubts or erases people.
+
+        Parameters
+        ----------
+        with_workers
+            Whether others may send meanwhile (`open_for_worker`).
 
         Raises
         ------
@@ -86,6 +102,20 @@ class JournalLocation(Protocol):
         """Return whether a process sends the run now."""
 
 
-def journal_of(run: Path) -> JournalLocation:
-    """Return where the journal of a run is, by its folder."""
-    return SqliteLocation(run)
+def journal_of(run: Path, address: Address | None = None) -> JournalLocation:
+    """Return where the journal of a run is, by its folder, or is to be made.
+
+    Parameters
+    ----------
+    run
+        The folder.
+    address
+        Of the database that new journals are made in; without one that is the folder. Of a run that
+        is there, its folder says where its journal is.
+    """
+    pointed = (run / POINTER).exists()
+    if not pointed and (address is None or (run / JOURNAL).exists()):
+        return SqliteLocation(run)
+    from mmsbatch.journal.postgres_location import PostgresLocation  # noqa: PLC0415
+
+    return PostgresLocation(run, address)

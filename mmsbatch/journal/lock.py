@@ -33,11 +33,7 @@ def run_held(path: Path) -> Iterator[None]:
     RunError
         Another process sends this run; names it.
     """
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise RunError(f"{path} cannot be written ({error})") from None
-    try:
+    with _opened(path) as handle:
         _lock(handle, path.parent)
         _sign(handle, path)
         try:
@@ -45,17 +41,55 @@ def run_held(path: Path) -> Iterator[None]:
         finally:
             with suppress(OSError):  # whatever ended the run is more worth telling
                 os.ftruncate(handle, 0)
+
+
+@contextmanager
+def shared(path: Path) -> Iterator[None]:
+    """Hold a lock together with others; wait while somebody holds it alone."""
+    with _opened(path) as handle:
+        fcntl.flock(handle, fcntl.LOCK_SH)
+        yield
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Hold a lock that others share.
+
+    Raises
+    ------
+    RunError
+        Others hold it.
+    """
+    with _opened(path) as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(
+                f"{path.parent} is being sent by workers whose driver has ended: wait for them; "
+                f"`{hints.status(path.parent)}` says how far they are"
+            ) from None
+        yield
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise RunError(f"{path} cannot be written ({error})") from None
+    try:
+        yield handle
     finally:
         os.close(handle)
 
 
-def is_held(path: Path) -> bool:
-    """Return whether a process holds a run's lock now."""
+def is_held(path: Path, *, by_any: bool = False) -> bool:
+    """Return whether a process holds a lock now: alone, or also together with others."""
     if not path.exists():
         return False
     try:
         with path.open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(lock, (fcntl.LOCK_EX if by_any else fcntl.LOCK_SH) | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     return False
@@ -81,6 +115,11 @@ def folder_held(run: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def this_process() -> str:
+    """Name this process as facts and locks do."""
+    return f"process {os.getpid()} on {socket.gethostname()}"
 
 
 def _sign(handle: int, path: Path) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, closing
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from mmsbatch.errors import RunError
 from mmsbatch.journal import lock, sqlite_checks
@@ -15,7 +16,9 @@ from mmsbatch.journal.rows import Row
 from mmsbatch.journal.sqlite import INSERT, SqliteJournal
 from mmsbatch.journal.sqlite_reader import JOURNAL, LOG, read_facts
 
-LOCK = "writer.lock"
+LOCK: Final = "writer.lock"
+WORKERS: Final = "workers.lock"
+"""Held by each worker process of an execution that has some."""
 
 
 @dataclass(frozen=True)
@@ -33,14 +36,23 @@ class SqliteLocation:
         """Return whether the file is there."""
         return (self.folder / JOURNAL).exists()
 
-    def create(self) -> SqliteJournal:
+    def create(self, _identity: str) -> SqliteJournal:
         """Make the file, and the one that is locked by who writes."""
         (self.folder / LOCK).touch(mode=0o600)
         return SqliteJournal(self.folder / JOURNAL, create=True)
 
+    def discard(self) -> None:
+        """Do nothing: it goes with its folder."""
+
     def open(self) -> SqliteJournal:
         """Open the file for appending."""
         return SqliteJournal(self.folder / JOURNAL)
+
+    @contextmanager
+    def open_for_worker(self) -> Iterator[SqliteJournal]:
+        """Open the file, and be one of those who send while another process drives."""
+        with lock.shared(self.folder / WORKERS), self.open() as journal:
+            yield journal
 
     def facts(self, first: int | None = None) -> list[Fact]:
         """Read the facts; nothing is written beside the file."""
@@ -97,16 +109,27 @@ class SqliteLocation:
                 f"{self.label} is being read by another process: erase the person again when "
                 "that has ended"
             )
-        made.unlink()
+        self.__class__(folder).remove()
+
+    def remove(self) -> None:
+        """Remove the file; whatever is beside it goes with its folder."""
+        (self.folder / JOURNAL).unlink()
 
     def is_part(self, path: Path) -> bool:
         """Return whether a file is the journal, its log or its shared memory."""
         return path.name.startswith(JOURNAL)
 
-    def writer(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def writer(self, *, with_workers: bool = False) -> Iterator[None]:
         """Be the one process that writes; see `lock.run_held`."""
-        return lock.run_held(self.folder / LOCK)
+        with lock.run_held(self.folder / LOCK), ExitStack() as others:
+            if (self.folder / WORKERS).exists():
+                # Workers of an execution whose driver has ended may still be sending.
+                others.enter_context(lock.alone(self.folder / WORKERS))
+            if with_workers:
+                others.close()
+            yield
 
     def being_written(self) -> bool:
         """Return whether a process holds the lock now."""
-        return lock.is_held(self.folder / LOCK)
+        return lock.is_held(self.folder / LOCK) or lock.is_held(self.folder / WORKERS, by_any=True)

@@ -117,6 +117,7 @@ def reconcile(
     release: bool = False,
     confirm: bool = False,
     moved: bool = False,
+    journal: str | None = None,
     patience: Patience | None = None,
 ) -> Reconciliation:
     """Look for evidence of what became of a run's requests in doubt; settle them where asked.
@@ -153,15 +154,15 @@ def reconcile(
     Source: §2 on credits, §3.2. See `mmsbatch.reconciliation.finding` for what credits cannot show.
     """
     account = Account.of(account)
-    folder = RunFolder.at(run)
+    folder = RunFolder.at(run, journal)
     plan = folder.load_plan()
     check_target(folder, folder.facts(first=1), account)
     finding: Finding | None = None
     verdict: Verdict | None = None
-    with folder.writer(), folder.journal.open() as journal:
-        facts = journal.facts()
+    with folder.writer(), folder.journal.open() as opened:
+        facts = opened.facts()
         check_target(folder, facts, account)
-        _record_move(folder, journal, moved=moved)
+        _record_move(folder, opened, moved=moved)
         doubts = _doubts(fold(facts, plan.requests))
         if doubts:
             gateway = GatewayClient(account)
@@ -179,14 +180,14 @@ def reconcile(
                 settle=timedelta(seconds=patience.settle_s),
             )
             evidence = finding.to_json()
-            journal.append(FactKind.EVIDENCE, at=times.utc_now(), data=evidence, body=body)
+            opened.append(FactKind.EVIDENCE, at=times.utc_now(), data=evidence, body=body)
             verdict = _verdict(finding.shown, release=release, confirm=confirm)
         if finding and verdict:
             reason = f"settled by credits as {finding.shown}: {finding.reason}"
             for doubt in doubts:
                 data = {"by": BY_CREDITS, "reason": reason, "evidence": evidence}
-                _record(journal, doubt, verdict, data)
-            Run.of(folder, plan, journal.facts()).write()
+                _record(opened, doubt, verdict, data)
+            Run.of(folder, plan, opened.facts()).write()
     return Reconciliation(
         status(folder.path),
         finding,
@@ -197,7 +198,13 @@ def reconcile(
 
 
 def settle(
-    run: str | Path, request: int, verdict: Verdict | str, note: str, *, moved: bool = False
+    run: str | Path,
+    request: int,
+    verdict: Verdict | str,
+    note: str,
+    *,
+    moved: bool = False,
+    journal: str | None = None,
 ) -> Reconciliation:
     """Record what a person knows of a request in doubt, from the vendor's back office for example.
 
@@ -227,16 +234,16 @@ def settle(
     if not note.strip():
         raise InputError("a verdict needs a note: say how you know, for whoever audits the run")
     verdict = Verdict(verdict)
-    folder = RunFolder.at(run)
+    folder = RunFolder.at(run, journal)
     plan = folder.load_plan()
-    with folder.writer(), folder.journal.open() as journal:
-        _record_move(folder, journal, moved=moved)
-        facts = journal.facts()
+    with folder.writer(), folder.journal.open() as opened:
+        _record_move(folder, opened, moved=moved)
+        facts = opened.facts()
         requests = fold(facts, plan.requests)
         _check_in_doubt(requests, request)
         data = {"by": BY_PERSON, "reason": f"a person's verdict: {note.strip()}"}
-        _record(journal, requests[request], verdict, {**data, "note": note.strip()})
-        Run.of(folder, plan, journal.facts()).write()
+        _record(opened, requests[request], verdict, {**data, "note": note.strip()})
+        Run.of(folder, plan, opened.facts()).write()
     live = target_of(facts) == Target.LIVE
     what_to_do = hints.resume(folder.path, live=live) if verdict is Verdict.RESEND else ""
     return Reconciliation(status(folder.path), None, verdict, (request,), what_to_do=what_to_do)

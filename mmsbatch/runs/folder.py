@@ -7,8 +7,8 @@ import os
 import secrets
 import tempfile
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import rmtree
 from string import ascii_lowercase
@@ -28,6 +28,7 @@ from mmsbatch.errors import (
 from mmsbatch.files import __version__, digests
 from mmsbatch.gateway.account import Account, Target
 from mmsbatch.journal import lock
+from mmsbatch.journal.address import Address
 from mmsbatch.journal.facts import Fact, FactKind
 from mmsbatch.journal.location import JournalLocation, journal_of
 from mmsbatch.planning.plan import Plan
@@ -35,7 +36,7 @@ from mmsbatch.planning.plan import Plan
 SCHEMA_VERSION: Final = "1"
 """Of the Parquet files; raised when a column changes its meaning."""
 
-_MARKS: Final = ("journal.sqlite", "plan.parquet")
+_MARKS: Final = ("journal.sqlite", "journal.json", "plan.parquet")
 """A folder with one of these is a run, or part of one."""
 
 _LONGEST_NAME: Final = 200
@@ -54,10 +55,19 @@ class RunFolder:
     """
 
     path: Path
+    address: Address | None = field(default=None, repr=False, compare=False)
+    """Of the database that the journal is in, or is to be made in, if not in the folder."""
 
     @classmethod
-    def at(cls, given: str | os.PathLike[str]) -> Self:
+    def at(cls, given: str | os.PathLike[str], journal: str | None = None) -> Self:
         """Take a run's folder as a caller gives it; ``~`` is the home folder.
+
+        Parameters
+        ----------
+        given
+            The folder.
+        journal
+            The address of the database for its journal; without it, ``MMSBATCH_JOURNAL`` is.
 
         Raises
         ------
@@ -72,7 +82,7 @@ class RunFolder:
                 f"the run's name has {len(path.name)} characters: a folder's name has at most "
                 f"{_LONGEST_NAME} bytes here. Give a shorter one as {hints.option('run')}"
             )
-        return cls(path)
+        return cls(path, Address.read(journal))
 
     @property
     def name(self) -> str:
@@ -92,7 +102,7 @@ class RunFolder:
     @property
     def journal(self) -> JournalLocation:
         """Where the facts are."""
-        return journal_of(self.path)
+        return journal_of(self.path, self.address)
 
     @property
     def results_path(self) -> Path:
@@ -162,7 +172,7 @@ class RunFolder:
         here = self.path.resolve()
         paths = {path.parent for name in _MARKS for path in here.parent.glob(f"[!.]*/{name}")}
         # A link to this very folder is no other run.
-        return [RunFolder(path) for path in sorted(paths) if path.resolve() != here]
+        return [RunFolder(path, self.address) for path in sorted(paths) if path.resolve() != here]
 
     def check_exists(self) -> None:
         """Make sure that there is a run in the folder, and not one half of which is replaced."""
@@ -232,14 +242,14 @@ class RunFolder:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # mkdtemp makes it 0700. Filled beside and renamed: a crash leaves no half run.
             beside = Path(tempfile.mkdtemp(dir=self.path.parent, prefix=f".{self.path.name}."))
-            made = RunFolder(beside)
+            made = RunFolder(beside, self.address)
             identity = token()
             frames.write(plan.rows, made.plan_path, self.metadata(plan, identity))
             text = dump_campaign(plan.campaign)
             files.replace_file(
                 made.campaign_path, lambda path: path.write_text(text, encoding="utf-8")
             )
-            with made.journal.create() as journal:
+            with made.journal.create(identity) as journal:
                 journal.append(
                     FactKind.OPENED,
                     at=times.utc_now(),
@@ -260,6 +270,8 @@ class RunFolder:
             files.sync_folder(self.path.parent)
         except (OSError, MmsbatchError) as error:
             if beside is not None:
+                with suppress(MmsbatchError):
+                    RunFolder(beside, self.address).journal.discard()
                 rmtree(beside, ignore_errors=True)
             if self.exists():  # the name was taken meanwhile, by a run that is whole
                 return False
@@ -298,9 +310,9 @@ class RunFolder:
             with self.journal.open() as journal:
                 journal.append(FactKind.WRITTEN, at=times.utc_now(), data={"files": files})
 
-    def writer(self) -> AbstractContextManager[None]:
-        """Be the one process that writes to the run."""
-        return self.journal.writer()
+    def writer(self, *, with_workers: bool = False) -> AbstractContextManager[None]:
+        """Be the one process that writes to the run; see `JournalLocation.writer`."""
+        return self.journal.writer(with_workers=with_workers)
 
     def being_written(self) -> bool:
         """Return whether a process sends this run now."""

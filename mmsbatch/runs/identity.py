@@ -16,12 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from mmsbatch import hints, times
 from mmsbatch.errors import MmsbatchError, RunError
 from mmsbatch.journal.facts import Fact, FactKind, stamp
-from mmsbatch.runs.folder import RunFolder, identity_in, target_of, token
+from mmsbatch.runs.folder import RunFolder, identity_in, target_of
 from mmsbatch.runs.locations import RunPaths, every_run
 
 
@@ -58,7 +57,8 @@ def check_same_files(folder: RunFolder, facts: Sequence[Fact], *, moved: bool) -
         was said.
     """
     live = target_of([*facts]) == "live"
-    if copies := twins(folder, facts[0]):
+    # A journal in a database has no copies: whichever folder it is sent from, it is one journal.
+    if folder.journal.inodes() and (copies := twins(folder, facts[0])):
         names = ", ".join(str(copy.path) for copy in copies)
         raise RunError(
             f"{folder.path} and {names} are copies of one run: sent from both, people get the "
@@ -86,11 +86,6 @@ def check_same_files(folder: RunFolder, facts: Sequence[Fact], *, moved: bool) -
             f"`{hints.moved(folder.path.parent)}`"
         )
     return Fact(FactKind.MOVED, stamp(times.utc_now()), data={"inodes": folder.journal.inodes()})
-
-
-def new_execution(folder: RunFolder) -> dict[str, Any]:
-    """Return what an execution says of itself in its first fact."""
-    return {"execution": token(), "inodes": folder.journal.inodes()}
 
 
 def mark_execution(folder: RunFolder, execution: str) -> None:

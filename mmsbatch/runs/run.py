@@ -38,7 +38,7 @@ class Run:
     facts: list[Fact]
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
+    def load(cls, path: str | os.PathLike[str], journal: str | None = None) -> Self:
         """Read a run; nothing in its folder is written.
 
         Raises
@@ -46,7 +46,7 @@ class Run:
         RunError
             The folder holds no run, or a damaged one.
         """
-        folder = RunFolder.at(path)
+        folder = RunFolder.at(path, journal)
         return cls.of(folder, folder.load_plan(), folder.facts())
 
     @classmethod
@@ -113,8 +113,16 @@ class Run:
         return Stop(stop.reason, hints.in_run(stop.what_to_do, self.folder.path, live=live))
 
 
-def results(run: str | Path) -> pd.DataFrame:
+def results(run: str | Path, *, journal: str | None = None) -> pd.DataFrame:
     """Rebuild the results of a run from its plan and its facts.
+
+    Parameters
+    ----------
+    run
+        Its folder.
+    journal
+        The address of the database that the run's journal is in, if it is in one; without it,
+        ``MMSBATCH_JOURNAL`` is.
 
     Returns
     -------
@@ -126,7 +134,7 @@ def results(run: str | Path) -> pd.DataFrame:
     RunError
         The folder holds no run, or a damaged one.
     """
-    return Run.load(run).results
+    return Run.load(run, journal).results
 
 
 def summary(
@@ -163,15 +171,23 @@ def summary(
     return summarize_results(results, requests)
 
 
-def status(run: str | Path) -> RunReport:
+def status(run: str | Path, *, journal: str | None = None) -> RunReport:
     """Return where a run is, from its facts alone; nothing is sent or written.
+
+    Parameters
+    ----------
+    run
+        Its folder; where the journal is in a database, a copy of it on another machine will do.
+    journal
+        The address of the database that the run's journal is in, if it is in one; without it,
+        ``MMSBATCH_JOURNAL`` is.
 
     Raises
     ------
     RunError
         The folder holds no run, or a damaged one.
     """
-    loaded = Run.load(run)
+    loaded = Run.load(run, journal)
     made = loaded.report()
     if made.stopped or not made.outcomes.get("pending") or loaded.folder.being_written():
         return made
@@ -179,8 +195,16 @@ def status(run: str | Path) -> RunReport:
     return loaded.report(Stop("no process sends this run", again))
 
 
-def write_results(run: str | Path) -> None:
+def write_results(run: str | Path, *, journal: str | None = None) -> None:
     """Rebuild ``results.parquet`` and ``requests.parquet`` in a run's folder.
+
+    Parameters
+    ----------
+    run
+        The folder.
+    journal
+        The address of the database that the run's journal is in, if it is in one; without it,
+        ``MMSBATCH_JOURNAL`` is.
 
     Raises
     ------
@@ -188,7 +212,7 @@ def write_results(run: str | Path) -> None:
         The folder holds no run, or a damaged one, or somebody sends it, settles a doubt in it or
         erases a person from it now: files of a moment before would undo that.
     """
-    folder = RunFolder.at(run)
+    folder = RunFolder.at(run, journal)
     folder.check_exists()
     with folder.writer():
-        Run.load(run).write()
+        Run.load(run, journal).write()

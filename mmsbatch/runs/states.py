@@ -78,6 +78,8 @@ def step(request: Request, fact: Fact) -> Request:
     RunError
         The table has no such step: the journal is damaged.
     """
+    if fact.kind is FactKind.LATE:
+        return request
     reading = fact.reading
     try:
         state = TRANSITIONS[request.state, reading.event]

@@ -8,6 +8,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -19,8 +20,8 @@ from mmsbatch.gateway.account import Target
 from mmsbatch.gateway.client import GatewayClient
 from mmsbatch.journal.facts import Fact, FactKind
 from mmsbatch.planning.plan import Plan
-from mmsbatch.runs.folder import RunFolder, check_target
-from mmsbatch.runs.identity import check_same_files, mark_execution, new_execution
+from mmsbatch.runs.folder import RunFolder, check_target, token
+from mmsbatch.runs.identity import check_same_files, mark_execution
 from mmsbatch.runs.report import RunReport, Stop
 from mmsbatch.runs.run import Run
 from mmsbatch.runs.states import Request
@@ -34,6 +35,7 @@ from mmsbatch.sending.limits import (
 from mmsbatch.sending.policy import OnDoubt
 from mmsbatch.sending.progress import sending
 from mmsbatch.sending.queue import Queue, Rules
+from mmsbatch.sending.remote import RemoteWorkers, Task, check_executor
 from mmsbatch.sending.sender import Sender
 from mmsbatch.sending.workers import check_pace, check_workers
 from mmsbatch.times import Deadline, NotAfter
@@ -65,12 +67,15 @@ class SendOptions:
     not_after: NotAfter = None
     progress: bool | None = None
     on_request: OnRequest | None = None
+    journal: str | None = field(default=None, repr=False)
+    executor: Executor | None = None
     deadline: Deadline | None = field(init=False)
     """What `not_after` means."""
 
     def __post_init__(self) -> None:
         """Check the values."""
         check_workers(self.workers)
+        check_executor(self.executor)
         check_pace(self.requests_per_minute)
         object.__setattr__(self, "deadline", Deadline.read(self.not_after))
 
@@ -94,7 +99,7 @@ def send_rest(
 ) -> RunReport:
     """Send what may be sent of a run, write its files and return its report."""
     with ExitStack() as held:
-        held.enter_context(folder.writer())
+        held.enter_context(folder.writer(with_workers=options.executor is not None))
         journal = held.enter_context(folder.journal.open())
         facts = journal.facts()
         check_target(folder, facts, gateway.account)
@@ -103,7 +108,7 @@ def send_rest(
             facts.append(fact)
         begun = Run.of(folder, plan, facts)
         cost = cost_per_recipient(credit_readings(facts)) or previous.cost
-        queue = Queue(plan, begun.requests, len(facts), options.rules(cost))
+        queue = Queue(plan, begun.requests, len(facts), options.rules(cost), token())
         sender = Sender(queue, gateway, journal, workers=options.workers)
         try:
             if waiting := queue.waiting():
@@ -162,7 +167,8 @@ def _send_until_stopped(
         "host": socket.gethostname(),
         "login": sender.gateway.account.clientcode,
         "url": sender.gateway.account.url,
-        **new_execution(folder),
+        "execution": sender.queue.execution,
+        "inodes": folder.journal.inodes(),
         **({"spent_elsewhere": True} if options.spent_elsewhere else {}),
     }
     sender.journal.append(FactKind.STARTED, at=times.utc_now(), data=me)
@@ -172,11 +178,38 @@ def _send_until_stopped(
             stop = (
                 sender.queue.too_late(times.utc_now())
                 or balance_stop(folder, sender, facts, spent_elsewhere=options.spent_elsewhere)
-                or sender.run()
+                or _workers(folder, sender, len(facts), options)
             )
     except KeyboardInterrupt:
         raise _broken_off(folder, sender) from None
     sender.journal.append(FactKind.STOPPED, at=times.utc_now(), data=_stop_data(stop))
+
+
+def _workers(
+    folder: RunFolder, sender: Sender, began_after: int, options: SendOptions
+) -> Stop | None:
+    """Send with the workers of this process, or with those of an executor."""
+    if options.executor is None:
+        return sender.run()
+    task = Task(
+        run=str(folder.path.resolve()),
+        address=folder.address,
+        account=sender.gateway.account,
+        rules=sender.queue.rules,
+        execution=sender.queue.execution,
+        began_after=began_after,
+        host=socket.gethostname(),
+    )
+    remote = RemoteWorkers(
+        options.executor,
+        task,
+        options.workers,
+        sender.queue,
+        sender.journal,
+        sender.halt,
+        sender.on_request,
+    )
+    return remote.run()
 
 
 def _broken_off(folder: RunFolder, sender: Sender) -> BrokenOff:

@@ -10,14 +10,15 @@ import heapq
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from mmsbatch.errors import CampaignError
 from mmsbatch.gateway.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from mmsbatch.hints import RECONCILE
-from mmsbatch.journal.facts import Fact, FactKind, answer_in
+from mmsbatch.journal.facts import ATTEMPT_KINDS, Fact, FactKind, answer_in
 from mmsbatch.journal.journal import NumberedFact
 from mmsbatch.phones.e164 import FIRST as FIRST_TOKEN
 from mmsbatch.planning.plan import Plan
@@ -75,6 +76,8 @@ class Queue:
         How many facts that is.
     rules
         What is kept to.
+    execution
+        Its own word.
     on_request
         Is given each request whose attempt has ended.
     """
@@ -85,12 +88,14 @@ class Queue:
         requests: dict[int, Request],
         seen: int,
         rules: Rules,
+        execution: str = "",
         on_request: Callable[[Request], None] = lambda _request: None,
     ) -> None:
         self.plan = plan
         self.requests = requests
         self.seen = seen
         self.rules = rules
+        self.execution = execution
         self.on_request = on_request
         self.stop: Stop | None = None
         """Why nothing more may be claimed."""
@@ -103,6 +108,8 @@ class Queue:
         self._open = set(self._in_order)
         self._under_way: dict[int, Fact] = {}
         self._tries: Counter[int] = Counter()
+        self._places: dict[Any, str] = {}
+        self._asked: Stop | None = None
         self._refused_before: int | None = None
         self._paused_at = datetime.min.replace(tzinfo=UTC)
         self._pause = timedelta()
@@ -125,11 +132,6 @@ class Queue:
         """Count the people whom the waiting requests are for."""
         return sum(map(self.recipients, self.waiting()))
 
-    def held_back(self) -> Stop | None:
-        """Say why requests were left out, if their messages were refused for themselves."""
-        first = next(iter(self._held.values()), None)
-        return Stop(first.reason, first.what_to_do) if first else None
-
     def in_doubt(self) -> str:
         """List the requests in doubt; empty if there are none."""
         doubts = [n for n, request in self.requests.items() if request.state is State.IN_DOUBT]
@@ -149,7 +151,9 @@ class Queue:
         number = None if self.stop else self._first_open()
         if number is None:
             return None
-        self.stop = self.too_late(now) or self._schedule_passed(now) or self._lost(now)
+        self.stop = (
+            self._asked or self.too_late(now) or self._schedule_passed(now) or self._lost(now)
+        )
         if self.stop:
             return None
         left = self._paused_at + self._pause - now
@@ -162,8 +166,14 @@ class Queue:
 
     def interrupt(self) -> None:
         """Let nothing more be claimed, because this process was asked to end."""
+        self._asked = INTERRUPTED
+
+    def why_stopped(self) -> Stop | None:
+        """Say why not all was sent; None if all was."""
         if self.stop is None and self._first_open() is not None:
-            self.stop = INTERRUPTED
+            self.stop = self._asked
+        first = next(iter(self._held.values()), None)
+        return self.stop or (Stop(first.reason, first.what_to_do) if first else None)
 
     def too_late(self, now: datetime) -> Stop | None:
         """Stop if the time for sending has passed."""
@@ -180,15 +190,30 @@ class Queue:
     def _lost(self, now: datetime) -> Stop | None:
         """Take the requests whose workers must be gone as in doubt; stop if nothing follows one."""
         lost = [n for n, claim in self._under_way.items() if now - claim.at > LOST_AFTER]
+        return self._give_up(lost)
+
+    def _give_up(self, lost: list[int]) -> Stop | None:
         for number in lost:
             del self._under_way[number]
         if not lost or self.rules.on_doubt == "continue":
             return None
         return Stop(
-            f"{_listed(lost)} in doubt: {self.requests[lost[0]].reason}, for longer than any takes",
+            f"{_listed(lost)} in doubt: {self.requests[lost[0]].reason}",
             f"{RECONCILE} looks for evidence of what became of it; "
             "resuming sends the others and leaves it alone",
         )
+
+    def _joined(self, fact: Fact) -> None:
+        """Take a place over: what its earlier worker had under way is in doubt."""
+        place, worker = fact.data.get("place"), str(fact.data.get("worker"))
+        earlier = self._places.get(place)
+        self._places[place] = worker
+        gone = [
+            number
+            for number, claim in self._under_way.items()
+            if earlier and str(claim.data.get("worker", "")).endswith(earlier)
+        ]
+        self.stop = self.stop or self._give_up(gone)
 
     def _first_open(self) -> int | None:
         while self._in_order:
@@ -197,6 +222,17 @@ class Queue:
                 return number
             heapq.heappop(self._in_order)
         return None
+
+    def unless_settled(self, ended: Fact) -> Fact:
+        """Return what came of an attempt, as a late fact if the attempt was settled meanwhile.
+
+        That happens where its worker lost the journal for so long that it was taken for gone.
+        """
+        assert ended.request is not None  # noqa: S101  (it is of an attempt)
+        request = self.requests[ended.request]
+        if request.state is State.IN_DOUBT and request.attempts == ended.attempt:
+            return ended
+        return replace(ended, kind=FactKind.LATE, data={**ended.data, "kind": ended.kind.value})
 
     # ----- what happened -------------------------------------------------------------------------
 
@@ -213,6 +249,14 @@ class Queue:
     def _happened_to_run(self, fact: Fact) -> None:
         if fact.kind is FactKind.BALANCE:
             self.budget.hear(answer_in(fact))
+        elif fact.kind is FactKind.STOP:
+            self._asked = self._asked or Stop(f"stopped by {fact.data.get('by')}", "resume")
+        elif fact.kind is FactKind.STARTED and fact.data.get("execution") != self.execution:
+            self.stop = self.stop or Stop("another execution has taken over", "resume")
+        elif fact.kind is FactKind.STOPPED:
+            self.stop = self.stop or Stop("its execution has ended", "resume")
+        elif fact.kind is FactKind.JOINED:
+            self._joined(fact)
 
     def _happened(self, number: int, fact: Fact) -> None:
         request = step(self.requests[number], fact)
@@ -223,7 +267,7 @@ class Queue:
             self._open.discard(number)
             self.budget.commit(self.recipients(number))
             self._pause_for(self.rules.interval, fact.at)
-        elif fact.kind is not FactKind.VERDICT:
+        elif fact.kind in ATTEMPT_KINDS:
             self._under_way.pop(number, None)
             self._ended(request, fact)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -49,6 +50,8 @@ def send(
     not_after: NotAfter = None,
     progress: bool | None = None,
     on_request: OnRequest | None = None,
+    journal: str | None = None,
+    executor: Executor | None = None,
 ) -> pd.DataFrame:
     """Send a plan as a run; called again, go on where the run stands and repeat nothing.
 
@@ -93,6 +96,15 @@ def send(
         plain lines where no bar can be; False: nothing.
     on_request
         Called after each request.
+    journal
+        The address of a PostgreSQL database to keep the run's journal in,
+        ``postgresql+psycopg://USER:PASSWORD@HOST:5432/DATABASE``, so that workers on several
+        machines can share it; without it, ``MMSBATCH_JOURNAL`` is, and without both the journal is
+        a file in the run's folder.
+    executor
+        Has `workers` workers send in its processes instead of threads of this one: any of
+        `concurrent.futures`, or ``client.get_executor()`` of a Dask client. Workers on other
+        machines need a folder that all of them share and a journal in a database.
 
     Returns
     -------
@@ -121,6 +133,8 @@ def send(
         not_after=not_after,
         progress=progress,
         on_request=on_request,
+        journal=journal,
+        executor=executor,
     )
     if not isinstance(plan, Plan):
         raise PlanError(
@@ -143,7 +157,7 @@ def start(plan: Plan, account: Account, run: str | Path, options: SendOptions) -
     NotSent, InDoubt
         A sandbox target did not answer when asked whether it is one. Nothing was sent.
     """
-    folder = RunFolder.at(run)
+    folder = RunFolder.at(run, options.journal)
     check_filled_in(folder.path)
     new = not folder.exists()
     if not new:
@@ -181,6 +195,8 @@ def resume(
     not_after: NotAfter = None,
     progress: bool | None = None,
     on_request: OnRequest | None = None,
+    journal: str | None = None,
+    executor: Executor | None = None,
 ) -> pd.DataFrame:
     """Go on with a run where it stands: what is pending is sent, what is in doubt is left alone.
 
@@ -196,6 +212,8 @@ def resume(
         not_after=not_after,
         progress=progress,
         on_request=on_request,
+        journal=journal,
+        executor=executor,
     )
     done = go_on(run, Account.of(account), options)
     return _results_or_error(done, RunFolder.at(run).path)
@@ -203,7 +221,7 @@ def resume(
 
 def go_on(run: str | Path, account: Account, options: SendOptions) -> RunReport:
     """Do what `resume` does, and return the report."""
-    folder = RunFolder.at(run)
+    folder = RunFolder.at(run, options.journal)
     plan = folder.load_plan()
     check_target(folder, folder.facts(first=1), account)
     previous = previous_runs(folder, plan, account)

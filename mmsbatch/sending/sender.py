@@ -9,12 +9,9 @@ it, so one thread, many threads and processes of many machines are the same loop
 from __future__ import annotations
 
 import hashlib
-import os
-import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from queue import SimpleQueue
@@ -25,7 +22,8 @@ from mmsbatch.errors import NotSent, RunError
 from mmsbatch.gateway import wire
 from mmsbatch.gateway.client import GatewayClient, Interrupted
 from mmsbatch.journal.facts import Fact, FactKind, stamp
-from mmsbatch.journal.journal import Journal, NumberedFact
+from mmsbatch.journal.journal import Choose, Journal, NumberedFact
+from mmsbatch.journal.lock import this_process
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs.report import Stop
 from mmsbatch.runs.states import Request
@@ -80,11 +78,6 @@ def post(gateway: GatewayClient, outgoing: Outgoing, attempt: int, clock: Clock)
     return Fact(kind, stamp(clock()), outgoing.number, attempt, data, body)
 
 
-def this_process() -> str:
-    """Name this process as facts do."""
-    return f"process {os.getpid()} on {socket.gethostname()}"
-
-
 @dataclass
 class Sender:
     """Sends what may be sent, with one worker or several in this process.
@@ -137,7 +130,7 @@ class Sender:
         except BaseException:
             self.halt.set()
             raise
-        return self.queue.stop or self.queue.held_back()
+        return self.queue.why_stopped()
 
     def _run_threads(self) -> None:
         """Work in threads, which a second Ctrl-C is not made to wait for."""
@@ -188,12 +181,19 @@ class Sender:
         while claimed := self._claim(worker):
             outgoing, attempt = claimed
             ended = post(self.gateway, outgoing, attempt, self.clock)
-            with self._recording():
-                self.journal.record(ended)
             with self._changed:
-                self._take_in_news()
+                self._record(ended)
                 self._changed.notify_all()
             tell()
+
+    def _record(self, ended: Fact) -> None:
+        """Record what came of an attempt, before anything else is done."""
+
+        def choose(news: list[NumberedFact], _now: datetime | None) -> Fact:
+            self.queue.take_in(news)
+            return self.queue.unless_settled(ended)
+
+        self._decide(choose)
 
     def _claim(self, worker: str) -> tuple[Outgoing, int] | None:
         """Claim an attempt at the next request, once it may leave; None: nothing more may."""
@@ -226,23 +226,29 @@ class Sender:
                 outgoing = self._written(number)
             return outgoing.claim(self.queue.requests[number].attempts + 1, worker, at)
 
-        with self._recording():
-            if recorded := self.journal.claim(self.queue.seen, choose):
-                self.queue.take_in([recorded])
-                return outgoing, self.queue.requests[outgoing.number].attempts
+        if self._decide(choose):
+            return outgoing, self.queue.requests[outgoing.number].attempts
         return None
 
     def _written(self, number: int) -> Outgoing:
         return written(self.queue.plan, number, self.gateway.account.clientcode)
 
     def _take_in_news(self) -> None:
-        with self._recording():
-            self.queue.take_in(self.journal.since(self.queue.seen))
-
-    @contextmanager
-    def _recording(self) -> Iterator[None]:
-        """Stop if the journal cannot be used: what it did not take has not left, or is in doubt."""
         try:
-            yield
+            self.queue.take_in(self.journal.since(self.queue.seen))
         except RunError as error:
-            self.queue.stop = self.queue.stop or Stop(str(error), "resume")
+            self._stop(error)
+
+    def _decide(self, choose: Choose) -> bool:
+        """Record what is chosen, and take it in; return whether anything was recorded."""
+        try:
+            recorded = self.journal.decide(self.queue.seen, choose)
+        except RunError as error:
+            self._stop(error)
+            return False
+        self.queue.take_in([recorded] if recorded else [])
+        return recorded is not None
+
+    def _stop(self, error: RunError) -> None:
+        """Stop without the journal: what it did not take has not left, or is in doubt."""
+        self.queue.stop = self.queue.stop or Stop(str(error), "resume")

@@ -200,7 +200,7 @@ def conservation(run: RunInputs) -> str:
 
 def one_folder(run: RunInputs) -> str:
     """Check that the run is not also in a folder beside this one, nor its journal an older one."""
-    if copies := twins(run.folder, run.facts[0]):
+    if run.folder.journal.inodes() and (copies := twins(run.folder, run.facts[0])):
         names = ", ".join(str(copy.path) for copy in copies)
         raise CheckFailed(
             f"{names}: a copy of this run is in the same folder of runs, so its people would be "

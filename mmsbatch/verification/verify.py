@@ -106,7 +106,7 @@ class Verification(ShowsItself):
         }
 
 
-def verify(run: str | Path) -> Verification:
+def verify(run: str | Path, *, journal: str | None = None) -> Verification:
     """Recompute everything a run's folder says, and name the first place that does not hold.
 
     Parameters
@@ -124,7 +124,7 @@ def verify(run: str | Path) -> Verification:
     RunError
         The folder holds no run, one of a newer version, or one that is being sent or changed.
     """
-    folder = RunFolder.at(run)
+    folder = RunFolder.at(run, journal)
     folder.check_exists()
     folder.journal.check_version()
     if folder.being_written():
@@ -148,12 +148,14 @@ _FILES: Final = frozenset(
     {
         "plan.parquet",
         "campaign.toml",
+        "journal.json",
         "journal.sqlite",
         "journal.sqlite-wal",
         "journal.sqlite-shm",
         "results.parquet",
         "requests.parquet",
         "writer.lock",
+        "workers.lock",
         "executions",
     }
 )
