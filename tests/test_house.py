@@ -124,3 +124,23 @@ def test_the_face_of_a_room_imports_nothing() -> None:
         "mmsbatch.cli",
     }
     assert sorted(importer for importer, _ in arrows() if importer in faces) == []
+
+
+def test_one_room_knows_which_database_a_journal_is_in() -> None:
+    """Nobody else imports a driver, or a module of one database."""
+    drivers = {"sqlite3", "psycopg"}
+    knowing = {name for name, path in modules().items() if _imported(path) & drivers}
+    kinds = ("sqlite", "postgres")
+    knowing |= {name for name, to in arrows() if to.split(".")[-1].startswith(kinds)}
+    assert {room(name) for name in knowing} == {"journal"}
+
+
+def _imported(path: Path) -> set[str]:
+    """The packages that a file imports."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(str(node.module).split(".")[0])
+    return found

@@ -31,7 +31,16 @@ from mmsbatch.errors import RunError
 from mmsbatch.planning.prepare import PREFIX
 from mmsbatch.runs import outcomes
 from mmsbatch.runs.folder import SCHEMA_VERSION, RunFolder, identity_in
-from mmsbatch.runs.locations import DERIVED, LeftOut, RunLeftOut, RunLocation, RunPaths, find
+from mmsbatch.runs.locations import (
+    DERIVED,
+    JOURNALS,
+    NEEDED,
+    LeftOut,
+    RunLeftOut,
+    RunLocation,
+    RunPaths,
+    find,
+)
 from mmsbatch.runs.outcomes import attempts
 from mmsbatch.runs.states import fold
 from mmsbatch.times import instant, wall_time
@@ -403,7 +412,7 @@ def _folder(place: RunLocation) -> Iterator[RunFolder]:
     with tempfile.TemporaryDirectory(prefix="mmsbatch-audit-") as copied:  # 0700
         folder = Path(copied) / place.name
         folder.mkdir()
-        for name in (_PLAN, "campaign.toml", "journal.sqlite"):
+        for name in place.sizes.keys() & {*NEEDED, *JOURNALS}:
             with place.open(name) as source, (folder / name).open("wb") as copy:
                 copyfileobj(source, copy)
         yield RunFolder(folder)

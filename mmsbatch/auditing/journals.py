@@ -5,10 +5,7 @@ Journals of a hundred runs hold hundreds of megabytes of answers; all but a few 
 
 from __future__ import annotations
 
-import sqlite3
-import struct
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -16,21 +13,11 @@ from typing import Any, Final
 
 from mmsbatch.errors import RunError
 from mmsbatch.journal.facts import Fact, FactKind, read_account
-from mmsbatch.journal.rows import fact_of
-from mmsbatch.journal.sqlite_reader import (
-    JOURNAL,
-    LOG,
-    check_version,
-    damaged,
-    facts_in,
-    opened,
-)
+from mmsbatch.journal.reader import Reader, reading
 from mmsbatch.runs.identity import identity_of, last_with_inodes
 from mmsbatch.runs.locations import RunLocation
 from mmsbatch.runs.report import Stop, last_stop
 
-_HEADER_BYTES: Final = 100
-_COLUMNS: Final = "kind, at, request, attempt, data"
 _ENDS: Final = frozenset({FactKind.STARTED, FactKind.STOPPED})
 
 
@@ -64,8 +51,8 @@ def digest(place: RunLocation) -> JournalSummary:
     RunError
         It is damaged, was copied in part, or is of a newer version; says what to do.
     """
-    with _opened(place) as connection:
-        return _digest(connection)
+    with reading(place) as reader:
+        return _digest(reader)
 
 
 def facts(place: RunLocation) -> list[Fact]:
@@ -76,14 +63,14 @@ def facts(place: RunLocation) -> list[Fact]:
     RunError
         As `digest`.
     """
-    with _opened(place) as connection:
-        return facts_in(connection, JOURNAL)
+    with reading(place) as reader:
+        return reader.facts()
 
 
-def _digest(connection: sqlite3.Connection) -> JournalSummary:
+def _digest(reader: Reader) -> JournalSummary:
     # An index finds the few facts of the run among the many of its requests; those are only looked
     # at from either end. Reading every line takes as long as counting all results does.
-    of_run = dict(_numbered(connection, "request IS NULL ORDER BY seq"))
+    of_run = dict(reader.select("request IS NULL ORDER BY seq"))
     opened = of_run.get(1)
     if opened is None or opened.kind is not FactKind.OPENED:
         raise RunError(
@@ -97,21 +84,21 @@ def _digest(connection: sqlite3.Connection) -> JournalSummary:
             "the run's folder from a copy"
         )
     written = max((seq for seq, fact in of_run.items() if fact.kind is FactKind.WRITTEN), default=0)
-    last_of_requests = dict(_numbered(connection, "request IS NOT NULL ORDER BY seq DESC LIMIT 1"))
+    last_of_requests = dict(reader.select("request IS NOT NULL ORDER BY seq DESC LIMIT 1"))
     first_sending, last_sending = (
-        next((fact.at for _, fact in _numbered(connection, f"kind = 'sending' {end}")), None)
+        next((fact.at for _, fact in reader.select(f"kind = 'sending' {end}")), None)
         for end in ("ORDER BY seq LIMIT 1", "ORDER BY seq DESC LIMIT 1")
     )
     in_files = last_with_inodes([*of_run.values()])
     ends = {seq: fact for seq, fact in of_run.items() if fact.kind in _ENDS}
     later = f"seq > {max(ends, default=0)} AND kind = '{FactKind.VERDICT}' ORDER BY seq"
-    verdicts = [fact for _, fact in _numbered(connection, later)]
+    verdicts = [fact for _, fact in reader.select(later)]
     return JournalSummary(
         opened_at=opened.at,
         opened=dict(opened.data),
         origin=identity_of(opened),
         inodes=in_files.data["inodes"] if in_files else None,
-        facts=int(connection.execute("SELECT max(seq) FROM facts").fetchone()[0]),
+        facts=reader.count(),
         up_to_date=written > max(last_of_requests, default=0),
         first_sending_at=first_sending,
         last_sending_at=last_sending,
@@ -125,43 +112,3 @@ def _heard(balances: Iterable[Fact]) -> Iterator[tuple[datetime, Decimal]]:
         answer = read_account(fact.body or b"")
         if answer is not None and answer.credits is not None:
             yield fact.at, answer.credits
-
-
-def _numbered(connection: sqlite3.Connection, where: str) -> Iterator[tuple[int, Fact]]:
-    """Return facts under their places; of those about requests, not what was answered."""
-    body = "CASE WHEN request IS NULL THEN body END"
-    query = f"SELECT seq, {_COLUMNS}, {body} FROM facts WHERE {where}"  # noqa: S608  (this module's own)
-    return ((seq, fact_of(row)) for seq, *row in connection.execute(query))
-
-
-@contextmanager
-def _opened(place: RunLocation) -> Iterator[sqlite3.Connection]:
-    try:
-        _check_size(place)
-        with opened(place) as connection:
-            check_version(connection, JOURNAL)
-            yield connection
-    except (sqlite3.Error, ValueError, TypeError) as error:
-        raise damaged(JOURNAL, place.label, error) from None
-    except OSError as error:
-        raise RunError(f"{JOURNAL} cannot be read ({error}): check its permissions") from None
-
-
-def _check_size(place: RunLocation) -> None:
-    """Compare the size with the one in the file's own header: SQLite itself overlooks a cut."""
-    with place.open(JOURNAL) as file:
-        header = file.read(_HEADER_BYTES)
-    if len(header) < _HEADER_BYTES or header[:16] != b"SQLite format 3\0":
-        raise RunError("journal.sqlite is not an SQLite file: restore the run's folder from a copy")
-    if place.sizes.get(LOG):  # then the header may be of before
-        return
-    page_bytes = struct.unpack(">H", header[16:18])[0]
-    page_bytes = 65536 if page_bytes == 1 else page_bytes
-    should = struct.unpack(">I", header[28:32])[0] * page_bytes
-    with suppress(OSError):
-        size = place.files.size(place.path(JOURNAL))
-        if size < should:
-            raise RunError(
-                f"journal.sqlite was copied in part ({size} of {should} bytes): copy the folder "
-                "again whole, or restore it from a copy"
-            )

@@ -90,12 +90,22 @@ class Pointer:
         RunError
             The file cannot be read.
         """
+        path = folder / POINTER
         try:
-            said = json.loads((folder / POINTER).read_text(encoding="utf-8"))
+            content = path.read_bytes()
+        except OSError as error:
+            raise RunError(f"{path} cannot be read ({error}): check its permissions") from None
+        return cls.parse(content, str(path))
+
+    @classmethod
+    def parse(cls, content: bytes, file: str) -> Self:
+        """Read what a file says; raises as `read` does."""
+        try:
+            said = json.loads(content)
             return cls(str(said["identity"]), str(said["database"]))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise RunError(
-                f"{folder / POINTER} cannot be read ({error}): restore the run's folder from a copy"
+                f"{file} cannot be read ({error}): restore the run's folder from a copy"
             ) from None
 
     def write(self, folder: Path) -> None:
@@ -103,7 +113,7 @@ class Pointer:
         text = json.dumps(vars(self), indent=1) + "\n"
         files.replace_file(folder / POINTER, lambda path: path.write_text(text, encoding="utf-8"))
 
-    def address(self, given: Address | None, folder: Path) -> Address:
+    def address(self, given: Address | None, folder: str) -> Address:
         """Return the address of the database, with its login.
 
         Raises

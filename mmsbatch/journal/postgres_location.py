@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -44,7 +44,7 @@ class PostgresLocation:
 
     @property
     def _address(self) -> Address:
-        return self._pointer.address(self.given, self.folder)
+        return self._pointer.address(self.given, str(self.folder))
 
     def exists(self) -> bool:
         """Return whether the folder says which journal it is."""
@@ -88,8 +88,7 @@ class PostgresLocation:
             f"SELECT seq, {FACT_COLUMNS} FROM mmsbatch.facts WHERE journal = %s "  # noqa: S608
             "ORDER BY seq LIMIT %s"
         )
-        with self._reading() as connection:
-            number = self._number_in(connection)
+        with self._reading() as (connection, number):
             rows = connection.execute(query.encode(), (number, first)).fetchall()
         return [fact for _, fact in numbered_facts(rows, self.label)]
 
@@ -109,8 +108,7 @@ class PostgresLocation:
     def checked_rows(self) -> list[Row]:
         """Read every row, if the last is the one that the run's own row names."""
         query = f"SELECT {', '.join(COLUMNS)} FROM mmsbatch.facts WHERE journal = %s ORDER BY seq"  # noqa: S608
-        with self._reading() as connection:
-            number = self._number_in(connection)
+        with self._reading() as (connection, number):
             found = connection.execute(query.encode(), (number,)).fetchall()
             last = connection.execute(
                 "SELECT seq, hash FROM mmsbatch.journals WHERE id = %s", (number,)
@@ -161,8 +159,7 @@ class PostgresLocation:
 
     def being_written(self) -> bool:
         """Return whether a process holds one of the locks."""
-        number = self._number()
-        with self._reading() as connection:
+        with self._reading() as (connection, number):
             found = connection.execute(
                 "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND classid IN (%s, %s) "
                 "AND objid = %s AND database = (SELECT oid FROM pg_database "
@@ -182,34 +179,55 @@ class PostgresLocation:
         )
 
     def _number(self) -> int:
-        with self._reading() as connection:
-            return self._number_in(connection)
+        with self._reading() as (_, number):
+            return number
 
-    def _number_in(self, connection: Connection) -> int:
-        pointer = self._pointer
-        row = connection.execute(
-            "SELECT id FROM mmsbatch.journals WHERE identity = %s", (pointer.identity,)
-        ).fetchone()
-        if row is None:
-            raise RunError(
-                f"{pointer.database} has no journal of the run in {self.folder} (identity "
-                f"{pointer.identity}): restore the database from a copy, or give the address of "
-                "the one that the run was begun in"
-            )
-        return int(row[0])
-
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        address = self._address
-        with postgres.reading(address) as connection:
-            version = postgres.read_version(connection)
-            postgres.check_version(version, address)
-            if version == 0:
-                raise RunError(f"{address.database} has no journals of mmsbatch")
-            yield connection
+    def _reading(self) -> AbstractContextManager[tuple[Connection, int]]:
+        return reading(self._pointer, self.given, str(self.folder))
 
     def _replace(self, rows: Sequence[Row]) -> None:
         postgres.replace(self._address, self._number(), rows)
+
+
+@contextmanager
+def reading(
+    pointer: Pointer, given: Address | None, folder: str
+) -> Iterator[tuple[Connection, int]]:
+    """Read from the database that a run's folder points to, in one moment of it.
+
+    Parameters
+    ----------
+    pointer, given
+        What the folder says, and the address that was given, if any.
+    folder
+        For errors.
+
+    Yields
+    ------
+    (connection, int)
+        And the run's number in ``mmsbatch.journals``.
+
+    Raises
+    ------
+    RunError
+        It cannot be reached, is of a newer version, or does not have this run.
+    """
+    address = pointer.address(given, folder)
+    with postgres.reading(address) as connection:
+        version = postgres.read_version(connection)
+        postgres.check_version(version, address)
+        row = None
+        if version:
+            row = connection.execute(
+                "SELECT id FROM mmsbatch.journals WHERE identity = %s", (pointer.identity,)
+            ).fetchone()
+        if row is None:
+            raise RunError(
+                f"{pointer.database} has no journal of the run in {folder} (identity "
+                f"{pointer.identity}): restore the database from a copy, or give the address of "
+                "the one that the run was begun in"
+            )
+        yield connection, int(row[0])
 
 
 def _try(connection: Connection, function: str, kind: int, number: int) -> bool:

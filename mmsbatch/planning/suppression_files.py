@@ -79,13 +79,13 @@ def read_suppression_list(
 
 
 def _holds_runs(folder: Path) -> bool:
-    if (folder / "journal.sqlite").exists():
+    if any(folder.glob("journal.*")):
         raise InputError(
             f"{folder} is a run: give the folder that it lies in, {folder.parent}, whose list says "
             "who was erased"
         )
     own = (LIST_NAME, KEY_NAME)
-    return any((folder / name).exists() for name in own) or any(folder.glob("*/journal.sqlite"))
+    return any((folder / name).exists() for name in own) or any(folder.glob("*/journal.*"))
 
 
 def _erased(folder: Path, key_file: str | Path | None) -> Iterator[Erased]:

@@ -71,13 +71,15 @@ def runs_folder(given: str | Path | None = None) -> Path:
 def _holds_runs(folder: Path) -> bool:
     """Return whether a folder of runs has a run in it; one that may not be looked into has none."""
     try:
-        return any((path / "journal.sqlite").exists() for path in folder.iterdir())
+        return any((path / name).exists() for path in folder.iterdir() for name in JOURNALS)
     except OSError:
         return False
 
 
-NEEDED: Final = ("journal.sqlite", "plan.parquet", "campaign.toml")
-"""Without one of these there is no run; all other files can be rebuilt from them."""
+JOURNALS: Final = ("journal.sqlite", "journal.json")
+"""The journal, or where it is: one of them is there."""
+NEEDED: Final = ("plan.parquet", "campaign.toml")
+"""Without a journal and each of these there is no run; all other files can be rebuilt."""
 DERIVED: Final = ("results.parquet", "requests.parquet")
 _JOURNAL_LOG: Final = "journal.sqlite-wal"
 
@@ -111,6 +113,10 @@ class RunLocation:
         """Return the path of one of its files, as its file system knows it."""
         return f"{self.root.rstrip('/')}/{name}"
 
+    def size(self, name: str) -> int:
+        """Return the size of one of its files as it is now, in bytes."""
+        return int(self.files.size(self.path(name)))
+
     def open(self, name: str) -> BinaryIO:
         """Open one of its files for reading."""
         opened: BinaryIO = self.files.open(self.path(name), "rb")
@@ -125,12 +131,16 @@ class RunLocation:
             Something is missing; names it.
         """
         missing = [name for name in NEEDED if name not in self.sizes]
+        if not any(name in self.sizes for name in JOURNALS):
+            missing.insert(0, JOURNALS[0])
         if missing:
             raise RunError(
                 f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing: the "
                 "folder was copied in part. Copy it again whole, or restore it from a copy"
             )
-        empty = [name for name, size in self.sizes.items() if not size and name in NEEDED]
+        empty = [
+            name for name, size in self.sizes.items() if not size and name in (*NEEDED, *JOURNALS)
+        ]
         if empty:
             raise RunError(
                 f"{' and '.join(empty)} is empty: the folder was copied in part. Copy it again "
@@ -224,7 +234,7 @@ def _listed(files: Any, root: str, label: str) -> Names:
 
 def _is_run(names: Names) -> bool:
     """Tell a run, whole or not, by the files that only runs have."""
-    return any(name in names for name in (*NEEDED, *DERIVED))
+    return any(name in names for name in (*JOURNALS, *NEEDED, *DERIVED))
 
 
 def _no_run(names: Names) -> str:
@@ -234,7 +244,7 @@ def _no_run(names: Names) -> str:
 
 
 def _place(files: Any, root: str, names: Names) -> RunLocation:
-    known = (*NEEDED, *DERIVED, _JOURNAL_LOG)
+    known = (*JOURNALS, *NEEDED, *DERIVED, _JOURNAL_LOG)
     sizes = {name: size for name in known if (size := names.get(name, ("", None))[1]) is not None}
     return RunLocation(_label(files, root), root, sizes, files)
 
