@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pandas.api.types import union_categoricals
 
 from mmsbatch.errors import RunError
 from mmsbatch.files import replace_file
@@ -123,6 +124,25 @@ def as_pandas(given: object) -> pd.DataFrame | None:
         return None
     frame: pd.DataFrame = table.to_pandas(types_mapper=_WITH_GAPS.get)
     return frame
+
+
+def is_dask(given: object) -> bool:
+    """Return whether something is a Dask dataframe, without importing Dask."""
+    kind = type(given)
+    return kind.__module__.partition(".")[0] == "dask" and kind.__name__ == "DataFrame"
+
+
+def union_of_words(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Join frames below each other; their columns of words keep the words of all of them."""
+    joined = [part.copy(deep=False) for part in parts]
+    for name in parts[0].columns:
+        if all(isinstance(part[name].dtype, pd.CategoricalDtype) for part in parts):
+            whole = union_categoricals([part[name] for part in parts])
+            for part in joined:
+                part[name] = part[name].cat.set_categories(whole.categories)
+    made = pd.concat(joined)
+    made.attrs = dict(parts[0].attrs)
+    return made
 
 
 _WITH_GAPS: Final[Mapping[pa.DataType, Any]] = {

@@ -28,7 +28,7 @@ from mmsbatch.auditing.journals import JournalSummary, digest, facts
 from mmsbatch.auditing.run_files import FileSource, RunFiles, in_memory
 from mmsbatch.auditing.selection import EVERYTHING, Filters, originals
 from mmsbatch.errors import RunError
-from mmsbatch.planning.prepare import PREFIX
+from mmsbatch.planning.rows import PREFIX
 from mmsbatch.runs import outcomes
 from mmsbatch.runs.folder import SCHEMA_VERSION, RunFolder, identity_in
 from mmsbatch.runs.locations import (

@@ -12,7 +12,8 @@ import pandas as pd
 from mmsbatch.campaign.consent import Consent
 from mmsbatch.cli import export
 from mmsbatch.contacts.reading import contact_batches
-from mmsbatch.planning.prepare import Summary, prepare_batches, refusing_numbers
+from mmsbatch.planning.prepare import prepare_batches, refusing_numbers
+from mmsbatch.planning.problems import Summary
 from mmsbatch.planning.suppression import SuppressionList
 
 

@@ -25,11 +25,11 @@ from mmsbatch.campaign.consent import Consent
 from mmsbatch.campaign.file import load_campaign
 from mmsbatch.display import Block, Document, ShowsItself, joined, plural
 from mmsbatch.errors import PlanError, kind_of
-from mmsbatch.frames import categorical
+from mmsbatch.frames import categorical, is_dask
 from mmsbatch.phones.e164 import as_integers
 from mmsbatch.planning.grouping import cut, first_alike, in_order
-from mmsbatch.planning.prepare import CONSENT, Summary, summarize
-from mmsbatch.planning.problems import ProblemColumn
+from mmsbatch.planning.problems import ProblemColumn, Summary, summarize
+from mmsbatch.planning.rows import CONSENT
 
 RULE_VERSION: Final = 1
 """Part of every fingerprint; raised when the same rows would be hashed otherwise."""
@@ -276,7 +276,8 @@ def plan(
     Parameters
     ----------
     prepared
-        What `prepare` gave: any columns, with ``mms_e164`` and ``mms_problem``. Not modified.
+        What `prepare` gave: any columns, with ``mms_e164`` and ``mms_problem``. Not modified. One
+        of Dask is computed, and then held in memory.
     campaign
         What to send, or the path of a campaign file; ``{{ column }}`` in its message is filled in
         from the row. If it names a consent column, rows without a clear yes become
@@ -310,6 +311,10 @@ def plan(
             f"chunk_size must be from 1 to {spec.MAX_RECIPIENTS_PER_REQUEST} (§1.1), "
             f"found {chunk_size}"
         )
+    if is_dask(prepared):
+        from mmsbatch.planning.partitions import computed  # noqa: PLC0415  (an extra)
+
+        prepared = computed(prepared)
     _check_prepared(prepared)
     campaign = _stated(_campaign(campaign), prepared, one_per)
     rendered = messages.render(campaign.content.message, campaign.content.kind, prepared)

@@ -22,7 +22,8 @@ import pyarrow as pa
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
 
 import mmsbatch as mms
-from mmsbatch.planning.prepare import prepare, summarize
+from mmsbatch.planning.prepare import prepare
+from mmsbatch.planning.problems import summarize
 
 NOTATIONS: list[tuple[float, Callable[[str], str | None]]] = [
     (33.0, lambda n: pairs(n, " ")),

@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 
 from mmsbatch.errors import ContactsError
 from mmsbatch.phones.problems import PROBLEMS
-from mmsbatch.planning.prepare import Prepared, prepare, prepare_batches, summarize
+from mmsbatch.planning.prepare import prepare, prepare_batches
+from mmsbatch.planning.prepared import Prepared
+from mmsbatch.planning.problems import summarize
 
 ADDED = ["mms_e164", "mms_problem", "mms_repair", "mms_detail", "mms_duplicate_of"]
 
