@@ -270,6 +270,8 @@ class Queue:
         elif fact.kind in ATTEMPT_KINDS:
             self._under_way.pop(number, None)
             self._ended(request, fact)
+        elif request.state is State.PENDING and number not in self._open:
+            self._reopen(number)  # settled meanwhile: it may be sent again
 
     def _ended(self, request: Request, fact: Fact) -> None:
         if request.state is State.ACCEPTED:
@@ -298,8 +300,11 @@ class Queue:
             # Jitter, so that runs that failed together do not come back together.
             pause_s = decision.after_s * random.uniform(1.0, 1.25)  # noqa: S311
             self._pause_for(timedelta(seconds=pause_s), at)
-            self._open.add(request.number)
-            heapq.heappush(self._in_order, request.number)
+            self._reopen(request.number)
+
+    def _reopen(self, number: int) -> None:
+        self._open.add(number)
+        heapq.heappush(self._in_order, number)
 
     def _pause_for(self, pause: timedelta, at: datetime) -> None:
         """Let nothing leave for so long from a moment on, or longer if that was said before."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -235,6 +235,56 @@ def test_a_claim_of_somebody_else_is_left_to_them(run: Path) -> None:
         other.join()
         assert counts(run) == {"accepted": 80, "in_doubt": 10}
         assert ledger(sandbox).total() == 80
+
+
+def test_an_answer_that_comes_after_a_verdict_is_kept_and_changes_nothing(run: Path) -> None:
+    """As where a worker lost the journal for so long that somebody settled its doubt."""
+
+    def settle_the_second() -> None:
+        assert sandbox.wait_for(2)
+        verdict = {"verdict": "resend", "note": "somebody said so"}
+        with SqliteJournal(run / "journal.sqlite") as journal:
+            journal.record(Fact(FactKind.VERDICT, datetime.now(UTC), 2, 1, verdict))
+        sandbox.release()
+
+    with Sandbox(faults={2: "stall"}) as sandbox:
+        other = threading.Thread(target=settle_the_second)
+        other.start()
+        mms.send(small_requests(9), account_at(sandbox), run=run)
+        other.join()
+        assert counts(run) == {"accepted": 90}
+    with SqliteJournal(run / "journal.sqlite") as journal:
+        facts = [fact for fact in journal.facts() if fact.request == 2]
+    assert [fact.kind for fact in facts] == [
+        FactKind.SENDING,
+        FactKind.VERDICT,
+        FactKind.LATE,
+        FactKind.SENDING,
+        FactKind.ANSWER,
+    ]
+    assert mms.verify(run).holds
+
+
+def test_a_worker_that_never_answers_is_taken_for_gone(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After longer than any answer takes its request is in doubt, which stops the others."""
+    monkeypatch.setattr(queue, "LOST_AFTER", timedelta(0))
+    data = {"worker": "worker 7 of process 1 on elsewhere"}
+
+    def claim_the_third() -> None:
+        assert sandbox.wait_for(1)
+        with SqliteJournal(run / "journal.sqlite") as journal:
+            journal.record(Fact(FactKind.SENDING, datetime.now(UTC), 3, 1, data))
+        sandbox.release()
+
+    with Sandbox(faults={1: "stall"}) as sandbox:
+        other = threading.Thread(target=claim_the_third)
+        other.start()
+        with pytest.raises(RunInDoubt, match=r"request 3 in doubt.*worker 7 of process 1"):
+            mms.send(small_requests(9), account_at(sandbox), run=run)
+        other.join()
+        assert counts(run) == {"accepted": 10, "in_doubt": 10, "pending": 70}
 
 
 def test_an_answer_is_kept_whatever_is_wrong_with_reading_it(
