@@ -1,7 +1,7 @@
 """How fast `send` is, beside the ideal of a gateway's latency and beside a bare loop of POSTs.
 
-Run ``python tests/benchmarks/bench_send.py [part …]`` with parts of ``latency``, ``bare``,
-``facts`` and ``million``; all of them without. The gateway is the sandbox in a process of its own.
+Run ``python tests/benchmarks/bench_send.py [part …]`` with parts of ``latency``, ``postgres``,
+``bare``, ``facts`` and ``million``; all of them without. The gateway is the sandbox in a process of its own.
 Its own time and the neighbours' on a shared machine are in these figures, so each part also prints
 the load and, where that is what counts, seconds of processor time of this process alone.
 """
@@ -35,6 +35,7 @@ from mmsbatch import spec
 from mmsbatch.gateway import wire
 from mmsbatch.journal.facts import FactKind
 from mmsbatch.journal.sqlite import SqliteJournal
+from mmsbatch.runs.folder import RunFolder
 
 LOGIN = "demo"
 RUNS = Path("data/runs")
@@ -132,6 +133,19 @@ def latency(options: argparse.Namespace) -> None:
             _rated("bare threads", workers, *_sent_by_threads(plan, workers))
 
 
+def postgres(options: argparse.Namespace) -> None:
+    """The same with the journal in PostgreSQL, beside the journal in a file and bare threads."""
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from postgres_cluster import cluster  # noqa: PLC0415
+
+    plan = planned(200 * 100 * 8)
+    with cluster() as server:
+        for _ in range(options.repeats):
+            _rated("send, PostgreSQL", 8, *_sent_by_send(plan, 8, server.url))
+            _rated("send, SQLite", 8, *_sent_by_send(plan, 8))
+            _rated("bare threads", 8, *_sent_by_threads(plan, 8))
+
+
 def _rated(who: str, workers: int, starts: list[float], ends: list[float], spent: Cost) -> None:
     """Print answers per second of starts and ends in seconds, each in order."""
     count = len(ends)
@@ -148,12 +162,13 @@ def _rated(who: str, workers: int, starts: list[float], ends: list[float], spent
     )
 
 
-def _sent_by_send(plan: mms.Plan, workers: int) -> tuple[list[float], list[float], Cost]:
+def _sent_by_send(
+    plan: mms.Plan, workers: int, journal: str | None = None
+) -> tuple[list[float], list[float], Cost]:
     with gateway(100) as (url, sandbox), run_folder() as run:
-        send = partial(mms.send, plan, at(url), run=run, workers=workers)
+        send = partial(mms.send, plan, at(url), run=run, workers=workers, journal=journal)
         spent = cost_of(send, plan.requests, sandbox)
-        with SqliteJournal(run / "journal.sqlite") as journal:
-            facts = journal.facts()
+        facts = RunFolder.at(run, journal).facts()
     starts = [fact.at.timestamp() for fact in facts if fact.kind is FactKind.SENDING]
     ends = [fact.at.timestamp() for fact in facts if fact.kind is FactKind.ANSWER]
     return starts, ends, spent
@@ -259,7 +274,7 @@ def million(options: argparse.Namespace) -> None:
     )
 
 
-PARTS = {"latency": latency, "bare": bare, "facts": facts, "million": million}
+PARTS = {"latency": latency, "postgres": postgres, "bare": bare, "facts": facts, "million": million}
 
 
 def main() -> None:
