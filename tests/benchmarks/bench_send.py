@@ -2,8 +2,8 @@
 
 Run ``python tests/benchmarks/bench_send.py [part …]`` with parts of ``latency``, ``postgres``,
 ``bare``, ``facts`` and ``million``; all of them without. The gateway is the sandbox in a process of
-its own. Its own time and the neighbours' on a shared machine are in these figures, so each part also
-prints the load and, where that is what counts, seconds of processor time of this process alone.
+its own. Its own time and the neighbours' on a shared machine are in these figures, so each part
+also prints the load and, where that is what counts, the processor time of this process alone.
 """
 
 from __future__ import annotations
