@@ -91,7 +91,7 @@ class Journal(ABC):
         """Record facts behind each other, all of them or none; raises as `append` does."""
         self._alone(lambda _: facts)
 
-    def decide(self, after: int, choose: Choose) -> NumberedFact | None:
+    def record_chosen(self, after: int, choose: Choose) -> NumberedFact | None:
         """Record the fact that is chosen by what the journal says now.
 
         Parameters

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from mmsbatch import hints
 from mmsbatch.errors import RunError
 from mmsbatch.journal import lock, sqlite_checks
 from mmsbatch.journal.facts import Fact
+from mmsbatch.journal.mounts import network_file_system
 from mmsbatch.journal.rows import Row
 from mmsbatch.journal.sqlite import INSERT, SqliteJournal
 from mmsbatch.journal.sqlite_reader import JOURNAL, LOG, read_facts
@@ -38,6 +40,13 @@ class SqliteLocation:
 
     def create(self, _identity: str) -> SqliteJournal:
         """Make the file, and the one that is locked by who writes."""
+        if kind := network_file_system(self.folder):
+            raise RunError(
+                f"it is on a network file system ({kind}), whose locks SQLite cannot rely on, so "
+                "two machines could send the same request. Take a folder on a disk of this "
+                "machine, or keep the journal in PostgreSQL "
+                f"({hints.option('journal', 'postgresql+psycopg://…')})"
+            )
         (self.folder / LOCK).touch(mode=0o600)
         return SqliteJournal(self.folder / JOURNAL, create=True)
 

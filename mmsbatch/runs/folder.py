@@ -76,6 +76,12 @@ class RunFolder:
         """
         if not isinstance(given, str | os.PathLike):
             raise InputError(f"a run is given by its folder, not by {kind_of(given)}")
+        if "://" in str(given):
+            raise InputError(
+                f"{given} is a URL, and a run is kept in a folder: give one that this machine has "
+                f"as {hints.option('run')}. Machines can share a mounted folder, with the journal "
+                f"in PostgreSQL ({hints.option('journal', 'postgresql+psycopg://…')})"
+            )
         path = Path(given).expanduser()
         if len(os.fsencode(path.name)) > _LONGEST_NAME:
             raise RunError(

@@ -97,7 +97,7 @@ def work(task: Task, place: int) -> Stop | None:
             data = {"place": place, "worker": name, "execution": task.execution}
             return Fact(FactKind.JOINED, stamp(now or times.utc_now()), data=data)
 
-        if joined := journal.decide(queue.seen, join):
+        if joined := journal.record_chosen(queue.seen, join):
             queue.take_in([joined])
             return Sender(queue, gateway, journal, name=name).run()
         return queue.stop

@@ -193,7 +193,7 @@ class Sender:
             self.queue.take_in(news)
             return self.queue.unless_settled(ended)
 
-        self._decide(choose)
+        self._record_chosen(choose)
 
     def _claim(self, worker: str) -> tuple[Outgoing, int] | None:
         """Claim an attempt at the next request, once it may leave; None: nothing more may."""
@@ -226,7 +226,7 @@ class Sender:
                 outgoing = self._written(number)
             return outgoing.claim(self.queue.requests[number].attempts + 1, worker, at)
 
-        if self._decide(choose):
+        if self._record_chosen(choose):
             return outgoing, self.queue.requests[outgoing.number].attempts
         return None
 
@@ -239,10 +239,10 @@ class Sender:
         except RunError as error:
             self._stop(error)
 
-    def _decide(self, choose: Choose) -> bool:
+    def _record_chosen(self, choose: Choose) -> bool:
         """Record what is chosen, and take it in; return whether anything was recorded."""
         try:
-            recorded = self.journal.decide(self.queue.seen, choose)
+            recorded = self.journal.record_chosen(self.queue.seen, choose)
         except RunError as error:
             self._stop(error)
             return False
