@@ -3,7 +3,8 @@
 What is looked at, in this order (each a `Check`):
 
 ==============  ==================================================================================
-journal         ``journal.sqlite`` is whole: SQLite's own checks, its header, its table
+journal         ``journal.sqlite`` is whole: SQLite's own checks, its header, its table; of a
+                journal in PostgreSQL, its last fact is the one that the run's row names
 chain           the facts are numbered without a gap, and each hash follows from the one before
 files           ``plan.parquet`` and ``campaign.toml`` have the SHA-256 the run was opened with
 plan            they give the fingerprint in the file's metadata and in the journal, and the counts
@@ -29,7 +30,7 @@ One byte changed anywhere in the five files is found, except where SQLite gives 
   (bytes 40-43 and 96-99);
 - in its pages, the space between and behind the records.
 
-Not covered: ``writer.lock``, ``journal.sqlite-wal`` (there only after a crash: a damaged end of it
+Not covered: what PostgreSQL keeps besides the facts, ``journal.json``, ``writer.lock``, ``journal.sqlite-wal`` (there only after a crash: a damaged end of it
 cannot be told from a write that was cut short) and files that are not a run's, such as executed
 notebooks; these are named in the notes. Whoever can write to the folder can also forge all of it
 consistently: a copy of the fingerprint or of the last hash kept elsewhere shows that.

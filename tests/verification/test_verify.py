@@ -210,7 +210,7 @@ def test_facts_in_the_log_of_a_dead_writer_are_read(made: Path, tmp_path: Path) 
     assert log
     found = mms.verify(dead)
     facts = len(mms_rows(made)) + 1
-    assert (True, f"{facts:,} facts in a whole file") == (found.holds, found.checks[0].found)
+    assert (True, f"{facts:,} facts, nothing damaged") == (found.holds, found.checks[0].found)
     assert any("journal.sqlite-wal is there" in note for note in found.notes)
     assert log == (dead / "journal.sqlite-wal").read_bytes()
 
