@@ -30,10 +30,11 @@ One byte changed anywhere in the five files is found, except where SQLite gives 
   (bytes 40-43 and 96-99);
 - in its pages, the space between and behind the records.
 
-Not covered: what PostgreSQL keeps besides the facts, ``journal.json``, ``writer.lock``, ``journal.sqlite-wal`` (there only after a crash: a damaged end of it
-cannot be told from a write that was cut short) and files that are not a run's, such as executed
-notebooks; these are named in the notes. Whoever can write to the folder can also forge all of it
-consistently: a copy of the fingerprint or of the last hash kept elsewhere shows that.
+Not covered: what PostgreSQL keeps besides the facts, ``journal.json``, ``writer.lock``,
+``journal.sqlite-wal`` (there only after a crash: a damaged end of it cannot be told from a write
+that was cut short) and files that are not a run's, such as executed notebooks; these are named in
+the notes. Whoever can write to the folder can also forge all of it consistently: a copy of the
+fingerprint or of the last hash kept elsewhere shows that.
 """
 
 from __future__ import annotations
