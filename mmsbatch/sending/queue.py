@@ -211,7 +211,7 @@ class Queue:
         gone = [
             number
             for number, claim in self._under_way.items()
-            if earlier and str(claim.data.get("worker", "")).endswith(earlier)
+            if earlier and claim.data.get("worker") == earlier
         ]
         self.stop = self.stop or self._give_up(gone)
 
