@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
 import random
@@ -342,6 +343,11 @@ def test_sweep_of_killed_dask_workers(tmp_path: Path, postgres: Cluster) -> None
     print(killed_runs(200, 20_000, 5, tmp_path, postgres.url))  # noqa: T201  (the sweep's result)
 
 
+def _import() -> None:
+    """Have a worker import what its task will need."""
+    importlib.import_module("mmsbatch.sending.remote")
+
+
 def _die_at(point: str, nth: int) -> None:
     Points(point, nth).install()
 
@@ -351,8 +357,9 @@ def test_a_dask_worker_that_dies_at_the_worst_moment(
     point: str, run: Path, postgres: Cluster
 ) -> None:
     """In the midst of a claim's commit, right behind it, or when the request has left."""
-    with dask_client(2) as client, Sandbox(options=SandboxOptions(latency_ms=20)) as sandbox:
-        first = min(client.run(os.getpid))
+    # Slow enough that neither worker has sent all before the other has begun.
+    with dask_client(2) as client, Sandbox(options=SandboxOptions(latency_ms=100)) as sandbox:
+        first = min(client.run(_import))
         client.run(_die_at, point, 2, workers=[first])
         results: pd.DataFrame | None = None
         try:
