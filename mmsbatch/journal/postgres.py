@@ -33,6 +33,12 @@ SCHEMA_VERSION: Final = 1
 RECONNECT_S: Final = 90.0
 """How long a database that was lost is tried again: a restart takes less."""
 _PAUSE_S: Final = 0.2
+_ROWS_A_STATEMENT: Final = 500
+_INSERT: Final = (  # what the journal is now goes with the rows, in one round trip
+    "WITH is_now AS (UPDATE mmsbatch.journals SET seq = %s, hash = %s WHERE id = %s) "
+    f"INSERT INTO mmsbatch.facts (journal, recording, {', '.join(COLUMNS)}) VALUES "  # noqa: S608
+)
+_VALUES: Final = f"(%s, %s{', %s' * len(COLUMNS)})"
 _MIGRATING: Final = 0x6D6D73
 """Of the advisory lock that who makes the tables holds."""
 _SESSION: Final = (
@@ -40,7 +46,8 @@ _SESSION: Final = (
     "SET idle_in_transaction_session_timeout = '15s'",  # a cut connection must not hold the lock
     "SET lock_timeout = '60s'",
 )
-_AGAIN: Final = ("08", "57P", "55P03", "40")
+_LOCKED: Final = "55P03"
+_AGAIN: Final = ("08", "57P", _LOCKED, "40")
 """SQLSTATE of a connection, of a server that stops or starts, of a lock, of a conflict."""
 
 
@@ -181,7 +188,6 @@ class PostgresJournal(Journal):
             done: list[NumberedFact] = []
             try:
                 connection = self._connected()
-                connection.execute("BEGIN")
                 moment = _Transaction(connection, self._number, self.label)
                 if unsure and moment.holds(unsure[0]):
                     connection.execute("COMMIT")
@@ -210,7 +216,13 @@ class PostgresJournal(Journal):
     def _connected(self) -> Connection:
         if self._connection is None:
             self._connection = connect(self._address)
-            self._on_connected(self._connection)
+            try:
+                self._on_connected(self._connection)
+            except BaseException as error:
+                self._disconnect()
+                if isinstance(error, _driver(self._address).Error):
+                    raise unusable(self._address, error) from None
+                raise
         return self._connection
 
     def _disconnect(self) -> None:
@@ -228,10 +240,12 @@ class _Transaction:
         self._number = number
         self._label = label
         self.mark = uuid.uuid4()
-        row = connection.execute(
-            "SELECT seq, hash, clock_timestamp() FROM mmsbatch.journals WHERE id = %s FOR UPDATE",
-            (number,),
-        ).fetchone()
+        begun = connection.execute(  # in one round trip
+            "BEGIN; SELECT seq, hash, clock_timestamp() FROM mmsbatch.journals "  # noqa: S608  (of this package)
+            f"WHERE id = {number:d} FOR UPDATE".encode()
+        )
+        begun.nextset()
+        row = begun.fetchone()
         if row is None:
             raise RunError(f"{label} has no such run any more: restore the database")
         self.last: tuple[int, str] = (row[0], row[1])
@@ -256,21 +270,16 @@ class _Transaction:
     def insert(self, rows: Sequence[Row]) -> None:
         import psycopg  # noqa: PLC0415
 
-        names = ", ".join(COLUMNS)
-        values = ", ".join(f"%({name})s" for name in COLUMNS)
-        query = (
-            f"INSERT INTO mmsbatch.facts (journal, recording, {names}) "  # noqa: S608
-            f"VALUES ({self._number}, '{self.mark}', {values})"
-        )
-        try:
-            for row in rows:
-                self._connection.execute(query.encode(), row)
-        except psycopg.errors.UniqueViolation:
-            raise Taken from None
-        self._connection.execute(
-            "UPDATE mmsbatch.journals SET seq = %s, hash = %s WHERE id = %s",
-            (rows[-1]["seq"], rows[-1]["hash"], self._number),
-        )
+        for first in range(0, len(rows), _ROWS_A_STATEMENT):
+            some = rows[first : first + _ROWS_A_STATEMENT]
+            query = _INSERT + ", ".join([_VALUES] * len(some))
+            values: list[Any] = [some[-1]["seq"], some[-1]["hash"], self._number]
+            for row in some:
+                values += [self._number, self.mark, *(row[name] for name in COLUMNS)]
+            try:
+                self._connection.execute(query.encode(), values)
+            except psycopg.errors.UniqueViolation:
+                raise Taken from None
 
 
 class Unreachable(RunError):  # noqa: N818  (says more than "Error" would)
@@ -312,7 +321,7 @@ def writing(address: Address) -> Iterator[Connection]:
 
 def replace(address: Address, number: int, rows: Sequence[Row]) -> None:
     """Put rows in the place of all that a run's journal holds, in one transaction."""
-    with writing(address) as connection, connection.transaction():
+    with writing(address) as connection:
         moment = _Transaction(connection, number, f"the journal in {address.database}")
         connection.execute("DELETE FROM mmsbatch.facts WHERE journal = %s", (number,))
         connection.execute(
@@ -320,6 +329,7 @@ def replace(address: Address, number: int, rows: Sequence[Row]) -> None:
         )
         if rows:
             moment.insert(rows)
+        connection.execute("COMMIT")
 
 
 def _may_pass(error: psycopg.Error) -> bool:
@@ -334,6 +344,10 @@ def unusable(address: Address, error: psycopg.Error) -> RunError:
     for secret in address.secrets:
         said = said.replace(secret, "…")
     named = f"the journal in {address.database} cannot be used ({type(error).__name__}: {said})"
+    if error.sqlstate == _LOCKED:
+        return Unreachable(
+            f"{named}: another process is sending, settling or erasing this run: wait for it"
+        )
     if _may_pass(error):
         return Unreachable(
             f"{named}: make sure that the database runs and can be reached from here"
