@@ -35,8 +35,8 @@ RECONNECT_S: Final = 90.0
 _PAUSE_S: Final = 0.2
 _ROWS_A_STATEMENT: Final = 500
 _INSERT: Final = (  # what the journal is now goes with the rows, in one round trip
-    "WITH is_now AS (UPDATE mmsbatch.journals SET seq = %s, hash = %s WHERE id = %s) "
-    f"INSERT INTO mmsbatch.facts (journal, recording, {', '.join(COLUMNS)}) VALUES "  # noqa: S608
+    "WITH is_now AS (UPDATE mmsbatch.journals SET seq = %s, hash = %s WHERE id = %s) "  # noqa: S608
+    f"INSERT INTO mmsbatch.facts (journal, recording, {', '.join(COLUMNS)}) VALUES "
 )
 _VALUES: Final = f"(%s, %s{', %s' * len(COLUMNS)})"
 _MIGRATING: Final = 0x6D6D73

@@ -162,6 +162,16 @@ def test_one_process_drives_a_run(sandbox: Sandbox, run: Path, journal: str) -> 
     assert mms.resume(run, account, journal=journal)["mms_outcome"].eq("accepted").all()
 
 
+def test_a_worker_that_waits_in_vain_for_who_settles_says_so(
+    sandbox: Sandbox, run: Path, journal: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mms.send(planned(), account_at(sandbox), run=run, journal=journal)
+    monkeypatch.setattr(database, "_SESSION", ("SET lock_timeout = '100ms'",))
+    location = RunFolder.at(run, journal).journal
+    with location.writer(), pytest.raises(RunError, match="settling or erasing this run: wait"):
+        location.open_for_worker()
+
+
 @pytest.mark.parametrize(
     ("change", "found"),
     [
@@ -173,16 +183,6 @@ def test_one_process_drives_a_run(sandbox: Sandbox, run: Path, journal: str) -> 
         ),
     ],
 )
-def test_a_worker_that_waits_in_vain_for_who_settles_says_so(
-    sandbox: Sandbox, run: Path, journal: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    mms.send(planned(), account_at(sandbox), run=run, journal=journal)
-    monkeypatch.setattr(database, "_SESSION", ("SET lock_timeout = '100ms'",))
-    location = RunFolder.at(run, journal).journal
-    with location.writer(), pytest.raises(RunError, match="settling or erasing this run: wait"):
-        location.open_for_worker()
-
-
 def test_what_was_changed_in_the_database_is_found(
     change: str, found: str, sandbox: Sandbox, run: Path, postgres: Cluster
 ) -> None:
