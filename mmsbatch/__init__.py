@@ -50,7 +50,8 @@ if TYPE_CHECKING:
     from mmsbatch.files import __version__
     from mmsbatch.gateway.account import Account
     from mmsbatch.notebook.parameters import check_parameters
-    from mmsbatch.planning.plan import Plan, plan
+    from mmsbatch.planning.plan import Plan
+    from mmsbatch.planning.planner import plan
     from mmsbatch.planning.prepare import prepare
     from mmsbatch.planning.preview import preview
     from mmsbatch.planning.suppression import SuppressionList
@@ -169,10 +170,8 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "files": ("__version__",),
     "gateway.account": ("Account",),
     "notebook.parameters": ("check_parameters",),
-    "planning.plan": (
-        "Plan",
-        "plan",
-    ),
+    "planning.plan": ("Plan",),
+    "planning.planner": ("plan",),
     "planning.prepare": ("prepare",),
     "planning.preview": ("preview",),
     "planning.suppression": ("SuppressionList",),

@@ -15,7 +15,7 @@ from mmsbatch.display import labelled, plural
 from mmsbatch.errors import InputError, nearest
 from mmsbatch.gateway.account import SANDBOX_LOGIN, SANDBOX_PASSCODE, Account, Target
 from mmsbatch.planning.plan import Plan
-from mmsbatch.planning.plan import plan as make_plan
+from mmsbatch.planning.planner import plan as make_plan
 from mmsbatch.planning.prepare import prepare
 from mmsbatch.runs.outcomes import Outcome
 from mmsbatch.runs.report import RunReport

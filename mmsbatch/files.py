@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import pyarrow as pa
@@ -44,6 +45,42 @@ def replace_file(path: Path, write_to: Callable[[Path], Any]) -> None:
             beside.unlink(missing_ok=True)
 
 
+def replace_folder(path: Path, fill: Callable[[Path], Any]) -> None:
+    """Fill a folder beside `path`, make it durable, and put it in the place of what is there.
+
+    Raises
+    ------
+    RunError
+        A step failed: full disk, read-only folder. What was there is untouched.
+    """
+    beside: Path | None = None
+    old: Path | None = None
+    try:
+        beside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))  # 0700
+        fill(beside)
+        for file in beside.iterdir():
+            file.chmod(0o600)
+            with file.open("rb") as written:
+                os.fsync(written.fileno())
+        sync_folder(beside)
+        if path.exists():
+            # A crash between the two renames leaves nothing under the name, and never a mixture.
+            old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+            path.replace(old / path.name)
+        beside.replace(path)
+        beside = None
+        sync_folder(path.parent)
+    except (OSError, pa.ArrowException) as error:
+        raise RunError(
+            f"{path} cannot be written ({error}): make the folder writable and free some space "
+            "on its disk"
+        ) from None
+    finally:
+        for leftover in (beside, old):
+            if leftover is not None:
+                rmtree(leftover, ignore_errors=True)
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder survive a loss of power."""
     handle = os.open(folder, os.O_RDONLY)
@@ -54,7 +91,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def digests(*files: Path) -> dict[str, str]:
-    """Return the SHA-256 (hexadecimal) of each file, under its name.
+    """Return the SHA-256 (hexadecimal) of each file, under its name; of a folder, of each in it.
 
     Raises
     ------
@@ -62,13 +99,22 @@ def digests(*files: Path) -> dict[str, str]:
         A file cannot be read.
     """
     found = {}
-    for file in files:
+    for file in _each_file(files):
+        name = file.name if file in files else f"{file.parent.name}/{file.name}"
         try:
             with file.open("rb") as opened:
-                found[file.name] = hashlib.file_digest(opened, "sha256").hexdigest()
+                found[name] = hashlib.file_digest(opened, "sha256").hexdigest()
         except OSError as error:
             raise RunError(f"{file} cannot be read ({error})") from None
     return found
+
+
+def _each_file(given: tuple[Path, ...]) -> Iterator[Path]:
+    for path in given:
+        if path.is_dir():
+            yield from sorted(path.iterdir())
+        else:
+            yield path
 
 
 __version__ = version("mmsbatch")

@@ -1,20 +1,15 @@
-"""The columns that are added, with their types and meanings; frames as Parquet."""
+"""The columns that are added, with their types and meanings; frames as Arrow tables, and back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pandas.api.types import union_categoricals
-
-from mmsbatch.errors import RunError
-from mmsbatch.files import replace_file
 
 DESCRIPTION: Final = "description"
 """The key of a meaning in a field's Arrow metadata."""
@@ -159,29 +154,6 @@ _WITH_GAPS: Final[Mapping[pa.DataType, Any]] = {
 """Types that pandas would else make floats and objects of where a value is missing."""
 
 
-def write(frame: pd.DataFrame, path: Path, metadata: Mapping[str, str]) -> None:
-    """Write a frame; the file is the old one or the new one, never half of one.
-
-    Parameters
-    ----------
-    frame
-        Columns of `MMS_TYPES` are cast to their types. A column whose cells Arrow cannot hold
-        together (numbers and text mixed) is written as text.
-    path
-        Written beside, flushed to the disk, then renamed; readable by its owner only.
-    metadata
-        Added to the file's key-value metadata.
-
-    Raises
-    ------
-    RunError
-        The file cannot be written; an earlier one is untouched.
-    """
-    table = to_arrow(frame)
-    table = table.replace_schema_metadata({**(table.schema.metadata or {}), **metadata})
-    replace_file(path, lambda beside: pq.write_table(table, beside))
-
-
 def to_arrow(frame: pd.DataFrame, *, index: bool = True) -> pa.Table:
     """Return a frame as an Arrow table, with the types of `MMS_TYPES`; the index if wanted.
 
@@ -202,26 +174,19 @@ def to_arrow(frame: pd.DataFrame, *, index: bool = True) -> pa.Table:
     return table.cast(_described(table.schema))
 
 
-def read(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Read a frame back, with its index and dtypes, and the file's metadata.
+def from_arrow(table: pa.Table) -> pd.DataFrame:
+    """Return a table that `to_arrow` made as a frame, with its index and dtypes."""
+    return _with_words(table.to_pandas())
 
-    Raises
-    ------
-    RunError
-        The file is missing or not Parquet.
-    """
-    try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
-        raise RunError(
-            f"{path} cannot be read ({error}): restore the run's folder from a copy"
-        ) from None
-    metadata = {
-        key.decode(): value.decode()
-        for key, value in (table.schema.metadata or {}).items()
-        if key.startswith(b"mmsbatch.")
-    }
-    return _with_words(table.to_pandas()), metadata
+
+def aligned(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Cast columns to the types that a schema has for them: parts of one table must be alike."""
+    for place, field in enumerate(table.schema):
+        wanted = schema.field(field.name).type
+        if field.type != wanted:
+            column = table.column(place).cast(wanted)
+            table = table.set_column(place, field.with_type(wanted), column)
+    return table
 
 
 def _described(schema: pa.Schema) -> pa.Schema:

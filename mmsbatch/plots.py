@@ -85,7 +85,7 @@ def outcomes(results: pd.DataFrame | str | os.PathLike[str]) -> Figure:
     if not len(results):
         return _drawn(draw.nothing("Rows by outcome", "no rows: the results are empty"))
     title = f"Rows by outcome: {draw.counted(len(results), 'row')}"
-    return _drawn(draw.bars(title, count(results), draw.STYLES, "row", "rows"))
+    return _drawn(draw.bars(title, count([results]), draw.STYLES, "row", "rows"))
 
 
 def outcomes_over_time(

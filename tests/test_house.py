@@ -20,6 +20,7 @@ LAYERS: Final = (
     {"spec", "hints"},
     {"times", "display", "files", "drawing"},
     {"frames"},
+    {"parquet"},
     {"phones", "contacts", "campaign", "sandbox"},
     {"planning", "gateway"},
     {"journal"},

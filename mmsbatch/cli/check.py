@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from mmsbatch.campaign.consent import Consent
 from mmsbatch.cli import export
 from mmsbatch.contacts.reading import contact_batches
 from mmsbatch.planning.prepare import prepare_batches, refusing_numbers
-from mmsbatch.planning.problems import Summary
+from mmsbatch.planning.problems import Summary, total
 from mmsbatch.planning.suppression import SuppressionList
 
 
@@ -107,20 +107,8 @@ def check(
         deque(counted(), maxlen=0)
     else:
         export.write(counted(), out)
-    return Checked(_total(parts), examples, tuple(taken))
+    return Checked(total(parts), examples, tuple(taken))
 
 
 def _names(phone: str | Sequence[str]) -> list[str]:
     return [phone] if isinstance(phone, str) else list(phone)
-
-
-def _total(parts: Iterable[Summary]) -> Summary:
-    rows = sendable = 0
-    problems: Counter[str] = Counter()
-    repairs: Counter[str] = Counter()
-    for part in parts:
-        rows += part.rows
-        sendable += part.sendable
-        problems.update(part.problems)
-        repairs.update(part.repairs)
-    return Summary(rows, sendable, dict(problems.most_common()), dict(repairs.most_common()))

@@ -14,7 +14,7 @@ from mmsbatch.contacts.reading import read_contacts
 from mmsbatch.errors import InputError
 from mmsbatch.gateway.account import Account, Target
 from mmsbatch.planning.plan import Plan
-from mmsbatch.planning.plan import plan as make_plan
+from mmsbatch.planning.planner import plan as make_plan
 from mmsbatch.planning.prepare import prepare
 from mmsbatch.planning.suppression import SuppressionList
 from mmsbatch.planning.suppression_files import read_suppression_list

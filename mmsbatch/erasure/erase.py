@@ -22,22 +22,22 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from mmsbatch import files, frames, hints
+from mmsbatch import hints, parquet
 from mmsbatch.display import Block, Document, ShowsItself
 from mmsbatch.erasure import replacement
-from mmsbatch.erasure.rewriting import erase, rewritten
+from mmsbatch.erasure.rewriting import ErasedPlan, erase, rewritten
 from mmsbatch.errors import InputError, RunError
 from mmsbatch.files import __version__, digests
 from mmsbatch.journal.facts import FactKind
@@ -46,17 +46,18 @@ from mmsbatch.phones.column import read_phones
 from mmsbatch.phones.e164 import KEY_BYTES, seal
 from mmsbatch.phones.e164 import token as make_token
 from mmsbatch.phones.in_text import Notation
+from mmsbatch.planning.part import PartRows, RowsInFile, RowsInTable
 from mmsbatch.planning.plan import Plan
 from mmsbatch.planning.suppression import KEY_NAME, read_key, remember
 from mmsbatch.runs import outcomes
 from mmsbatch.runs.folder import RunFolder, identity_in, target_of
 from mmsbatch.runs.locations import RunPaths, every_run
-from mmsbatch.runs.outcomes import attempts
-from mmsbatch.runs.states import State, fold, may_go
+from mmsbatch.runs.run import Run
+from mmsbatch.runs.states import State, may_go
 from mmsbatch.times import utc_now
 from mmsbatch.verification.checks import CHECKS
 from mmsbatch.verification.inputs import RunInputs
-from mmsbatch.verification.journal import CheckFailed, check_chain
+from mmsbatch.verification.journal import CheckFailed, read_rows
 
 ERASED: Final = "erased"
 ALREADY: Final = "already erased"
@@ -200,52 +201,66 @@ class _Erasure:
         replacement.abandon(folder)
         _remove_leftovers(folder)
         run = _checked(folder)
-        plan, numbers = run.plan, run.plan.numbers
-        mine = numbers == self.number
-        unsent = self._unsent(run, mine, notation)
-        done = erase(
-            pq.read_table(folder.plan_path),
-            mine,
-            notation,
-            self.token,
-            unsent=unsent,
-            campaign_message=plan.campaign.content.message,
-        )
+        unsent = self._unsent(run, notation)
+        rows = cells = 0
+        known = False
+        for place, part in enumerate(run.plan.parts):
+            done = self._erased(run.plan, place, part.table(), notation, unsent)
+            rows, cells = rows + done.rows, cells + done.cells
+            known = known or bool((run.plan.part(place).numbers == self.token).any())
         facts = [
             row["seq"]
-            for row in run.rows
+            for row in run.rows()
             if notation.is_in(row["data"]) or notation.is_in_bytes(row["body"] or b"")
         ]
         texts, left = _texts(folder, notation)
-        if done.static_message:
+        if notation.is_in(run.plan.campaign.content.message):
             left.append(f"{folder.campaign_path}: the message that everybody got holds the number")
-        changes = bool(done.rows or done.cells or facts or texts or _messages_hold(plan, notation))
-        state = ERASED if changes else ALREADY if (numbers == self.token).any() else NOT_IN_IT
+        changes = bool(rows or cells or facts or texts or _messages_hold(run.plan, notation))
+        state = ERASED if changes else ALREADY if known else NOT_IN_IT
         if changes:
-            self._make(folder, run, done.table, notation, texts, unsent, done.rows)
+            self._make(folder, run, notation, texts, unsent, rows)
         row: dict[str, str | int] = {
             "run": folder.name,
             "state": state,
-            "rows": done.rows,
-            "cells": done.cells,
+            "rows": rows,
+            "cells": cells,
             "facts": len(facts),
             "files": len(texts),
         }
         return _RunErasure(row, changes, tuple(left))
 
-    def _unsent(
-        self, run: RunInputs, mine: npt.NDArray[np.bool_], notation: Notation
-    ) -> npt.NDArray[np.bool_]:
-        """Return which rows have not left and shall not; refuse if a request may leave again."""
-        plan, unsent = run.plan, np.zeros(len(mine), dtype=bool)
+    def _erased(
+        self,
+        plan: Plan,
+        place: int,
+        table: pa.Table,
+        notation: Notation,
+        unsent: npt.NDArray[np.int64],
+    ) -> ErasedPlan:
+        """Erase the person from a part of a plan."""
+        part = plan.part(place)
+        positions = part.first_row + np.arange(len(part))
+        return erase(
+            table,
+            part.numbers == self.number,
+            notation,
+            self.token,
+            unsent=np.isin(positions, unsent),
+            campaign_message=plan.campaign.content.message,
+        )
+
+    def _unsent(self, run: RunInputs, notation: Notation) -> npt.NDArray[np.int64]:
+        """Return the rows that have not left and shall not; refuse if a request may leave again."""
+        plan, unsent = run.plan, [np.empty(0, np.int64)]
         for number, request in run.requests.items():
             positions = plan.positions(number)
-            concerned = positions[mine[positions]]
+            concerned = positions[plan.numbers_of(number) == self.number]
             written = notation.is_in(plan.message_of(number)) and len(positions) > len(concerned)
             if not len(concerned) and not written:
                 continue
             if request.state is State.IN_DOUBT or (written and may_go(request)):
-                live = target_of(run.facts) == "live"
+                live = target_of([run.opened]) == "live"
                 finish = hints.reconcile if request.state is State.IN_DOUBT else hints.resume
                 raise RunError(
                     f"{run.folder.path}: request {number} is {request.state} and names this "
@@ -255,42 +270,41 @@ class _Erasure:
             # Facts about a request cannot lose it: one that was tried, and is for this person
             # alone, keeps the token, which no sender sends to.
             if may_go(request) and not (request.attempts and len(concerned) == len(positions)):
-                unsent[concerned] = True
-        return unsent
+                unsent.append(concerned)
+        return np.concatenate(unsent)
 
     def _make(
         self,
         folder: RunFolder,
         run: RunInputs,
-        table: pa.Table,
         notation: Notation,
         texts: dict[Path, bytes],
-        unsent: npt.NDArray[np.bool_],
+        unsent: npt.NDArray[np.int64],
         rows: int,
     ) -> None:
         """Make the files anew, as the verbs that made the old ones do."""
         made = RunFolder(replacement.begin(folder))
-        before = run.plan
-        after = Plan(table.to_pandas(), before.campaign)
-        identity = identity_in(run.facts)
-        metadata = folder.metadata(after, identity) | {
-            "mmsbatch.package_version": run.plan_metadata["mmsbatch.package_version"]
-        }
-        said = {key.encode(): value.encode() for key, value in metadata.items()}
-        table = table.replace_schema_metadata({**table.schema.metadata, **said})
-        files.replace_file(made.plan_path, lambda path: pq.write_table(table, path))
-        opened = {
-            "fingerprint": after.fingerprint,
-            "requests": after.requests,
-            "files": digests(folder.campaign_path) | digests(made.plan_path),
-        }
-        journal = rewritten(run.rows, (before, after), notation, self.token, opened, self.key)
-        made.journal.write(journal)
-        facts = check_chain(journal)
-        frame = outcomes.results(after, fold(facts, after.requests))
-        _check_same(folder, outcomes.results(before, run.requests), frame, unsent)
-        frames.write(frame, made.results_path, folder.metadata(after, identity))
-        frames.write(attempts(facts), made.requests_path, folder.metadata(after, identity))
+        before, identity = run.plan, identity_in([run.opened])
+        with TemporaryDirectory(dir=made.path) as spare:
+            after = self._plan_without(before, notation, unsent, Path(spare))
+            metadata = folder.metadata(after, identity)
+            first_written = run.plan_metadata["mmsbatch.package_version"]
+            parquet.write_parts(
+                (part.table() for part in after.parts),
+                len(after.parts),
+                made.plan_path,
+                metadata | {"mmsbatch.package_version": first_written},
+            )
+            opened = {
+                "fingerprint": after.fingerprint,
+                "requests": after.requests,
+                "files": digests(folder.campaign_path) | digests(made.plan_path),
+            }
+            plans = (before, after)
+            made.journal.write(rewritten(run.rows(), plans, notation, self.token, opened, self.key))
+            ended = Run.read(made, after)
+            _check_same(Run.read(folder, before), ended, unsent)
+            ended.write_files(metadata)
         shutil.copy(folder.campaign_path, made.campaign_path)
         with made.journal.open() as appending:
             appending.append(
@@ -299,21 +313,35 @@ class _Erasure:
                 data={
                     "token": f"+{self.token}",
                     "rows": rows,
-                    "facts": _changed(run.rows, journal),
+                    "facts": _changed(run.rows(), read_rows(made)),
                     "sealed": {
                         "fingerprint": seal(before.fingerprint, self.key),
-                        "last_hash": seal(run.rows[-1]["hash"], self.key),
+                        "last_hash": seal(run.last_hash, self.key),
                     },
                     "package_version": __version__,
                 },
             )
-        made.record_written(facts)
+        made.record_written(ended.facts)
         _check_whole(made)
         for path, content in texts.items():
             place = made.path / path.relative_to(folder.path)
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(notation.replaced_bytes(content, self.token))
             place.chmod(path.stat().st_mode & 0o777)
+
+    def _plan_without(
+        self, before: Plan, notation: Notation, unsent: npt.NDArray[np.int64], spare: Path
+    ) -> Plan:
+        """Return the plan without the person; of several parts, in files."""
+        parts: list[PartRows] = []
+        for place, part in enumerate(before.parts):
+            table = self._erased(before, place, part.table(), notation, unsent).table
+            if len(before.parts) == 1:
+                parts.append(RowsInTable(table))
+            else:
+                parts.append(RowsInFile(spare / parquet.part_name(place)))
+                parquet.write_table(table, spare / parquet.part_name(place), {})
+        return Plan(parts, before.campaign)
 
 
 def _checked(folder: RunFolder) -> RunInputs:
@@ -347,21 +375,24 @@ def _check_whole(made: RunFolder) -> None:
         ) from None
 
 
-def _check_same(
-    folder: RunFolder, before: pd.DataFrame, after: pd.DataFrame, unsent: npt.NDArray[np.bool_]
-) -> None:
+def _check_same(before: Run, after: Run, unsent: npt.NDArray[np.int64]) -> None:
     """Make sure that nobody's outcome has changed but that of rows that had not left."""
-    then = before["mms_outcome"].astype(str).mask(unsent, outcomes.Outcome.SUPPRESSED.value)
-    same = (then.to_numpy() == after["mms_outcome"].astype(str).to_numpy()).all()
-    ids = before["mms_id"].fillna("").to_numpy() == after["mms_id"].fillna("").to_numpy()
-    if not (same and ids.all()):
-        raise RunError(
-            f"{folder.path}: the results would say something else of others once the person is "
-            "erased, so no run was changed: report a bug, with the answer's form"
-        )
+    first_row = 0
+    needed = ["mms_problem"]
+    for old, new in zip(before.result_parts(needed), after.result_parts(needed), strict=True):
+        gone = np.isin(first_row + np.arange(len(old)), unsent)
+        then = old["mms_outcome"].astype(str).mask(gone, outcomes.Outcome.SUPPRESSED.value)
+        same = (then.to_numpy() == new["mms_outcome"].astype(str).to_numpy()).all()
+        ids = old["mms_id"].fillna("").to_numpy() == new["mms_id"].fillna("").to_numpy()
+        if not (same and ids.all()):
+            raise RunError(
+                f"{before.folder.path}: the results would say something else of others once the "
+                "person is erased, so no run was changed: report a bug, with the answer's form"
+            )
+        first_row += len(old)
 
 
-def _changed(before: list[Row], after: list[Row]) -> list[int]:
+def _changed(before: Iterable[Row], after: Iterable[Row]) -> list[int]:
     return [
         old["seq"]
         for old, new in zip(before, after, strict=True)
@@ -371,8 +402,12 @@ def _changed(before: list[Row], after: list[Row]) -> list[int]:
 
 def _messages_hold(plan: Plan, notation: Notation) -> bool:
     own = plan.campaign.content.message
-    words = pd.Categorical(plan.rows["mms_message"]).categories
-    return any(notation.is_in(str(word)) for word in words if word != own)
+    return any(
+        notation.is_in(str(word))
+        for part in plan.parts
+        for word in pd.Categorical(part.frame(["mms_message"])["mms_message"]).categories
+        if word != own
+    )
 
 
 # ----- files and places --------------------------------------------------------------------------
@@ -384,7 +419,10 @@ def _remove_leftovers(folder: RunFolder) -> None:
     """Remove what a killed process left of a file that was being written."""
     for name in _OWN_FILES:
         for path in folder.path.glob(f".{name}.*"):
-            path.unlink(missing_ok=True)
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def _texts(folder: RunFolder, notation: Notation) -> tuple[dict[Path, bytes], list[str]]:
@@ -395,7 +433,8 @@ def _texts(folder: RunFolder, notation: Notation) -> tuple[dict[Path, bytes], li
     for path in sorted(folder.path.rglob("*")):
         if not path.is_file() or path.is_symlink():
             continue
-        if path.parent == folder.path and (path.name in own or path.name.startswith("journal.")):
+        name = path.relative_to(folder.path).parts[0]
+        if name in own or name.startswith("journal."):
             continue
         content = path.read_bytes()
         if b"\0" in content:

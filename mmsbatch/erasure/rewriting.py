@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -240,13 +240,13 @@ _KEPT: Final = ("login", "url")
 
 
 def rewritten(
-    rows: Sequence[Row],
+    rows: Iterable[Row],
     plans: tuple[Plan, Plan],
     notation: Notation,
     token: int,
     opened: Mapping[str, Any],
     key: bytes,
-) -> list[Row]:
+) -> Iterator[Row]:
     """Return the rows without the number, in one chain.
 
     Parameters
@@ -262,7 +262,7 @@ def rewritten(
     key
         For the seals of digests of files that are gone.
     """
-    made, previous, login = [], "", ""
+    previous, login = "", ""
     for row in rows:
         data = json.loads(row["data"])
         if row["kind"] == FactKind.STARTED:
@@ -272,7 +272,7 @@ def rewritten(
         elif row["kind"] == FactKind.SENDING:
             data["sha256"] = _digest(plans, row["request"], login, data["sha256"])
             # Fewer if a request that was refused as a whole may go again, without the person.
-            data["recipients"] = len(plans[1].positions(row["request"]))
+            data["recipients"] = plans[1].recipients_of(row["request"])
         elif row["kind"] == FactKind.WRITTEN:
             data["files"] = {name: sealed(old, key) for name, old in data["files"].items()}
         elif row["kind"] != FactKind.FORGOTTEN:
@@ -285,8 +285,7 @@ def rewritten(
         new = {**row, "data": text, "body": body}
         del new["hash"]
         previous = chained_hash(previous, new)
-        made.append({**new, "hash": previous})
-    return made
+        yield {**new, "hash": previous}
 
 
 SEALED: Final = "sealed:"
@@ -302,7 +301,7 @@ def _digest(plans: tuple[Plan, Plan], request: int, login: str, recorded: str) -
         wire.encode_request(
             plan.campaign,
             plan.message_of(request),
-            [*map(str, plan.numbers[plan.positions(request)].tolist())],
+            [*map(str, plan.numbers_of(request).tolist())],
             login,
         )
         for plan in plans

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -46,8 +46,19 @@ class JournalLocation(Protocol):
         Raises as `open` does.
         """
 
-    def facts(self, first: int | None = None) -> list[Fact]:
-        """Read every fact, or the first so many, in the order of recording; nothing is written.
+    def facts(
+        self, first: int | None = None, *, after: int = 0, requests: range | None = None
+    ) -> list[Fact]:
+        """Read every fact, in the order of recording; nothing is written.
+
+        Parameters
+        ----------
+        first
+            Only so many.
+        after
+            Only those behind the one of this number.
+        requests
+            Only those about these requests.
 
         Raises
         ------
@@ -64,10 +75,10 @@ class JournalLocation(Protocol):
     def remarks(self) -> list[str]:
         """Return what is worth knowing of it that makes nothing wrong."""
 
-    def checked_rows(self) -> list[Row]:
+    def checked_rows(self) -> Iterator[Row]:
         """Read every row, once the database's own checks hold; raise `Damaged` if they do not."""
 
-    def write(self, rows: Sequence[Row]) -> None:
+    def write(self, rows: Iterable[Row]) -> None:
         """Make a journal that holds these rows, and nothing else."""
 
     def take(self, folder: Path) -> None:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from importlib import import_module, resources
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from mmsbatch import hints
@@ -270,8 +271,7 @@ class _Transaction:
     def insert(self, rows: Sequence[Row]) -> None:
         import psycopg  # noqa: PLC0415
 
-        for first in range(0, len(rows), _ROWS_A_STATEMENT):
-            some = rows[first : first + _ROWS_A_STATEMENT]
+        for some in _batches(rows):
             query = _INSERT + ", ".join([_VALUES] * len(some))
             values: list[Any] = [some[-1]["seq"], some[-1]["hash"], self._number]
             for row in some:
@@ -319,7 +319,7 @@ def writing(address: Address) -> Iterator[Connection]:
         connection.close()
 
 
-def replace(address: Address, number: int, rows: Sequence[Row]) -> None:
+def replace(address: Address, number: int, rows: Iterable[Row]) -> None:
     """Put rows in the place of all that a run's journal holds, in one transaction."""
     with writing(address) as connection:
         moment = _Transaction(connection, number, f"the journal in {address.database}")
@@ -327,9 +327,15 @@ def replace(address: Address, number: int, rows: Sequence[Row]) -> None:
         connection.execute(
             "UPDATE mmsbatch.journals SET seq = 0, hash = '' WHERE id = %s", (number,)
         )
-        if rows:
-            moment.insert(rows)
+        for some in _batches(rows):
+            moment.insert(some)
         connection.execute("COMMIT")
+
+
+def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    given = iter(rows)
+    while some := [*islice(given, _ROWS_A_STATEMENT)]:
+        yield some
 
 
 def _may_pass(error: psycopg.Error) -> bool:

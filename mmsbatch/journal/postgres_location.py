@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,14 +82,20 @@ class PostgresLocation:
 
         return PostgresJournal(self._address, number, join)
 
-    def facts(self, first: int | None = None) -> list[Fact]:
-        """Read the facts."""
+    def facts(
+        self, first: int | None = None, *, after: int = 0, requests: range | None = None
+    ) -> list[Fact]:
+        """Read facts."""
+        about = "" if requests is None else "AND request BETWEEN %(first)s AND %(last)s "
         query = (
-            f"SELECT seq, {FACT_COLUMNS} FROM mmsbatch.facts WHERE journal = %s "  # noqa: S608
-            "ORDER BY seq LIMIT %s"
+            f"SELECT seq, {FACT_COLUMNS} FROM mmsbatch.facts "  # noqa: S608
+            f"WHERE journal = %(journal)s AND seq > %(after)s {about}ORDER BY seq LIMIT %(limit)s"
         )
+        values = {"after": after, "limit": first}
+        if requests is not None:
+            values |= {"first": requests.start, "last": requests.stop - 1}
         with self._reading() as (connection, number):
-            rows = connection.execute(query.encode(), (number, first)).fetchall()
+            rows = connection.execute(query.encode(), {**values, "journal": number}).fetchall()
         return [fact for _, fact in numbered_facts(rows, self.label)]
 
     def inodes(self) -> dict[str, int]:
@@ -105,23 +111,25 @@ class PostgresLocation:
         """Say nothing."""
         return []
 
-    def checked_rows(self) -> list[Row]:
-        """Read every row, if the last is the one that the run's own row names."""
+    def checked_rows(self) -> Iterator[Row]:
+        """Read every row; at the end see that the last is the one that the run's own row names."""
         query = f"SELECT {', '.join(COLUMNS)} FROM mmsbatch.facts WHERE journal = %s ORDER BY seq"  # noqa: S608
         with self._reading() as (connection, number):
-            found = connection.execute(query.encode(), (number,)).fetchall()
+            end: tuple[int, str] = (0, "")
+            with connection.cursor("facts") as cursor:  # of the server: some rows at a time
+                for found in cursor.execute(query.encode(), (number,)):
+                    row = dict(zip(COLUMNS, found, strict=True))
+                    end = (row["seq"], row["hash"])
+                    yield row
             last = connection.execute(
                 "SELECT seq, hash FROM mmsbatch.journals WHERE id = %s", (number,)
             ).fetchone()
-        rows = [dict(zip(COLUMNS, row, strict=True)) for row in found]
-        end = (rows[-1]["seq"], rows[-1]["hash"]) if rows else (0, "")
         if last != end:
             raise Damaged(
                 f"{self.label}: its last fact is {end[0]}, recorded is {last and last[0]}"
             )
-        return rows
 
-    def write(self, rows: Sequence[Row]) -> None:
+    def write(self, rows: Iterable[Row]) -> None:
         """Never asked for: `forget` makes the new journal in a folder of its own."""
         raise NotImplementedError
 
@@ -185,7 +193,7 @@ class PostgresLocation:
     def _reading(self) -> AbstractContextManager[tuple[Connection, int]]:
         return reading(self._pointer, self.given, str(self.folder))
 
-    def _replace(self, rows: Sequence[Row]) -> None:
+    def _replace(self, rows: Iterable[Row]) -> None:
         postgres.replace(self._address, self._number(), rows)
 
 

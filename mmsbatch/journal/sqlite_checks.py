@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -54,7 +55,7 @@ def check_version(path: Path) -> None:
         raise newer(version, str(path))
 
 
-def read_rows(path: Path) -> list[Row]:
+def read_rows(path: Path) -> Iterator[Row]:
     """Read every row of the journal as it stands, once SQLite's own checks hold.
 
     Raises
@@ -71,7 +72,8 @@ def read_rows(path: Path) -> list[Row]:
             if _schema(connection) != SCHEMA:
                 raise Damaged("journal.sqlite: its table of facts is not the one mmsbatch makes")
             found = connection.execute(f"SELECT {', '.join(COLUMNS)} FROM facts ORDER BY seq")  # noqa: S608  (names of this module)
-            return [dict(zip(COLUMNS, row, strict=True)) for row in found]
+            for row in found:
+                yield dict(zip(COLUMNS, row, strict=True))
     except (sqlite3.Error, UnicodeDecodeError) as error:
         raise Damaged(f"journal.sqlite cannot be read ({error})") from None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,9 +63,11 @@ class SqliteLocation:
         with lock.shared(self.folder / WORKERS), self.open() as journal:
             yield journal
 
-    def facts(self, first: int | None = None) -> list[Fact]:
-        """Read the facts; nothing is written beside the file."""
-        return read_facts(self.folder, first)
+    def facts(
+        self, first: int | None = None, *, after: int = 0, requests: range | None = None
+    ) -> list[Fact]:
+        """Read facts; nothing is written beside the file."""
+        return read_facts(self.folder, first, after=after, requests=requests)
 
     def inodes(self) -> dict[str, int]:
         """Return the inodes of the files that are made with a run and never replaced."""
@@ -82,11 +84,11 @@ class SqliteLocation:
             return []
         return [f"{LOG} is there: the last process did not end properly, or reads now"]
 
-    def checked_rows(self) -> list[Row]:
+    def checked_rows(self) -> Iterator[Row]:
         """Read every row, once SQLite's own checks hold."""
         return sqlite_checks.read_rows(self.folder / JOURNAL)
 
-    def write(self, rows: Sequence[Row]) -> None:
+    def write(self, rows: Iterable[Row]) -> None:
         """Make a journal that holds these rows, and nothing else in any of its pages."""
         SqliteJournal(self.folder / JOURNAL, create=True).close()
         with closing(sqlite3.connect(self.label, isolation_level=None)) as connection:

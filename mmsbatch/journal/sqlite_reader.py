@@ -68,8 +68,10 @@ class LocalJournal:
         return (self.folder / name).open("rb")
 
 
-def read_facts(folder: Path, first: int | None = None) -> list[Fact]:
-    """Read every fact of a run on this machine, or the first so many, in the order of recording.
+def read_facts(
+    folder: Path, first: int | None = None, *, after: int = 0, requests: range | None = None
+) -> list[Fact]:
+    """Read the facts of a run on this machine; see `JournalLocation.facts`.
 
     Raises
     ------
@@ -82,7 +84,11 @@ def read_facts(folder: Path, first: int | None = None) -> list[Fact]:
         try:
             with opened(LocalJournal(folder)) as connection:
                 check_version(connection, file)
-                return facts_in(connection, file, first)
+                where, values = chosen(after, requests)
+                query = f"SELECT seq, {FACT_COLUMNS} FROM facts {where} ORDER BY seq LIMIT ?"  # noqa: S608
+                limit = _EVERY if first is None else first
+                rows = connection.execute(query, (*values, limit)).fetchall()
+                return [fact for _, fact in numbered_facts(rows, file)]
         except FileNotFoundError:
             if tries_left and (folder / JOURNAL).exists():
                 continue  # its log was there a moment ago
@@ -106,17 +112,11 @@ def _last_written(folder: Path) -> list[tuple[str, int, int]]:
     return found
 
 
-def facts_in(connection: sqlite3.Connection, file: str, first: int | None = None) -> list[Fact]:
-    """Read the facts through a connection that is open.
-
-    Raises
-    ------
-    RunError
-        A fact is of a kind that a newer version wrote.
-    """
-    query = f"SELECT seq, {FACT_COLUMNS} FROM facts ORDER BY seq LIMIT ?"  # noqa: S608  (of this package)
-    rows = connection.execute(query, (_EVERY if first is None else first,)).fetchall()
-    return [fact for _, fact in numbered_facts(rows, file)]
+def chosen(after: int, requests: range | None) -> tuple[str, tuple[int, ...]]:
+    """Return what chooses facts, and its values."""
+    if requests is None:
+        return "WHERE seq > ?", (after,)
+    return "WHERE seq > ? AND request BETWEEN ? AND ?", (after, requests.start, requests.stop - 1)
 
 
 @contextmanager

@@ -1,35 +1,27 @@
-"""From prepared rows and a campaign to numbered requests of at most 200 numbers. Pure (§1.1).
-
-Rows are grouped by the message they get, since a request carries one message, and cut in row order.
-Equal input gives an equal plan and an equal fingerprint on any machine.
-"""
+"""A plan: rows in numbered requests of at most 200 numbers, and its fingerprint. Pure (§1.1)."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mmsbatch import hints, spec
-from mmsbatch.campaign import message as messages
+from mmsbatch import spec
 from mmsbatch.campaign.campaign import Campaign
-from mmsbatch.campaign.consent import Consent
-from mmsbatch.campaign.file import load_campaign
 from mmsbatch.display import Block, Document, ShowsItself, joined, plural
-from mmsbatch.errors import PlanError, kind_of
-from mmsbatch.frames import categorical, is_dask
-from mmsbatch.phones.e164 import as_integers
-from mmsbatch.planning.grouping import cut, first_alike, in_order
-from mmsbatch.planning.problems import ProblemColumn, Summary, summarize
-from mmsbatch.planning.rows import CONSENT
+from mmsbatch.errors import PlanError
+from mmsbatch.frames import union_of_words
+from mmsbatch.planning.grouping import in_order
+from mmsbatch.planning.part import Part, PartRows
+from mmsbatch.planning.problems import Summary, summarize, total
 
 RULE_VERSION: Final = 1
 """Part of every fingerprint; raised when the same rows would be hashed otherwise."""
@@ -37,6 +29,7 @@ RULE_VERSION: Final = 1
 PLAN_COLUMNS: Final = ("mms_message", "mms_request")
 """Added by `plan` to what `prepare` added."""
 
+_PARTS_KEPT: Final = 2
 _FICTION = range(33_639_980_000, 33_639_990_000)
 
 
@@ -60,55 +53,75 @@ class Plan(ShowsItself):
 
     Parameters
     ----------
-    rows
-        The prepared frame with two columns added: ``mms_message`` (the text this row gets) and
-        ``mms_request`` (Int32, from 1), both missing if the row has a problem.
+    parts
+        The rows: those of the prepared frame with two columns added, ``mms_message`` (the text this
+        row gets) and ``mms_request`` (Int32, from 1), both missing if the row has a problem. In
+        parts of at most a million rows, of which no two share a request.
     campaign
         What is sent.
     """
 
-    rows: pd.DataFrame
+    parts: Sequence[PartRows]
     campaign: Campaign
+    _kept: dict[int, Part] = field(default_factory=dict, init=False)
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """All rows as one frame; of a plan in several parts, that needs the memory of all."""
+        found = [part.frame() for part in self.parts]
+        return found[0] if len(found) == 1 else union_of_words(found)
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 (hexadecimal) over content, numbers, order and borders of the requests.
 
         Over, in this order: a JSON header (the version of the rules, the campaign's canonical
-        form, the distinct messages and problems in order of appearance), then for all rows the
-        number (int64), the request (int32), the message and the problem (int32 codes into the
-        header's lists, -1 for none), little-endian. The index, other columns and dtypes are not in
-        it.
+        form, the distinct messages and problems in order of appearance), then part by part for all
+        its rows the number (int64), the request (int32), the message and the problem (int32 codes
+        into the header's lists, -1 for none), little-endian. The index, other columns and dtypes
+        are not in it.
         """
-        message_codes, distinct = in_order(self.rows["mms_message"])
-        problem_codes, problems = in_order(self.rows["mms_problem"])
+        messages, problems = _Words(), _Words()
+        for rows in self.parts:
+            words = rows.frame(["mms_message", "mms_problem"])
+            messages.code(words["mms_message"])
+            problems.code(words["mms_problem"])
         header = {
             "rules": RULE_VERSION,
             "campaign": self.campaign.canonical(),
-            "rows": len(self.rows),
-            "messages": distinct,
-            "problems": problems,
+            "rows": self.size,
+            "messages": list(messages.places),
+            "problems": list(problems.places),
         }
         digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
-        digest.update(self.numbers.astype("<i8").tobytes())
-        for codes in (self._request_of_row, message_codes, problem_codes):
-            digest.update(codes.astype("<i4").tobytes())
+        for place, rows in enumerate(self.parts):
+            part = self.part(place)
+            words = rows.frame(["mms_message", "mms_problem"])
+            digest.update(part.numbers.astype("<i8").tobytes())
+            digest.update(part.request_of_row.astype("<i4").tobytes())
+            digest.update(messages.code(words["mms_message"]).astype("<i4").tobytes())
+            digest.update(problems.code(words["mms_problem"]).astype("<i4").tobytes())
         return digest.hexdigest()
+
+    @property
+    def size(self) -> int:
+        """How many rows there are."""
+        return self._requests.first_rows[-1]
 
     @property
     def requests(self) -> int:
         """How many requests there are."""
-        return len(self._borders) - 1
+        return len(self._requests.sizes)
 
     @property
     def recipients(self) -> int:
         """How many rows have a place in a request."""
-        return len(self._positions)
+        return int(self._requests.sizes.sum())
 
     @cached_property
     def summary(self) -> Summary:
         """Rows by problem and by repair."""
-        return summarize(self.rows)
+        return total(summarize(rows.frame(["mms_problem", "mms_repair"])) for rows in self.parts)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -123,7 +136,10 @@ class Plan(ShowsItself):
     @cached_property
     def several(self) -> int:
         """How many numbers get more than one message, each another text."""
-        _, times = np.unique(self.numbers[self._positions], return_counts=True)
+        if self.campaign.one_per != "message":
+            return 0
+        sent = [part.numbers[part.request_of_row > 0] for part in self._each()]
+        _, times = np.unique(np.concatenate(sent), return_counts=True)
         return int(np.count_nonzero(times > 1))
 
     def consent_warning(self, *, live: bool) -> tuple[str, ...]:
@@ -148,13 +164,24 @@ class Plan(ShowsItself):
 
     def request(self, number: int) -> PlannedRequest:
         """Return one request, by its number from 1."""
-        numbers = self.numbers[self.positions(number)].tolist()
+        numbers = self.numbers_of(number).tolist()
         return PlannedRequest(number, self.message_of(number), tuple(f"+{n}" for n in numbers))
 
     def message_of(self, number: int) -> str:
         """Return the message of one request: what requests refused for their content share."""
-        self.positions(number)  # which says so if there is no such request
-        return self._messages[number - 1]
+        self._check(number)
+        code = self._requests.messages[number - 1]
+        return self._requests.texts[code] if code >= 0 else ""
+
+    def recipients_of(self, number: int) -> int:
+        """Count the rows of one request."""
+        self._check(number)
+        return int(self._requests.sizes[number - 1])
+
+    def has_people(self, number: int) -> bool:
+        """Return whether a request is for anybody who has not been erased."""
+        self._check(number)
+        return bool(self._requests.people[number - 1])
 
     def document(self) -> Document:
         """Show what can be sent, and what will be sent to how many."""
@@ -174,14 +201,27 @@ class Plan(ShowsItself):
 
     def positions(self, number: int) -> npt.NDArray[np.int64]:
         """Return the row positions of one request, in the order of its numbers."""
-        if not 1 <= number <= self.requests:
-            raise PlanError(f"request {number} does not exist: this plan has {self.requests}")
-        return self._positions[self._borders[number - 1] : self._borders[number]]
+        part = self._part_of(number)
+        return part.first_row + part.positions(number)
+
+    def numbers_of(self, number: int) -> npt.NDArray[np.int64]:
+        """Return the numbers of one request (33639980012), in row order."""
+        part = self._part_of(number)
+        return part.numbers[part.positions(number)]
+
+    def part(self, place: int) -> Part:
+        """Return which rows of a part are in which request."""
+        known = self._requests
+        first_request = 1 if place == 0 else known.last_requests[place - 1] + 1
+        return self._read(place, known.first_rows[place], first_request)
 
     def fictional(self) -> int:
         """Count the recipients whose numbers are reserved for fiction (06 39 98 xx xx)."""
-        numbers = self.numbers[self._positions]
-        return int(((numbers >= _FICTION.start) & (numbers < _FICTION.stop)).sum())
+        found = 0
+        for part in self._each():
+            numbers = part.numbers[part.request_of_row > 0]
+            found += int(((numbers >= _FICTION.start) & (numbers < _FICTION.stop)).sum())
+        return found
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan's figures as plain values."""
@@ -205,44 +245,72 @@ class Plan(ShowsItself):
             if mine.get(key) != its.get(key)
         ]
         figures = (
-            ("rows", len(self.rows), len(other.rows)),
+            ("rows", self.size, other.size),
             ("recipients", self.recipients, other.recipients),
             ("requests", self.requests, other.requests),
         )
         found += [f"{old} {name} there, {new} now" for name, old, new in figures if old != new]
-        if len(self.rows) == len(other.rows):
-            differs = (self.numbers != other.numbers) | (
-                self._request_of_row != other._request_of_row
-            )
-            if differs.any():
-                found.append(
-                    f"{int(differs.sum())} rows have another number or request, "
-                    f"the first at position {int(differs.argmax())}"
-                )
+        if self._requests.first_rows == other._requests.first_rows:
+            found += self._other_rows(other)
         return "; ".join(found) or "its messages or its problems differ"
 
-    @cached_property
+    @property
     def numbers(self) -> npt.NDArray[np.int64]:
         """Each row's number as an integer (33639980012), 0 if it has none."""
-        return as_integers(self.rows["mms_e164"])
+        return np.concatenate([part.numbers for part in self._each()])
+
+    def _other_rows(self, other: Plan) -> list[str]:
+        differing, first = 0, -1
+        for mine, its in zip(self._each(), other._each(), strict=True):
+            differs = (mine.numbers != its.numbers) | (mine.request_of_row != its.request_of_row)
+            if differs.any() and first < 0:
+                first = mine.first_row + int(differs.argmax())
+            differing += int(differs.sum())
+        if not differing:
+            return []
+        return [f"{differing} rows have another number or request, the first at position {first}"]
+
+    def _each(self) -> Iterator[Part]:
+        return map(self.part, range(len(self.parts)))
+
+    def _check(self, number: int) -> None:
+        if not 1 <= number <= self.requests:
+            raise PlanError(f"request {number} does not exist: this plan has {self.requests}")
+
+    def _part_of(self, number: int) -> Part:
+        self._check(number)
+        return self.part(bisect_left(self._requests.last_requests, number))
+
+    def _read(self, place: int, first_row: int, first_request: int) -> Part:
+        """Return a part; the one before it is kept, since requests of both may be under way."""
+        if place not in self._kept:
+            for old in list(self._kept)[: -_PARTS_KEPT + 1]:
+                del self._kept[old]
+            self._kept[place] = Part.of(self.parts[place], first_row, first_request)
+        return self._kept[place]
 
     @cached_property
-    def _request_of_row(self) -> npt.NDArray[np.int32]:
-        return self.rows["mms_request"].fillna(0).to_numpy(dtype=np.int32)
-
-    @cached_property
-    def _positions(self) -> npt.NDArray[np.int64]:
-        order = np.argsort(self._request_of_row, kind="stable")
-        return order[np.count_nonzero(self._request_of_row == 0) :]
-
-    @cached_property
-    def _borders(self) -> npt.NDArray[np.int64]:
-        return np.concatenate(([0], np.cumsum(np.bincount(self._request_of_row)[1:])))
-
-    @cached_property
-    def _messages(self) -> list[str]:
-        firsts = self._positions[self._borders[:-1]]
-        return [str(message) for message in self.rows["mms_message"].iloc[firsts]]
+    def _requests(self) -> _Requests:
+        """What is known of each request without its rows: one look at all of them."""
+        words, last, rows = _Words(), 0, [0]
+        sizes, messages, people, lasts = [], [], [], []
+        for place, found in enumerate(self.parts):
+            part = self._read(place, rows[-1], last + 1)
+            codes = np.append(words.code(found.frame(["mms_message"])["mms_message"]), -1)
+            sizes.append(part.sizes)
+            messages.append(codes[part.firsts()])
+            people.append(part.have_people())
+            last = part.requests.stop - 1
+            rows.append(rows[-1] + len(part))
+            lasts.append(last)
+        return _Requests(
+            np.concatenate(sizes),
+            np.concatenate(messages),
+            np.concatenate(people),
+            list(words.places),
+            lasts,
+            rows,
+        )
 
     def _personal_warning(self) -> tuple[str, ...]:
         fewest = -(-self.recipients // spec.MAX_RECIPIENTS_PER_REQUEST)
@@ -264,146 +332,29 @@ class Plan(ShowsItself):
         return (warning,)
 
 
-def plan(
-    prepared: pd.DataFrame,
-    campaign: Campaign | str | os.PathLike[str],
-    *,
-    one_per: Literal["number", "message"] | None = None,
-    chunk_size: int = spec.MAX_RECIPIENTS_PER_REQUEST,
-) -> Plan:
-    """Return every sendable row a place in a numbered request.
+@dataclass(frozen=True)
+class _Requests:
+    """One entry a request, of all parts together."""
 
-    Parameters
-    ----------
-    prepared
-        What `prepare` gave: any columns, with ``mms_e164`` and ``mms_problem``. Not modified. One
-        of Dask is computed, and then held in memory.
-    campaign
-        What to send, or the path of a campaign file; ``{{ column }}`` in its message is filled in
-        from the row. If it names a consent column, rows without a clear yes become
-        ``no_consent``, also in a frame that was prepared without it.
-    one_per
-        Stated here or by the campaign. ``"number"``, the default: one message for one number,
-        whatever the text. ``"message"``: one for each number and text.
-    chunk_size
-        Numbers per request, 1 to 200.
-
-    Returns
-    -------
-    Plan
-        With the rows of `prepared`, in its order. A row whose own message cannot be sent gets a
-        problem (``message_too_long``, …); of the rows with the same number the first that can be
-        sent is, the others get ``duplicate``, and ``mms_duplicate_of`` names it by its position.
-
-    Raises
-    ------
-    PlanError
-        The frame was not prepared, or no row can be sent.
-    CampaignError
-        The message names a column that does not exist.
-    ContactsError
-        The campaign's consent column cannot be used.
-
-    Source: §1.1 (requests of 200), §1.2.1 (one message per request).
-    """
-    if not 1 <= chunk_size <= spec.MAX_RECIPIENTS_PER_REQUEST:
-        raise PlanError(
-            f"chunk_size must be from 1 to {spec.MAX_RECIPIENTS_PER_REQUEST} (§1.1), "
-            f"found {chunk_size}"
-        )
-    if is_dask(prepared):
-        from mmsbatch.planning.partitions import computed  # noqa: PLC0415  (an extra)
-
-        prepared = computed(prepared)
-    _check_prepared(prepared)
-    campaign = _stated(_campaign(campaign), prepared, one_per)
-    rendered = messages.render(campaign.content.message, campaign.content.kind, prepared)
-    numbers = as_integers(prepared["mms_e164"])
-    problem = ProblemColumn.read(prepared["mms_problem"])
-    # Rows that `prepare` called duplicates are decided anew: the first of them may have been
-    # filtered out since, have no consent, or a text that cannot be sent.
-    problem.clear("duplicate")
-    if campaign.consent is not None and campaign.consent.canonical() != prepared.attrs.get(CONSENT):
-        problem.set(
-            "no_consent", problem.none & _without_consent(campaign.consent, prepared, numbers)
-        )
-    problem.add(rendered.problem)
-    readable = problem.none
-    texts = rendered.codes if campaign.one_per == "message" else None
-    first = first_alike(numbers, texts, readable)
-    duplicate = first >= 0
-    problem.set("duplicate", duplicate)
-    sendable = readable & ~duplicate
-    _check_numbers(numbers, sendable)
-
-    rows = pd.DataFrame(prepared.copy(deep=False))
-    rows["mms_problem"] = problem.categorical()
-    rows["mms_duplicate_of"] = pd.arrays.IntegerArray(np.maximum(first, 0), ~duplicate)
-    rows["mms_message"] = categorical(np.where(sendable, rendered.codes, -1), rendered.messages)
-    rows["mms_request"] = pd.arrays.IntegerArray(
-        cut(rendered.codes, sendable, chunk_size), ~sendable
-    )
-    made = Plan(rows, campaign)
-    vars(made)["numbers"] = numbers  # what the cached property would compute again
-    if not made.recipients:
-        counts = ", ".join(f"{n} {word}" for word, n in made.summary.problems.items())
-        raise PlanError(
-            f"no row can be sent: {len(rows)} rows, {counts or 'none at all'}. Is this the column "
-            f"with the mobile numbers? Another is taken with {hints.option('phone', 'COLUMN')}"
-        )
-    return made
+    sizes: npt.NDArray[np.int64]
+    messages: npt.NDArray[np.int64]
+    """Codes of `texts`; -1 if no row is left in it."""
+    people: npt.NDArray[np.bool_]
+    texts: list[str]
+    last_requests: list[int]
+    """Of each part: the last request up to there."""
+    first_rows: list[int]
+    """Of each part, and at the end the number of all rows."""
 
 
-def _campaign(given: Campaign | str | os.PathLike[str]) -> Campaign:
-    if isinstance(given, Campaign):
-        return given
-    if isinstance(given, str | os.PathLike):
-        return load_campaign(given)
-    raise PlanError(
-        f"a campaign is an mms.Campaign or the path of a campaign file, not {kind_of(given)}: "
-        'mms.Campaign("noel-2026", mms.Text("Joyeux Noël !")) makes one'
-    )
+class _Words:
+    """Words coded by their order of appearance, over all parts of a column."""
 
+    def __init__(self) -> None:
+        self.places: dict[str, int] = {}
 
-def _stated(campaign: Campaign, prepared: pd.DataFrame, one_per: str | None) -> Campaign:
-    """Return the campaign with what the call and the frame say about whom it is sent to."""
-    given: dict[str, Any] = {} if one_per is None else {"one_per": one_per}
-    if campaign.consent is None and CONSENT in prepared.attrs:
-        given["consent"] = Consent.read(prepared.attrs[CONSENT])
-    return replace(campaign, **given) if given else campaign
-
-
-def _without_consent(
-    consent: Consent, prepared: pd.DataFrame, numbers: npt.NDArray[np.int64]
-) -> npt.NDArray[np.bool_]:
-    answers = consent.answers(prepared)
-    consent.check_any(any_yes=bool(answers.yes.any()))
-    return answers.missing([numbers], answers.refusing([numbers]))
-
-
-def _check_prepared(prepared: pd.DataFrame) -> None:
-    if not isinstance(prepared, pd.DataFrame):
-        raise PlanError(
-            f"plan takes what mms.prepare(contacts, phone=…) gave, not {kind_of(prepared)}"
-        )
-    missing = [name for name in ("mms_e164", "mms_problem") if name not in prepared.columns]
-    if missing:
-        raise PlanError(
-            f"the frame has no column {' and no column '.join(missing)}: "
-            "call mmsbatch.prepare(contacts, phone=…) first"
-        )
-    present = [name for name in PLAN_COLUMNS if name in prepared.columns]
-    if present:
-        raise PlanError(
-            f"the frame already has {' and '.join(present)}: it comes from a plan or from results; "
-            "begin again from the contacts"
-        )
-
-
-def _check_numbers(numbers: npt.NDArray[np.int64], sendable: npt.NDArray[np.bool_]) -> None:
-    without = sendable & (numbers == 0)
-    if without.any():
-        raise PlanError(
-            f"row position {int(without.argmax())} has neither a number nor a problem: leave "
-            "mms_e164 and mms_problem as `prepare` wrote them"
-        )
+    def code(self, column: pd.Series) -> npt.NDArray[np.int64]:
+        """Code a part of the column; -1 is missing."""
+        codes, words = in_order(column)
+        places = [self.places.setdefault(word, len(self.places)) for word in words]
+        return np.array([*places, -1], dtype=np.int64)[codes]

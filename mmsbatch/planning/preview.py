@@ -132,30 +132,29 @@ def preview(plan: Plan, *, masked: bool = True) -> Preview:
             f"a preview is of a plan, not of {kind_of(plan)}: mms.plan(prepared, campaign) makes "
             "one"
         )
-    texts = plan.rows["mms_message"].value_counts()
-    texts = texts[texts > 0]
-    first = plan.message_of(1)
+    requests: dict[str, list[int]] = {}
+    for number in range(1, plan.requests + 1):
+        if plan.recipients_of(number):
+            requests.setdefault(plan.message_of(number), []).append(number)
     # `max` keeps the first of several that are as long: equal plans preview alike.
-    in_plan_order = dict.fromkeys(map(plan.message_of, range(1, plan.requests + 1)))
-    longest = max(in_plan_order, key=length)
+    first, longest = next(iter(requests)), max(requests, key=length)
     return Preview(
         campaign=plan.campaign.name,
-        messages=len(texts),
-        first=_view(plan, first, int(texts[first])),
-        longest=_view(plan, longest, int(texts[longest])),
+        messages=len(requests),
+        first=_view(plan, first, requests[first]),
+        longest=_view(plan, longest, requests[longest]),
         masked=masked,
     )
 
 
-def _view(plan: Plan, text: str, recipients: int) -> PhoneView:
-    row = int((plan.rows["mms_message"] == text).to_numpy(dtype=bool, na_value=False).argmax())
+def _view(plan: Plan, text: str, requests: list[int]) -> PhoneView:
     return PhoneView(
         sent=text,
         shown=text.replace("€", "E"),  # §1.3
         length=length(text),
-        recipients=recipients,
-        number=f"+{plan.numbers[row]}",
-        request=int(plan.rows["mms_request"].iloc[row]),
+        recipients=sum(map(plan.recipients_of, requests)),
+        number=f"+{plan.numbers_of(requests[0])[0]}",
+        request=requests[0],
         content=plan.campaign.content,
     )
 

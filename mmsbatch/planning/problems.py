@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -63,19 +64,40 @@ def summarize(prepared: pd.DataFrame) -> Summary:
         With the columns ``mms_problem`` and ``mms_repair``.
     """
     found = prepared["mms_problem"].value_counts()
-    known = {word: place for place, word in enumerate(PROBLEMS)}
-    counts = {str(word): int(count) for word, count in found.items() if count}
-    problems = sorted(counts, key=lambda word: (-counts[word], known.get(word, len(known)), word))
-    repairs = dict.fromkeys(REPAIRS, 0)
+    problems = {str(word): int(count) for word, count in found.items() if count}
+    repairs: Counter[str] = Counter()
     for words, count in prepared["mms_repair"].value_counts().items():
         for word in str(words).split(","):
-            repairs[word] = repairs.get(word, 0) + int(count)
+            repairs[word] += int(count)
     return Summary(
         rows=len(prepared),
-        sendable=len(prepared) - sum(counts.values()),
-        problems={word: counts[word] for word in problems},
-        repairs={word: count for word, count in repairs.items() if count},
+        sendable=len(prepared) - sum(problems.values()),
+        problems=_worst_first(problems),
+        repairs=_in_their_order(repairs),
     )
+
+
+def total(parts: Iterable[Summary]) -> Summary:
+    """Add up the counts of the parts of a table."""
+    rows = sendable = 0
+    problems: Counter[str] = Counter()
+    repairs: Counter[str] = Counter()
+    for part in parts:
+        rows += part.rows
+        sendable += part.sendable
+        problems.update(part.problems)
+        repairs.update(part.repairs)
+    return Summary(rows, sendable, _worst_first(problems), _in_their_order(repairs))
+
+
+def _worst_first(counts: Mapping[str, int]) -> dict[str, int]:
+    known = {word: place for place, word in enumerate(PROBLEMS)}
+    order = sorted(counts, key=lambda word: (-counts[word], known.get(word, len(known)), word))
+    return {word: counts[word] for word in order}
+
+
+def _in_their_order(counts: Mapping[str, int]) -> dict[str, int]:
+    return {word: counts[word] for word in dict.fromkeys([*REPAIRS, *counts]) if counts.get(word)}
 
 
 class ProblemColumn:

@@ -14,7 +14,9 @@ from shutil import rmtree
 from string import ascii_lowercase
 from typing import Final, Self
 
-from mmsbatch import files, frames, hints, times
+import pyarrow as pa
+
+from mmsbatch import files, frames, hints, parquet, times
 from mmsbatch.campaign.campaign import Campaign
 from mmsbatch.campaign.file import dump_campaign, load_campaign
 from mmsbatch.errors import (
@@ -31,6 +33,7 @@ from mmsbatch.journal import lock
 from mmsbatch.journal.address import Address
 from mmsbatch.journal.facts import Fact, FactKind
 from mmsbatch.journal.location import JournalLocation, journal_of
+from mmsbatch.planning.part import RowsInFile, RowsInMemory
 from mmsbatch.planning.plan import Plan
 
 SCHEMA_VERSION: Final = "1"
@@ -148,10 +151,10 @@ class RunFolder:
             The folder holds no run, or its plan is not the one that was written.
         """
         self.check_exists()
-        rows, metadata = frames.read(self.plan_path)
-        campaign = self._load_campaign()
-        plan = Plan(rows, campaign)
-        written = metadata.get("mmsbatch.fingerprint")
+        parts = [RowsInFile(file) for file in parquet.part_files(self.plan_path)]
+        written = parquet.read_metadata(parts[0].path).get("mmsbatch.fingerprint")
+        one = [RowsInMemory(parts[0].frame())] if len(parts) == 1 else parts
+        plan = Plan(one, self._load_campaign())
         if written != plan.fingerprint:
             raise RunError(
                 f"{self.path}: plan.parquet and campaign.toml do not give the plan that was "
@@ -250,7 +253,13 @@ class RunFolder:
             beside = Path(tempfile.mkdtemp(dir=self.path.parent, prefix=f".{self.path.name}."))
             made = RunFolder(beside, self.address)
             identity = token()
-            frames.write(plan.rows, made.plan_path, self.metadata(plan, identity))
+            schema = pa.unify_schemas([part.table().schema for part in plan.parts])
+            parquet.write_parts(
+                (frames.aligned(part.table(), schema) for part in plan.parts),
+                len(plan.parts),
+                made.plan_path,
+                self.metadata(plan, identity),
+            )
             text = dump_campaign(plan.campaign)
             files.replace_file(
                 made.campaign_path, lambda path: path.write_text(text, encoding="utf-8")
@@ -267,7 +276,7 @@ class RunFolder:
                         "inodes": made.journal.inodes(),
                         "package_version": __version__,
                         "requests": plan.requests,
-                        "rows": len(plan.rows),
+                        "rows": plan.size,
                         "target": target.value,
                         **({"again": again} if again else {}),
                     },

@@ -6,6 +6,7 @@ Every row has exactly one outcome at every instant, and `accepted` needs evidenc
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
@@ -15,12 +16,14 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
 from mmsbatch import spec
 from mmsbatch.display import plain
-from mmsbatch.frames import categorical
+from mmsbatch.frames import categorical, union_of_words
 from mmsbatch.gateway.wire import Answer, canonical_echo
 from mmsbatch.journal.facts import Fact, FactKind
+from mmsbatch.planning.part import Part
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs.states import Request, State, step
 
@@ -115,21 +118,37 @@ def results(
     requests: Mapping[int, Request],
     named: Callable[[Request, Answer], NamedNumbers] = lambda _, answer: named_by(answer),
 ) -> pd.DataFrame:
-    """Return every row of a plan its outcome.
+    """Return every row of a plan its outcome: `part_results` of all its parts."""
+    found = [
+        part_results(rows.frame(), plan.part(place), requests, named)
+        for place, rows in enumerate(plan.parts)
+    ]
+    return found[0] if len(found) == 1 else union_of_words(found)
+
+
+def part_results(
+    rows: pd.DataFrame,
+    part: Part,
+    requests: Mapping[int, Request],
+    named: Callable[[Request, Answer], NamedNumbers] = lambda _, answer: named_by(answer),
+) -> pd.DataFrame:
+    """Return every row of a part of a plan its outcome.
 
     Parameters
     ----------
-    plan
-        What was to be sent.
+    rows
+        The part's rows; ``mms_problem`` is needed.
+    part
+        Which of them are in which request.
     requests
-        Where each of its requests is (`mmsbatch.runs.states.fold`).
+        Where each of its requests is (`mmsbatch.runs.states.fold`); others are passed over.
     named
         Which numbers the answer of a request names; `mmsbatch.verify` has its own reading.
 
     Returns
     -------
     pandas.DataFrame
-        The plan's rows, order and index, with these columns added:
+        The rows, their order and index, with these columns added:
 
         - ``mms_outcome`` (category): a word of `Outcome`, never missing;
         - ``mms_id`` (str): the gateway's ID of this number, missing if it gives none;
@@ -142,17 +161,17 @@ def results(
 
     Source: §2, §2.1.
     """
-    rows = pd.DataFrame(plan.rows.copy(deep=False))
+    rows = pd.DataFrame(rows.copy(deep=False))
     size = len(rows)
     outcome = _before_sending(rows["mms_problem"])
     status = np.zeros(size, dtype=np.int32)
     sent_at = np.full(size, np.datetime64("NaT", "ms"))
     identifier = np.full(size, None, dtype=object)
     status_text, campaign_id = _Words(size), _Words(size)
-    numbers = plan.numbers
-    for request in requests.values():
-        positions = plan.positions(request.number)
-        sent_to = numbers[positions]
+    for number in part.requests:
+        request = requests[number]
+        positions = part.positions(number)
+        sent_to = part.numbers[positions]
         if request.answer is None:
             found = _whole(request, len(positions))
         else:
@@ -179,10 +198,19 @@ def results(
     return rows
 
 
-def count(results: pd.DataFrame) -> dict[str, int]:
-    """Count rows by outcome, in the order of `Outcome`, leaving out those that no row has."""
-    counts = results["mms_outcome"].value_counts()
-    return {str(word): int(counts[word]) for word in _WORDS if counts.get(word, 0)}
+def count(parts: Iterable[pd.DataFrame]) -> dict[str, int]:
+    """Count rows by outcome, in the order of `Outcome`, leaving out those that no row has.
+
+    Parameters
+    ----------
+    parts
+        The results of a run, part by part.
+    """
+    counts: Counter[str] = Counter()
+    for results in parts:
+        found = results["mms_outcome"].value_counts()
+        counts.update({str(word): int(rows) for word, rows in found.items()})
+    return {str(word): int(counts[word]) for word in _WORDS if counts[word]}
 
 
 def _before_sending(problem: pd.Series) -> npt.NDArray[np.int8]:
@@ -340,6 +368,12 @@ def attempts(facts: Iterable[Fact]) -> pd.DataFrame:
         frame[name] = pd.to_datetime(frame[name], utc=True).dt.as_unit("ms")
     order = ["request", "attempt", "sending_at", "ended_at"]
     return frame[[*order, *(name for name in columns if name not in order)]]
+
+
+def with_bytes(table: pa.Table) -> pa.Table:
+    """Make the answers bytes also where a part of the attempts has none."""
+    place = table.column_names.index("answer")
+    return table.set_column(place, "answer", table.column(place).cast(pa.binary()))
 
 
 def _figures(request: Request) -> dict[str, Any]:

@@ -219,7 +219,7 @@ def summarize_results(
     return ResultsSummary(
         rows=len(results),
         requests=int(results["mms_request"].nunique()),
-        outcomes=outcomes.count(results),
+        outcomes=outcomes.count([results]),
         problems={str(word): int(rows) for word, rows in problems.items() if rows},
         first_sent_at=sent_at.min().to_pydatetime() if len(sent_at) else None,
         last_sent_at=sent_at.max().to_pydatetime() if len(sent_at) else None,

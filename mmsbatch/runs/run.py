@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Self
 
 import pandas as pd
+import pyarrow as pa
 
-from mmsbatch import frames, hints
+from mmsbatch import frames, hints, parquet
 from mmsbatch.errors import InputError, kind_of
 from mmsbatch.journal.facts import Fact
+from mmsbatch.planning.part import Part
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs import outcomes
 from mmsbatch.runs.folder import RunFolder, identity_in, target_of
+from mmsbatch.runs.known import Known
 from mmsbatch.runs.report import (
     ResultsSummary,
     RunReport,
@@ -35,7 +39,7 @@ class Run:
 
     folder: RunFolder
     plan: Plan
-    facts: list[Fact]
+    known: Known
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], journal: str | None = None) -> Self:
@@ -47,7 +51,14 @@ class Run:
             The folder holds no run, or a damaged one.
         """
         folder = RunFolder.at(path, journal)
-        return cls.of(folder, folder.load_plan(), folder.facts())
+        plan = folder.load_plan()
+        return cls.read(folder, plan)
+
+    @classmethod
+    def read(cls, folder: RunFolder, plan: Plan) -> Self:
+        """Read the facts of a run whose plan is read already; raises as `of` does."""
+        folder.check_opened_for(plan, folder.facts(first=1))
+        return cls(folder, plan, Known.read(folder.journal, plan))
 
     @classmethod
     def of(cls, folder: RunFolder, plan: Plan, facts: list[Fact]) -> Self:
@@ -59,17 +70,45 @@ class Run:
             The facts are about another plan.
         """
         folder.check_opened_for(plan, facts)
-        return cls(folder, plan, facts)
+        return cls(folder, plan, Known.of(facts, plan))
 
-    @cached_property
+    @property
+    def facts(self) -> list[Fact]:
+        """What happened; of a plan in several parts, see `Known`."""
+        return self.known.facts
+
+    @property
     def requests(self) -> dict[int, Request]:
         """Where each request is."""
-        return fold(self.facts, self.plan.requests)
+        return self.known.requests
 
     @cached_property
     def results(self) -> pd.DataFrame:
         """One outcome per row, as `mmsbatch.runs.outcomes.results` has them."""
-        return outcomes.results(self.plan, self.requests)
+        found = list(self.result_parts())
+        return found[0] if len(found) == 1 else frames.union_of_words(found)
+
+    def result_parts(self, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
+        """Return the results part by part, with all of the plan's columns or some."""
+        for place, rows in enumerate(self.plan.parts):
+            part = self.plan.part(place)
+            requests = self.requests
+            if not self.known.whole:
+                requests = fold(self.facts_about(part), part.requests)
+            yield outcomes.part_results(rows.frame(columns), part, requests)
+
+    def facts_about(self, part: Part) -> list[Fact]:
+        """Return the facts about the requests of a part."""
+        if self.known.whole:
+            return self.facts
+        return self.folder.journal.facts(requests=part.requests)
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """Rows by outcome."""
+        if self.known.whole:
+            return outcomes.count([self.results])
+        return outcomes.count(self.result_parts(["mms_problem"]))
 
     def report(self, stopped: Stop | None = None) -> RunReport:
         """Return where the run is, in figures; `stopped` replaces why its last execution ended."""
@@ -77,8 +116,8 @@ class Run:
         return RunReport(
             run=self.folder.name,
             target=target_of(self.facts),
-            rows=len(self.plan.rows),
-            outcomes=outcomes.count(self.results),
+            rows=self.plan.size,
+            outcomes=self.counts,
             requests=by_state(self.requests),
             credits=last_credits(self.facts),
             fingerprint=self.plan.fingerprint,
@@ -88,7 +127,7 @@ class Run:
             problems=self.plan.summary.problems,
             doubts=[request for request in requests if request.state is State.IN_DOUBT],
             settled=sum(
-                len(self.plan.positions(request.number))
+                self.plan.recipients_of(request.number)
                 for request in requests
                 if request.state is State.CONFIRMED
             ),
@@ -99,10 +138,22 @@ class Run:
 
         Only for who holds `RunFolder.writer`: files of a moment before would undo what it does.
         """
-        metadata = self.folder.metadata(self.plan, identity_in(self.facts))
-        frames.write(self.results, self.folder.results_path, metadata)
-        frames.write(outcomes.attempts(self.facts), self.folder.requests_path, metadata)
+        self.write_files(self.folder.metadata(self.plan, identity_in(self.facts)))
         self.folder.record_written(self.facts)
+
+    def write_files(self, metadata: Mapping[str, str]) -> None:
+        """Write results and attempts, each saying this of itself."""
+        count = len(self.plan.parts)
+        results = [self.results] if self.known.whole else self.result_parts()
+        tables = map(frames.to_arrow, results)
+        parquet.write_parts(tables, count, self.folder.results_path, metadata)
+        parquet.write_parts(self.attempt_parts(), count, self.folder.requests_path, metadata)
+
+    def attempt_parts(self) -> Iterator[pa.Table]:
+        """Return the attempts part by part, as they are written."""
+        for place in range(len(self.plan.parts)):
+            table = frames.to_arrow(outcomes.attempts(self.facts_about(self.plan.part(place))))
+            yield table if self.known.whole else outcomes.with_bytes(table)
 
     def _last_stop(self) -> Stop | None:
         """Return why the last execution ended early, and what to do, so that it can be pasted."""

@@ -64,6 +64,12 @@ class Request:
     """Of the last attempt; where the gateway answered it."""
     http_status: int | None = None
 
+    def brief(self) -> Request:
+        """Return the same without the numbers that its answer names."""
+        if self.answer is None:
+            return self
+        return replace(self, answer=replace(self.answer, ids=(), refused=()))
+
     @property
     def status(self) -> spec.Status | None:
         """The gateway's status of the last attempt."""
@@ -108,7 +114,9 @@ def step(request: Request, fact: Fact) -> Request:
     )
 
 
-def fold(facts: Iterable[Fact], requests: int) -> dict[int, Request]:
+def fold(
+    facts: Iterable[Fact], requests: int | range, *, brief: bool = False
+) -> dict[int, Request]:
     """Draw the state of every request from the facts.
 
     Parameters
@@ -116,23 +124,27 @@ def fold(facts: Iterable[Fact], requests: int) -> dict[int, Request]:
     facts
         Of one run, in the order they were recorded.
     requests
-        How many the plan has; they are numbered from 1.
+        How many the plan has, numbered from 1; or those that the facts are about.
+    brief
+        Whether to keep no numbers that an answer names.
 
     Raises
     ------
     RunError
         A fact names a request the plan does not have, or cannot follow what came before.
     """
-    states = {number: Request(number) for number in range(1, requests + 1)}
+    numbers = range(1, requests + 1) if isinstance(requests, int) else requests
+    states = {number: Request(number) for number in numbers}
     for fact in facts:
         if fact.request is None:
             continue
         if fact.request not in states:
             raise RunError(
                 f"the journal is damaged: it has a fact about request {fact.request}, and the "
-                f"plan has {requests}. Restore the run's folder from a copy"
+                f"plan has {numbers.stop - 1}. Restore the run's folder from a copy"
             )
-        states[fact.request] = step(states[fact.request], fact)
+        state = step(states[fact.request], fact)
+        states[fact.request] = state.brief() if brief else state
     return states
 
 

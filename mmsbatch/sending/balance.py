@@ -173,7 +173,7 @@ def _may_have_taken(
     """
     unsettled = {State.IN_DOUBT, State.CONFIRMED}
     own = sum(
-        len(sender.queue.plan.positions(number))
+        sender.queue.plan.recipients_of(number)
         for number, request in requests.items()
         if request.state in unsettled or (request.answer and request.answer.credits is None)
     )

@@ -20,7 +20,8 @@ from mmsbatch.gateway.client import GatewayClient
 from mmsbatch.journal.facts import FactKind, read_account
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs.folder import RunFolder
-from mmsbatch.runs.states import fold, may_go
+from mmsbatch.runs.known import Known
+from mmsbatch.runs.states import may_go
 from mmsbatch.sending import limits
 from mmsbatch.sending import limits as limiting
 from mmsbatch.sending.limits import Limits, PreviousRuns
@@ -116,7 +117,7 @@ def estimate(
     limiting.check(plan, limits or Limits(), earlier)
     left = _left(folder, plan)
     return Estimate(
-        recipients=sum(len(plan.positions(number)) for number in left),
+        recipients=sum(plan.recipients_of(number) for number in left),
         requests=len(left),
         credits=_credits(account),
         earlier=earlier,
@@ -126,7 +127,7 @@ def estimate(
 def _left(folder: RunFolder, plan: Plan) -> list[int]:
     if not folder.exists():
         return list(range(1, plan.requests + 1))
-    requests = fold(folder.facts(), plan.requests)
+    requests = Known.read(folder.journal, plan).requests
     return [n for n, request in requests.items() if may_go(request)]
 
 

@@ -101,14 +101,15 @@ def send_rest(
     with ExitStack() as held:
         held.enter_context(folder.writer(with_workers=options.executor is not None))
         journal = held.enter_context(folder.journal.open())
-        facts = journal.facts()
+        begun = Run.read(folder, plan).known
+        facts, seen = begun.facts, begun.seen
         check_target(folder, facts, gateway.account)
         if fact := check_same_files(folder, facts, moved=options.moved):
             journal.record(fact)
             facts.append(fact)
-        begun = Run.of(folder, plan, facts)
+            seen += 1
         cost = cost_per_recipient(credit_readings(facts)) or previous.cost
-        queue = Queue(plan, begun.requests, len(facts), options.rules(cost), token())
+        queue = Queue(plan, begun.requests, seen, options.rules(cost), token())
         sender = Sender(queue, gateway, journal, workers=options.workers)
         try:
             if waiting := queue.waiting():
@@ -116,9 +117,12 @@ def send_rest(
                     options.deadline.check(times.utc_now())
                 told = sending(plan, waiting, shown=options.progress, then=options.on_request)
                 with told as sender.on_request:
-                    _send_until_stopped(folder, sender, facts, options)
-            # As they are on disk; their answers are read already.
-            ended = Run(folder, plan, facts + [fact for _, fact in journal.since(len(facts))])
+                    _send_until_stopped(folder, sender, facts, seen, options)
+            if begun.whole:  # their answers are read already
+                since = [fact for _, fact in journal.since(seen)]
+                ended = Run.of(folder, plan, facts + since)
+            else:
+                ended = Run.read(folder, plan)
             ended.write()
             return ended.report()
         except RunError as error:
@@ -159,7 +163,7 @@ def _let_go_after(threads: list[threading.Thread], held: ExitStack) -> None:
 
 
 def _send_until_stopped(
-    folder: RunFolder, sender: Sender, facts: list[Fact], options: SendOptions
+    folder: RunFolder, sender: Sender, facts: list[Fact], seen: int, options: SendOptions
 ) -> None:
     """Send, and record who does and why it ended."""
     me = {
@@ -178,7 +182,7 @@ def _send_until_stopped(
             stop = (
                 sender.queue.too_late(times.utc_now())
                 or balance_stop(folder, sender, facts, spent_elsewhere=options.spent_elsewhere)
-                or _workers(folder, sender, len(facts), options)
+                or _workers(folder, sender, seen, options)
             )
     except KeyboardInterrupt:
         raise _broken_off(folder, sender) from None

@@ -112,11 +112,11 @@ def _check_problems(plan: Plan, most: float | None) -> None:
     unwilling = {"suppressed", "no_consent"}
     problems = {word: n for word, n in plan.summary.problems.items() if word not in unwilling}
     found = sum(problems.values())
-    share = found / len(plan.rows)
+    share = found / plan.size
     if share > most:
         words = ", ".join(f"{count} {word}" for word, count in problems.items())
         raise PlanError(
-            f"{found} of {len(plan.rows)} rows have a problem ({share:.1%}: {words}) and at most "
+            f"{found} of {plan.size} rows have a problem ({share:.1%}: {words}) and at most "
             f"{most:.1%} may ({hints.option('max_problem_share')}): mend the export or raise the "
             "limit"
         )

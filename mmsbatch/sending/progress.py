@@ -107,14 +107,14 @@ def sending(
     Callable
         To be called with each request after it.
     """
-    rows_left = sum(len(plan.positions(number)) for number in waiting)
+    rows_left = sum(plan.recipients_of(number) for number in waiting)
     rows_done = 0
     credits_left = ""
     with counting(len(waiting), "request", shown=shown) as progress:
 
         def on_request(request: Request) -> None:
             nonlocal rows_done, credits_left
-            rows_done += len(plan.positions(request.number))
+            rows_done += plan.recipients_of(request.number)
             if request.answer is not None and request.answer.credits is not None:
                 credits_left = f", {request.answer.credits:,} credits left"
             progress.update(1, f"{rows_done:,} of {rows_left:,} rows{credits_left}")

@@ -20,7 +20,6 @@ from mmsbatch.gateway.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from mmsbatch.hints import RECONCILE
 from mmsbatch.journal.facts import ATTEMPT_KINDS, Fact, FactKind, answer_in
 from mmsbatch.journal.journal import NumberedFact
-from mmsbatch.phones.e164 import FIRST as FIRST_TOKEN
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs.report import Stop
 from mmsbatch.runs.states import Request, State, may_go, step
@@ -126,7 +125,7 @@ class Queue:
 
     def recipients(self, number: int) -> int:
         """Count the people whom a request is for."""
-        return len(self.plan.positions(number))
+        return self.plan.recipients_of(number)
 
     def recipients_left(self) -> int:
         """Count the people whom the waiting requests are for."""
@@ -260,7 +259,7 @@ class Queue:
 
     def _happened(self, number: int, fact: Fact) -> None:
         request = step(self.requests[number], fact)
-        self.requests[number] = request
+        self.requests[number] = request.brief()
         if fact.kind is FactKind.SENDING:
             self._tries[number] += 1
             self._under_way[number] = fact
@@ -319,7 +318,7 @@ class Queue:
 
     def _has_people(self, number: int) -> bool:
         """Return whether a request is for anybody who has not been erased."""
-        return bool((self.plan.numbers[self.plan.positions(number)] < FIRST_TOKEN).any())
+        return self.plan.has_people(number)
 
 
 def _listed(numbers: list[int], most: int = 10) -> str:

@@ -25,8 +25,9 @@ from mmsbatch.journal.facts import Fact, FactKind, stamp
 from mmsbatch.journal.journal import Journal, NumberedFact
 from mmsbatch.journal.lock import this_process
 from mmsbatch.runs.folder import RunFolder, token
+from mmsbatch.runs.known import Known
 from mmsbatch.runs.report import Stop
-from mmsbatch.runs.states import Request, fold
+from mmsbatch.runs.states import Request
 from mmsbatch.sending.queue import Queue, Rules
 from mmsbatch.sending.sender import Sender
 
@@ -83,10 +84,9 @@ def work(task: Task, place: int) -> Stop | None:
     plan = folder.load_plan()
     gateway = GatewayClient(task.account)
     with folder.journal.open_for_worker() as journal:
-        facts = journal.facts()
-        folder.check_opened_for(plan, facts)
-        requests = fold(facts[: task.began_after], plan.requests)
-        queue = Queue(plan, requests, task.began_after, task.rules, task.execution)
+        folder.check_opened_for(plan, folder.facts(first=1))
+        begun = Known.read(folder.journal, plan, task.began_after)
+        queue = Queue(plan, begun.requests, task.began_after, task.rules, task.execution)
         # The same process may take a place again, so its name alone is not enough.
         name = f"worker {place} ({token()[:6]}) of {this_process()}"
 

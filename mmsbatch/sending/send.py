@@ -10,7 +10,7 @@ from typing import Literal
 
 import pandas as pd
 
-from mmsbatch import frames, hints, times
+from mmsbatch import hints, parquet, times
 from mmsbatch.errors import (
     PlanError,
     RunError,
@@ -239,7 +239,7 @@ def _doubts(done: RunReport, run: Path) -> str:
 
 
 def _results_or_error(done: RunReport, run: Path) -> pd.DataFrame:
-    frame = frames.read(RunFolder(run).results_path)[0]
+    frame = parquet.read(RunFolder(run).results_path)[0]
     in_doubt = done.outcomes.get(outcomes.Outcome.IN_DOUBT, 0)
     unreported = done.outcomes.get(outcomes.Outcome.UNREPORTED, 0) - done.settled
     reason = f"{done.stopped.reason}. What to do: {done.stopped.what_to_do}" if done.stopped else ""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -20,7 +23,7 @@ from mmsbatch.runs.outcomes import Outcome, attempts
 from mmsbatch.runs.states import Request, step
 from mmsbatch.times import in_paris
 from mmsbatch.verification.evidence import evidence
-from mmsbatch.verification.inputs import RunInputs, digests_of
+from mmsbatch.verification.inputs import RunInputs, digests_of, read_table
 from mmsbatch.verification.journal import CheckFailed
 from mmsbatch.verification.tables import (
     NO_DIGESTS,
@@ -37,48 +40,52 @@ _BETWEEN: Final = "</MOBILEPHONE><MOBILEPHONE>"
 def journal(run: RunInputs) -> str:
     """Check the file."""
     run.notes += run.folder.journal.remarks()
-    return f"{len(run.rows):,} facts, nothing damaged"
+    return f"{sum(1 for _ in run.rows()):,} facts, nothing damaged"
 
 
 def chain(run: RunInputs) -> str:
     """Check the hash of each fact."""
-    facts = run.facts
-    first = facts[0]
-    if first.kind is not FactKind.OPENED or any(fact.kind is FactKind.OPENED for fact in facts[1:]):
+    count = run.follow_chain()
+    opened = [place for place, fact in run.of_run if fact.kind is FactKind.OPENED]
+    if opened != [1]:
         raise CheckFailed("journal.sqlite: fact 1, and no other, must say what was opened")
-    for fact in facts:
+    for _, fact in run.of_run:
         if fact.kind is FactKind.FORGOTTEN:
             run.notes.append(
                 f"on {fact.at:%Y-%m-%d %H:%M} UTC a person was erased "
                 f"(rows: {fact.data.get('rows')}), and the chain of facts was made anew"
             )
-    return f"{len(facts):,} facts, the last with hash {run.rows[-1]['hash'][:12]}…"
+    return f"{count:,} facts, the last with hash {run.last_hash[:12]}…"
 
 
 def files(run: RunInputs) -> str:
     """Check the bytes of the files that never change."""
-    recorded = run.facts[0].data.get("files")
+    recorded = run.opened.data.get("files")
     if recorded is None:
         run.notes.append(NO_DIGESTS)
         return "no digest was recorded when the run was opened"
     found = digests_of(run.folder.plan_path, run.folder.campaign_path)
     for name, digest in found.items():
+        if name not in recorded and run.in_parts:
+            raise CheckFailed(f"{name} is not a file that the run was opened with: take it away")
         if recorded.get(name) != digest:
             raise CheckFailed(
                 f"{name} was changed: its SHA-256 is {digest}, the run was opened with "
                 f"{recorded.get(name)}"
             )
+    if missing := sorted(recorded.keys() - found.keys()):
+        raise CheckFailed(f"{missing[0]} is missing: restore the run's folder from a copy")
     return "plan.parquet and campaign.toml are the files the run was opened with"
 
 
 def plan(run: RunInputs) -> str:
     """Check that the files give the fingerprint, and the counts, that were recorded."""
-    opened = run.facts[0].data
-    made = run.plan
+    opened = run.opened.data
     try:
+        made = run.plan
         figures = {
             "fingerprint": made.fingerprint,
-            "rows": len(made.rows),
+            "rows": made.size,
             "requests": made.requests,
             "campaign": made.campaign.name,
         }
@@ -134,7 +141,7 @@ def requests(run: RunInputs) -> str:
             login = str(fact.data.get("login", ""))
         if fact.kind is not FactKind.SENDING or fact.request is None:
             continue
-        numbers = run.plan.numbers[run.plan.positions(fact.request)].tolist()
+        numbers = run.plan.numbers_of(fact.request).tolist()
         if fact.data.get("recipients") != len(numbers):
             raise CheckFailed(
                 f"fact {place}: request {fact.request} left with {fact.data.get('recipients')} "
@@ -157,39 +164,50 @@ def requests(run: RunInputs) -> str:
 
 def results(run: RunInputs) -> str:
     """Check the results, as a file and cell by cell."""
-    path = run.folder.results_path
-    check_written(run, path)
-    rebuilt = frames.to_arrow(outcomes.results(run.plan, run.requests, run.named))
-    columns = check_equal(run, path, rebuilt.num_rows, rebuilt.slice)
+    check_written(run, run.folder.results_path)
+    columns = 0
+    for one in run.parts():
+        results = outcomes.part_results(one.rows.frame(), one.part, one.requests, one.named)
+        rebuilt = frames.to_arrow(results)
+        columns = check_equal(run, one.results, rebuilt.num_rows, rebuilt.slice)
     return f"results.parquet is what is rebuilt, in {columns} columns"
 
 
 def attempts_file(run: RunInputs) -> str:
     """Check the attempts likewise."""
-    path = run.folder.requests_path
-    check_written(run, path)
-    frame = attempts(run.facts)
-    answers = pa.binary() if frame["answer"].notna().any() else pa.null()
+    check_written(run, run.folder.requests_path)
+    count = 0
+    for one in run.parts():
+        frame = attempts(one.facts)
+        some = run.in_parts or frame["answer"].notna().any()
+        rebuilt = partial(_attempts, frame, pa.binary() if some else pa.null())
+        check_equal(run, one.attempts, len(frame), rebuilt, _ATTEMPTS_AT_ONCE)
+        count += len(frame)
+    return f"requests.parquet is what is rebuilt: {plural(count, 'attempt')}"
 
-    # Answers are long and many: never all of them a second time.
-    def part(first: int, count: int) -> pa.Table:
-        table = frames.to_arrow(frame.iloc[first : first + count])
-        place = table.column_names.index("answer")
-        return table.set_column(place, "answer", table.column(place).cast(answers))
 
-    check_equal(run, path, len(frame), part, _ATTEMPTS_AT_ONCE)
-    return f"requests.parquet is what is rebuilt: {plural(len(frame), 'attempt')}"
+def _attempts(frame: pd.DataFrame, answers: pa.DataType, first: int, count: int) -> pa.Table:
+    """Return some of the attempts: answers are long and many, never all of them a second time."""
+    table = frames.to_arrow(frame.iloc[first : first + count])
+    place = table.column_names.index("answer")
+    return table.set_column(place, "answer", table.column(place).cast(answers))
 
 
 def conservation(run: RunInputs) -> str:
     """Count the outcomes in the file of results itself."""
-    column = column_values(run.outcomes, "mms_outcome")
-    counts = {row["values"]: row["counts"] for row in pc.value_counts(column).to_pylist()}
-    strange = sorted(str(word) for word in counts if word not in set(Outcome))
-    if strange:
-        position = pc.index(pc.is_in(column, pa.array(list(map(str, Outcome)))), False).as_py()
-        raise CheckFailed(f"results.parquet: row {position} has no known outcome ({strange[0]})")
-    total, wanted = sum(counts.values()), len(run.plan.rows)
+    counts: Counter[str] = Counter()
+    for one in run.parts():
+        column = column_values(read_table(one.results, ["mms_outcome"]), "mms_outcome")
+        found = {row["values"]: row["counts"] for row in pc.value_counts(column).to_pylist()}
+        strange = sorted(str(word) for word in found if word not in set(Outcome))
+        if strange:
+            known = pc.is_in(column, pa.array(list(map(str, Outcome))))
+            position = one.part.first_row + pc.index(known, False).as_py()
+            raise CheckFailed(
+                f"results.parquet: row {position} has no known outcome ({strange[0]})"
+            )
+        counts.update(found)
+    total, wanted = sum(counts.values()), run.plan.size
     if total != wanted:
         raise CheckFailed(
             f"results.parquet: {total} rows have an outcome, the plan has {wanted} rows"
@@ -200,18 +218,19 @@ def conservation(run: RunInputs) -> str:
 
 def one_folder(run: RunInputs) -> str:
     """Check that the run is not also in a folder beside this one, nor its journal an older one."""
-    if run.folder.journal.inodes() and (copies := twins(run.folder, run.facts[0])):
+    if run.folder.journal.inodes() and (copies := twins(run.folder, run.opened)):
         names = ", ".join(str(copy.path) for copy in copies)
         raise CheckFailed(
             f"{names}: a copy of this run is in the same folder of runs, so its people would be "
             "counted twice: move one of them elsewhere"
         )
-    if began := unknown_execution(run.folder, run.facts):
+    of_run = [fact for _, fact in run.of_run]
+    if began := unknown_execution(run.folder, of_run):
         raise CheckFailed(
             f"the journal is older than the run: an execution that began at {in_paris(began)} is "
             "not in it: restore the newer journal.sqlite"
         )
-    if are_other_files(run.folder, run.facts):
+    if are_other_files(run.folder, of_run):
         run.notes.append(
             "these are not the files that the run was last in: a copy, a backup that was restored, "
             "or one that was moved to another disk"

@@ -11,27 +11,37 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmsbatch.runs.outcomes import Outcome
-from mmsbatch.verification.inputs import RecordedAnswer, RunInputs
+from mmsbatch.verification.inputs import PartInputs, RecordedAnswer, RunInputs, read_table
 from mmsbatch.verification.journal import CheckFailed
 from mmsbatch.verification.tables import column_values
 
 
 def evidence(run: RunInputs) -> str:
     """Look for every accepted row's number in the bytes of its request's last answer."""
+    rows = answers = 0
+    for one in run.parts():
+        taken, named = _evidence_in(one)
+        rows, answers = rows + taken, answers + named
+    return f"{rows:,} rows that were taken are named in {answers:,} answers"
+
+
+def _evidence_in(one: PartInputs) -> tuple[int, int]:
+    """Look in one part; return how many rows were taken, and how many answers name them."""
+    outcomes = read_table(one.results, ["mms_outcome", "mms_request"])
     claimed = pc.is_in(
-        column_values(run.outcomes, "mms_outcome"),
+        column_values(outcomes, "mms_outcome"),
         pa.array([Outcome.ACCEPTED, Outcome.SCHEDULED]),
     )
     positions = np.flatnonzero(np.asarray(claimed))
-    requests_of = np.asarray(column_values(run.outcomes, "mms_request").fill_null(0))[positions]
+    requests_of = np.asarray(column_values(outcomes, "mms_request").fill_null(0))[positions]
     order = np.argsort(requests_of, kind="stable")
     borders = np.flatnonzero(np.diff(requests_of[order], prepend=-1))
     for group in np.split(order, borders[1:]) if len(order) else ():
         number = int(requests_of[group[0]])
-        reply = run.replies.get(number, _NO_REPLY)
+        reply = one.replies.get(number, _NO_REPLY)
         rows = positions[group]
-        _check_named(number, reply, rows, run.plan.numbers[rows])
-    return f"{len(positions):,} rows that were taken are named in {len(borders):,} answers"
+        _check_named(number, reply, one.part.first_row + rows, one.part.numbers[rows])
+    return len(positions), len(borders)
 
 
 _TAKEN: Final = re.compile(rb"(?:^|[\r\n>])[ \t]*Status[ \t]*=[ \t]*10[01][ \t]*(?:[\r\n<]|\Z)")
@@ -55,8 +65,8 @@ def _check_named(
     body = reply.body
     if not _TAKEN.search(body):
         raise CheckFailed(
-            f"results.parquet: row {rows[0]} is claimed as taken, and fact {reply.place} (the "
-            f"answer to request {number}) has no status 100 or 101"
+            f"results.parquet: row {rows[0]} is claimed as taken, and the "
+            f"answer to request {number} (attempt {reply.attempt}) has no status 100 or 101"
         )
     named = reply.listed.numbers if reply.listed else _named(body)
     refused = _refused(body)
@@ -66,8 +76,8 @@ def _check_named(
         proved &= ~np.isin(numbers, refused, kind="sort")
     if not proved.all():
         raise CheckFailed(
-            f"results.parquet: row {rows[int(proved.argmin())]} is claimed as taken, and fact "
-            f"{reply.place} (the answer to request {number}) does not name its number as taken"
+            f"results.parquet: row {rows[int(proved.argmin())]} is claimed as taken, and the "
+            f"answer to request {number} (attempt {reply.attempt}) does not name its number so"
         )
 
 

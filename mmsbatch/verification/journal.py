@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from mmsbatch.journal.facts import Fact
@@ -26,7 +26,7 @@ class CheckFailed(Exception):  # noqa: N818  (a finding, not a failure of the pr
     """Something does not hold: says where, what was expected and what was found."""
 
 
-def read_rows(folder: RunFolder) -> list[Row]:
+def read_rows(folder: RunFolder) -> Iterator[Row]:
     """Read every row of the journal as it stands, once the database's own checks hold.
 
     Raises
@@ -35,22 +35,20 @@ def read_rows(folder: RunFolder) -> list[Row]:
         The journal is damaged.
     """
     try:
-        return folder.journal.checked_rows()
+        yield from folder.journal.checked_rows()
     except Damaged as damage:
         raise CheckFailed(str(damage)) from None
 
 
-def check_chain(rows: Sequence[Row]) -> list[Fact]:
-    """Follow the chain from the first fact to the last, and return the facts.
+def check_chain(rows: Iterable[Row]) -> Iterator[tuple[Row, Fact]]:
+    """Follow the chain from the first fact to the last, and return each row with its fact.
 
     Raises
     ------
     CheckFailed
         A row is missing, or is not what its hash was made over; names the fact.
     """
-    if not rows:
-        raise CheckFailed("journal.sqlite: there is no fact at all")
-    previous = ""
+    previous, place = "", 0
     for place, row in enumerate(rows, start=1):
         if row["seq"] != place:
             raise CheckFailed(f"journal.sqlite: fact {place} is missing, {row['seq']} follows")
@@ -68,7 +66,9 @@ def check_chain(rows: Sequence[Row]) -> list[Fact]:
                 f"and the fact before is {expected[:12]}…, recorded is {row['hash'][:12]}…"
             )
         previous = row["hash"]
-    return [_fact(row) for row in rows]
+        yield row, _fact(row)
+    if not place:
+        raise CheckFailed("journal.sqlite: there is no fact at all")
 
 
 def _fact(row: Row) -> Fact:

@@ -27,7 +27,7 @@ _ROWS_AT_ONCE: Final = 1 << 16
 
 def check_metadata(run: RunInputs, name: str, found: dict[str, str]) -> None:
     """Check what a file says of itself; the package's version is its writer's own."""
-    for key, expected in run.folder.metadata(run.plan, identity_in(run.facts)).items():
+    for key, expected in run.folder.metadata(run.plan, identity_in([run.opened])).items():
         if key == "mmsbatch.package_version" or found.get(key) == expected:
             continue
         if key == "mmsbatch.run":
@@ -49,27 +49,33 @@ def check_written(run: RunInputs, path: Path) -> None:
         raise CheckFailed(
             f"{path.name} is not there (a crash came before it was written?): {again}"
         )
-    places = [n for n, fact in enumerate(run.facts) if fact.kind is FactKind.WRITTEN]
-    if not places:
-        if "files" in run.facts[0].data:
+    written = [numbered for numbered in run.of_run if numbered[1].kind is FactKind.WRITTEN]
+    if not written:
+        if "files" in run.opened.data:
             raise CheckFailed(f"{path.name} was never recorded (a crash came in between?): {again}")
         if NO_DIGESTS not in run.notes:
             run.notes.append(NO_DIGESTS)
         return
-    last = places[-1]
-    recorded = run.facts[last].data.get("files", {}).get(path.name)
-    found = digests_of(path)[path.name]
-    later = [n for n, fact in enumerate(run.facts) if n > last and fact.request is not None]
-    if found != recorded:
+    last, fact = written[-1]
+    named = {name: one for name, one in fact.data.get("files", {}).items() if _is_of(name, path)}
+    found = digests_of(path)
+    for name in sorted(named.keys() | found.keys()):
+        if found.get(name) != named.get(name):
+            raise CheckFailed(
+                f"{name} is not the file that fact {last} recorded (SHA-256 {found.get(name)}, "
+                f"recorded {named.get(name)}): it was changed, or a crash came before the record: "
+                f"{again}"
+            )
+    if run.out_of_date is not None:
+        later, fact = run.out_of_date
         raise CheckFailed(
-            f"{path.name} is not the file that fact {last + 1} recorded (SHA-256 {found}, recorded "
-            f"{recorded}): it was changed, or a crash came before the record: {again}"
+            f"{path.name} is out of date: it was written before fact {later} ({fact.kind}): {again}"
         )
-    if later:
-        raise CheckFailed(
-            f"{path.name} is out of date: it was written before fact {later[0] + 1} "
-            f"({run.facts[later[0]].kind}): {again}"
-        )
+
+
+def _is_of(name: str, path: Path) -> bool:
+    """Return whether a recorded file is this one, or one of this folder."""
+    return name == path.name or name.startswith(f"{path.name}/")
 
 
 def check_equal(

@@ -25,7 +25,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 import mmsbatch as mms
 from conftest import account_at, fictional, planned
-from mmsbatch import files, frames
+from mmsbatch import files, parquet
 from mmsbatch.gateway.client import GatewayClient
 from mmsbatch.journal.facts import Fact, FactKind, Verdict
 from mmsbatch.journal.journal import Journal, NumberedFact, Transaction
@@ -123,7 +123,7 @@ def crashing(point: str, nth: int) -> Iterator[None]:
         mock.patch.object(Journal, "_append", _append),
         mock.patch.object(Journal, "_alone", _alone),
         mock.patch.object(GatewayClient, "send", _send),
-        mock.patch.object(frames, "replace_file", _replace),
+        mock.patch.object(parquet, "replace_file", _replace),
     ):
         yield
 
@@ -344,7 +344,7 @@ class Conservation(RuleBasedStateMachine):
         vouched = not report.doubts and report.outcomes.get("unreported", 0) == report.settled
         assert vouched is (report.exit_code != 3)
         if self.in_step:
-            written = frames.read(self.run / "results.parquet")[0]
+            written = parquet.read(self.run / "results.parquet")[0]
             pd.testing.assert_frame_equal(written, results, check_categorical=False)
 
     # ----- shared --------------------------------------------------------------------------------

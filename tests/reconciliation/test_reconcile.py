@@ -18,7 +18,7 @@ import pytest
 
 import mmsbatch as mms
 from conftest import account_at, fictional, planned
-from mmsbatch import frames
+from mmsbatch import parquet
 from mmsbatch.errors import InputError, RunInDoubt, RunStopped
 from mmsbatch.gateway.client import GatewayClient, HttpReply
 from mmsbatch.journal.facts import Fact, FactKind
@@ -728,7 +728,7 @@ def test_what_was_not_sent_can_be_released_and_is_then_sent_once(stage: Stage) -
     assert results["mms_outcome"].eq("accepted").all()
     sent = [f"+{delivery.number}" for delivery in scene.sandbox.ledger]
     assert sorted(results["mms_e164"]) == sorted(sent)
-    attempts = frames.read(scene.run / "requests.parquet")[0]
+    attempts = parquet.read(scene.run / "requests.parquet")[0]
     assert [("pending", 1), ("accepted", 2)] == [
         (row.state, row.attempt) for row in attempts.itertuples() if row.request == 2
     ]
@@ -748,8 +748,8 @@ def test_what_was_all_sent_can_be_confirmed(stage: Stage) -> None:
     assert settled["mms_status"].isna().all()
     assert settled["mms_sent_at"].notna().all()
     assert 500 == len(scene.sandbox.ledger)
-    pd.testing.assert_frame_equal(frames.read(scene.run / "results.parquet")[0], results)
-    attempts = frames.read(scene.run / "requests.parquet")[0]
+    pd.testing.assert_frame_equal(parquet.read(scene.run / "results.parquet")[0], results)
+    attempts = parquet.read(scene.run / "requests.parquet")[0]
     row = attempts[attempts["request"] == 2].iloc[0]
     assert ("confirmed", 504) == (row["state"], row["http_status"])
     assert b"Gateway Time-out" in row["answer"]

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 import mmsbatch as mms
 from changed_runs import broken, copy, forge, mms_rows, record, replaced, rewrite
 from conftest import TESTS, account_at, fictional, planned
-from mmsbatch import frames
+from mmsbatch import parquet
 from mmsbatch.cli import app
 from mmsbatch.gateway.wire import Answer, decode_answer
 from mmsbatch.journal.facts import FactKind
@@ -297,7 +297,7 @@ def test_another_plan_under_the_same_journal_is_found(run: Path, made: Path) -> 
     """A plan and its metadata that agree with each other, not with what was opened."""
     other = planned(404)
     folder = RunFolder(run)
-    frames.write(
+    parquet.write(
         other.rows, folder.plan_path, folder.metadata(other, identity_in(folder.facts(first=1)))
     )
 

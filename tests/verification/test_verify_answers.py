@@ -222,8 +222,8 @@ def test_an_answer_that_refuses_is_no_evidence(
     monkeypatch.setattr(outcomes, "_whole", lambda _, size: np.zeros(size, dtype=np.int8))
     write_results(run)
     assert (
-        "evidence: results.parquet: row 0 is claimed as taken, and fact 5 (the answer to request "
-        "1) has no status 100 or 101"
+        "evidence: results.parquet: row 0 is claimed as taken, and the answer to request "
+        "1 (attempt 1) has no status 100 or 101"
     ) == broken(run)
 
 

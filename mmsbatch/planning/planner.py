@@ -1,0 +1,350 @@
+"""From prepared rows and a campaign to a plan (§1.1).
+
+Rows are grouped by the message they get, since a request carries one message, and cut in row order,
+each part of a million rows by itself. Equal input gives an equal plan and an equal fingerprint on
+any machine, whether the rows were in memory or came part by part.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mmsbatch import hints, parquet, spec
+from mmsbatch.campaign import message as messages
+from mmsbatch.campaign.campaign import Campaign
+from mmsbatch.campaign.consent import Consent
+from mmsbatch.campaign.file import load_campaign
+from mmsbatch.errors import PlanError, kind_of
+from mmsbatch.frames import categorical, is_dask
+from mmsbatch.phones.e164 import as_integers
+from mmsbatch.planning.duplicates import Duplicates
+from mmsbatch.planning.grouping import cut, first_alike
+from mmsbatch.planning.part import PART_ROWS, RowsInFile, RowsInMemory
+from mmsbatch.planning.plan import PLAN_COLUMNS, Plan
+from mmsbatch.planning.problems import ProblemColumn
+from mmsbatch.planning.rows import CONSENT
+
+OnePer = Literal["number", "message"]
+
+
+def plan(
+    prepared: pd.DataFrame,
+    campaign: Campaign | str | os.PathLike[str],
+    *,
+    one_per: OnePer | None = None,
+    chunk_size: int = spec.MAX_RECIPIENTS_PER_REQUEST,
+    part_rows: int = PART_ROWS,
+) -> Plan:
+    """Return every sendable row a place in a numbered request.
+
+    Parameters
+    ----------
+    prepared
+        What `prepare` gave: any columns, with ``mms_e164`` and ``mms_problem``. Not modified. One
+        of Dask is computed, and then held in memory.
+    campaign
+        What to send, or the path of a campaign file; ``{{ column }}`` in its message is filled in
+        from the row. If it names a consent column, rows without a clear yes become
+        ``no_consent``, also in a frame that was prepared without it.
+    one_per
+        Stated here or by the campaign. ``"number"``, the default: one message for one number,
+        whatever the text. ``"message"``: one for each number and text.
+    chunk_size
+        Numbers per request, 1 to 200.
+    part_rows
+        Rows per part, at most a million: no request is of two parts, and each part is a file of
+        its own in a run's folder.
+
+    Returns
+    -------
+    Plan
+        With the rows of `prepared`, in its order. A row whose own message cannot be sent gets a
+        problem (``message_too_long``, …); of the rows with the same number the first that can be
+        sent is, the others get ``duplicate``, and ``mms_duplicate_of`` names it by its position.
+
+    Raises
+    ------
+    PlanError
+        The frame was not prepared, or no row can be sent.
+    CampaignError
+        The message names a column that does not exist.
+    ContactsError
+        The campaign's consent column cannot be used.
+
+    Source: §1.1 (requests of 200), §1.2.1 (one message per request).
+    """
+    _check_sizes(chunk_size, part_rows)
+    if is_dask(prepared):
+        from mmsbatch.planning.partitions import computed  # noqa: PLC0415  (an extra)
+
+        prepared = computed(prepared)
+    _check_prepared(prepared)
+    campaign = _stated(_campaign(campaign), prepared, one_per)
+    draft = _Draft.of(prepared, campaign, {})
+    texts = draft.codes if campaign.one_per == "message" else None
+    first = first_alike(draft.numbers, texts, draft.problem.none)
+    parts: list[RowsInMemory] = []
+    last = 0
+    for begin in range(0, max(len(prepared), 1), part_rows):
+        here = slice(begin, begin + part_rows)
+        rows, last = draft.part(here).planned(prepared.iloc[here], first[here], chunk_size, last)
+        parts.append(RowsInMemory(rows))
+    return _with_recipients(Plan(parts, campaign))
+
+
+def plan_parts(
+    parts: Iterable[pd.DataFrame],
+    campaign: Campaign | str | os.PathLike[str],
+    *,
+    one_per: OnePer | None = None,
+    chunk_size: int = spec.MAX_RECIPIENTS_PER_REQUEST,
+) -> Plan:
+    """Plan a table longer than memory: what `plan` gives of all its parts together.
+
+    Parameters
+    ----------
+    parts
+        Prepared frames of as many rows each, the last of fewer; a million is what `plan` cuts.
+        Duplicates need not be marked in them. Each is looked at once.
+    campaign, one_per, chunk_size
+        As for `plan`.
+
+    Returns
+    -------
+    Plan
+        Of one part, it is in memory; of several, in files of a temporary folder, which is removed
+        when nothing has the plan any more.
+
+    Raises
+    ------
+    PlanError, CampaignError, ContactsError
+        As from `plan`.
+    RunError
+        The temporary folder cannot be written to: full disk.
+    """
+    given = iter(parts)
+    beginning = [*islice(given, 2)]
+    if len(beginning) < 2:  # noqa: PLR2004  (all there is, or nothing)
+        whole = beginning[0] if beginning else pd.DataFrame()
+        return plan(whole, campaign, one_per=one_per, chunk_size=chunk_size)
+    _check_sizes(chunk_size, len(beginning[0]))
+    campaign = _stated(_campaign(campaign), beginning[0], one_per)
+    folder = TemporaryDirectory(prefix="mmsbatch-plan-")
+    with Duplicates(Path(folder.name), by_text=campaign.one_per == "message") as duplicates:
+        texts: dict[str, int] = {}
+        files: list[RowsInFile] = []
+        position = 0
+        for prepared in chain(beginning, given):
+            _check_prepared(prepared)
+            draft = _Draft.of(prepared, campaign, texts, whole=False)
+            duplicates.add(position, draft.numbers, draft.codes, draft.problem.none)
+            files.append(RowsInFile(Path(folder.name) / f"part-{len(files):05}.parquet", folder))
+            parquet.write(draft.written(prepared), files[-1].path, {})
+            position += len(prepared)
+        duplicates.find()
+        position = last = 0
+        for file in files:
+            frame = file.frame()
+            first = duplicates.of(position, len(frame))
+            rows, last = _Draft.read(frame, texts).planned(frame, first, chunk_size, last)
+            parquet.write(rows, file.path, {})
+            position += len(frame)
+    return _with_recipients(Plan(files, campaign))
+
+
+@dataclass
+class _Draft:
+    """What is known of rows before repeats are looked for."""
+
+    numbers: npt.NDArray[np.int64]
+    problem: ProblemColumn
+    codes: npt.NDArray[np.int64]
+    """Of each row's text, in the order of appearance; -1 where it has none."""
+    texts: Sequence[str]
+
+    @classmethod
+    def of(
+        cls,
+        prepared: pd.DataFrame,
+        campaign: Campaign,
+        texts: dict[str, int],
+        *,
+        whole: bool = True,
+    ) -> Self:
+        """Write the text of each row, and find what forbids sending it.
+
+        Parameters
+        ----------
+        prepared, campaign
+            What is sent to whom.
+        texts
+            The codes of earlier parts' texts; those of this part are added.
+        whole
+            Whether these are all the rows that there are.
+        """
+        rendered = messages.render(campaign.content.message, campaign.content.kind, prepared)
+        places = [texts.setdefault(text, len(texts)) for text in rendered.messages]
+        numbers = as_integers(prepared["mms_e164"])
+        problem = ProblemColumn.read(prepared["mms_problem"])
+        # Rows that `prepare` called duplicates are decided anew: the first of them may have been
+        # filtered out since, have no consent, or a text that cannot be sent.
+        problem.clear("duplicate")
+        consent = campaign.consent
+        if consent is not None and consent.canonical() != prepared.attrs.get(CONSENT):
+            missing = _without_consent(consent, prepared, numbers, whole=whole)
+            problem.set("no_consent", problem.none & missing)
+        problem.add(rendered.problem)
+        codes = np.array([*places, -1], dtype=np.int64)[rendered.codes]
+        return cls(numbers, problem, codes, tuple(texts))
+
+    @classmethod
+    def read(cls, written: pd.DataFrame, texts: dict[str, int]) -> Self:
+        """Take back what `written` gave."""
+        column = pd.Categorical(written["mms_message"])
+        places = [texts[str(text)] for text in column.categories]
+        return cls(
+            as_integers(written["mms_e164"]),
+            ProblemColumn.read(written["mms_problem"]),
+            np.array([*places, -1], dtype=np.int64)[column.codes],
+            tuple(texts),
+        )
+
+    def part(self, rows: slice) -> Self:
+        """Take some of the rows."""
+        problem = ProblemColumn(self.problem.codes[rows], list(self.problem.words))
+        return replace(self, numbers=self.numbers[rows], problem=problem, codes=self.codes[rows])
+
+    def written(self, prepared: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows with the texts and the problems known so far."""
+        rows = pd.DataFrame(prepared.copy(deep=False))
+        rows["mms_problem"] = self.problem.categorical()
+        rows["mms_message"] = self._messages(self.problem.none)
+        return rows
+
+    def planned(
+        self, prepared: pd.DataFrame, first: npt.NDArray[np.int64], chunk_size: int, last: int
+    ) -> tuple[pd.DataFrame, int]:
+        """Return the rows with the requests they are in.
+
+        Parameters
+        ----------
+        prepared
+            The rows themselves.
+        first
+            Of each of them: the position of the first row with its number; -1 for that one.
+        chunk_size
+            Numbers per request.
+        last
+            The last request of the parts before.
+
+        Returns
+        -------
+        DataFrame and int
+            And the last request up to here.
+        """
+        duplicate = first >= 0
+        self.problem.set("duplicate", duplicate)
+        sendable = self.problem.none
+        _check_numbers(self.numbers, sendable)
+        requests = cut(self.codes, sendable, chunk_size) + np.int32(last)
+        rows = pd.DataFrame(prepared.copy(deep=False))
+        rows["mms_problem"] = self.problem.categorical()
+        rows["mms_duplicate_of"] = pd.arrays.IntegerArray(np.maximum(first, 0), ~duplicate)
+        rows["mms_message"] = self._messages(sendable)
+        rows["mms_request"] = pd.arrays.IntegerArray(requests, ~sendable)
+        return rows, int(requests[sendable].max(initial=last))
+
+    def _messages(self, where: npt.NDArray[np.bool_]) -> pd.Categorical:
+        texts = categorical(np.where(where, self.codes, -1), self.texts)
+        return texts.remove_unused_categories()  # those of people who get none
+
+
+def _with_recipients(made: Plan) -> Plan:
+    """Refuse a plan that is for nobody."""
+    if not made.recipients:
+        counts = ", ".join(f"{n} {word}" for word, n in made.summary.problems.items())
+        raise PlanError(
+            f"no row can be sent: {made.size} rows, {counts or 'none at all'}. Is this the column "
+            f"with the mobile numbers? Another is taken with {hints.option('phone', 'COLUMN')}"
+        )
+    return made
+
+
+def _check_sizes(chunk_size: int, part_rows: int) -> None:
+    if not 1 <= chunk_size <= spec.MAX_RECIPIENTS_PER_REQUEST:
+        raise PlanError(
+            f"chunk_size must be from 1 to {spec.MAX_RECIPIENTS_PER_REQUEST} (§1.1), "
+            f"found {chunk_size}"
+        )
+    if not 1 <= part_rows <= PART_ROWS:
+        raise PlanError(f"part_rows must be from 1 to {PART_ROWS:,}, found {part_rows:,}")
+
+
+def _campaign(given: Campaign | str | os.PathLike[str]) -> Campaign:
+    if isinstance(given, Campaign):
+        return given
+    if isinstance(given, str | os.PathLike):
+        return load_campaign(given)
+    raise PlanError(
+        f"a campaign is an mms.Campaign or the path of a campaign file, not {kind_of(given)}: "
+        'mms.Campaign("noel-2026", mms.Text("Joyeux Noël !")) makes one'
+    )
+
+
+def _stated(campaign: Campaign, prepared: pd.DataFrame, one_per: str | None) -> Campaign:
+    """Return the campaign with what the call and the frame say about whom it is sent to."""
+    given: dict[str, Any] = {} if one_per is None else {"one_per": one_per}
+    if campaign.consent is None and CONSENT in prepared.attrs:
+        given["consent"] = Consent.read(prepared.attrs[CONSENT])
+    return replace(campaign, **given) if given else campaign
+
+
+def _without_consent(
+    consent: Consent, prepared: pd.DataFrame, numbers: npt.NDArray[np.int64], *, whole: bool
+) -> npt.NDArray[np.bool_]:
+    if not whole:  # a no in one part is a no in all of them, which only `prepare` has seen
+        raise PlanError(
+            f"the parts were not prepared with the campaign's consent column {consent.column!r}: "
+            "give it to `prepare` too"
+        )
+    answers = consent.answers(prepared)
+    consent.check_any(any_yes=bool(answers.yes.any()))
+    return answers.missing([numbers], answers.refusing([numbers]))
+
+
+def _check_prepared(prepared: pd.DataFrame) -> None:
+    if not isinstance(prepared, pd.DataFrame):
+        raise PlanError(
+            f"plan takes what mms.prepare(contacts, phone=…) gave, not {kind_of(prepared)}"
+        )
+    missing = [name for name in ("mms_e164", "mms_problem") if name not in prepared.columns]
+    if missing:
+        raise PlanError(
+            f"the frame has no column {' and no column '.join(missing)}: "
+            "call mmsbatch.prepare(contacts, phone=…) first"
+        )
+    present = [name for name in PLAN_COLUMNS if name in prepared.columns]
+    if present:
+        raise PlanError(
+            f"the frame already has {' and '.join(present)}: it comes from a plan or from results; "
+            "begin again from the contacts"
+        )
+
+
+def _check_numbers(numbers: npt.NDArray[np.int64], sendable: npt.NDArray[np.bool_]) -> None:
+    without = sendable & (numbers == 0)
+    if without.any():
+        raise PlanError(
+            f"row position {int(without.argmax())} has neither a number nor a problem: leave "
+            "mms_e164 and mms_problem as `prepare` wrote them"
+        )
