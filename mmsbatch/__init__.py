@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from mmsbatch.gateway.account import Account
     from mmsbatch.notebook.parameters import check_parameters
     from mmsbatch.planning.plan import Plan
+    from mmsbatch.planning.plan_file import plan_file
     from mmsbatch.planning.planner import plan
     from mmsbatch.planning.prepare import prepare
     from mmsbatch.planning.preview import preview
@@ -107,6 +108,7 @@ __all__ = [
     "load_campaign",
     "moved",
     "plan",
+    "plan_file",
     "plots",
     "prepare",
     "preview",
@@ -171,6 +173,7 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "gateway.account": ("Account",),
     "notebook.parameters": ("check_parameters",),
     "planning.plan": ("Plan",),
+    "planning.plan_file": ("plan_file",),
     "planning.planner": ("plan",),
     "planning.prepare": ("prepare",),
     "planning.preview": ("preview",),

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
+from weakref import finalize
 
 import pyarrow as pa
 
@@ -79,6 +80,14 @@ def replace_folder(path: Path, fill: Callable[[Path], Any]) -> None:
         for leftover in (beside, old):
             if leftover is not None:
                 rmtree(leftover, ignore_errors=True)
+
+
+class TemporaryFolder:
+    """A folder for its owner only, removed when nothing has this object any more."""
+
+    def __init__(self, prefix: str) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix=prefix))  # 0700
+        finalize(self, rmtree, self.path, ignore_errors=True)
 
 
 def sync_folder(folder: Path) -> None:

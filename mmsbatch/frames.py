@@ -132,9 +132,11 @@ def union_of_words(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     joined = [part.copy(deep=False) for part in parts]
     for name in parts[0].columns:
         if all(isinstance(part[name].dtype, pd.CategoricalDtype) for part in parts):
-            whole = union_categoricals([part[name] for part in parts])
+            # Parquet does not tell of what type the words of a column are that has none.
+            some = [part[name] for part in parts if len(part[name].cat.categories)]
+            words = union_categoricals(some).categories if some else pd.Index([], dtype="str")
             for part in joined:
-                part[name] = part[name].cat.set_categories(whole.categories)
+                part[name] = part[name].cat.set_categories(words)
     made = pd.concat(joined)
     made.attrs = dict(parts[0].attrs)
     return made

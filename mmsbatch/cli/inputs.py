@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
 from mmsbatch.campaign.consent import Consent
 from mmsbatch.campaign.file import load_campaign
-from mmsbatch.contacts.reading import read_contacts
 from mmsbatch.errors import InputError
 from mmsbatch.gateway.account import Account, Target
 from mmsbatch.planning.plan import Plan
-from mmsbatch.planning.planner import plan as make_plan
-from mmsbatch.planning.prepare import prepare
+from mmsbatch.planning.plan_file import plan_file
+from mmsbatch.planning.prepared import Prepared
 from mmsbatch.planning.suppression import SuppressionList
 from mmsbatch.planning.suppression_files import read_suppression_list
 from mmsbatch.sending.policy import OnDoubt
@@ -101,18 +100,26 @@ def planned(options: ContactsOptions, campaign: Path, one_per: str | None) -> Pl
     """Read the campaign, the suppression lists and the contacts, and plan."""
     loaded = load_campaign(campaign)  # first: it is quick, and most often what is wrong
     suppressed = options.read_suppressed()
-    loaded = replace(loaded, consent=options.read_consent() or loaded.consent)
-    frame = read_contacts(options.contacts, **options.reading)
-    prepared = prepare(
-        frame,
-        phone=options.columns,
+    said = False
+
+    def say(prepared: Prepared) -> None:
+        nonlocal said
+        if not said:
+            said = True
+            options.say_columns(prepared.phone_columns)
+
+    return plan_file(
+        options.contacts,
+        loaded,
+        options.columns,
         # Numbers reserved for fiction may go to the sandbox and nowhere else.
         fictional=not options.live,
         suppress=suppressed,
-        consent=loaded.consent,
+        consent=options.read_consent(),
+        one_per=one_per_word(one_per),
+        on_part=say,
+        **options.reading,
     )
-    options.say_columns(prepared.phone_columns)
-    return make_plan(prepared, loaded, one_per=one_per_word(one_per))
 
 
 def one_per_word(word: str | None) -> Literal["number", "message"] | None:

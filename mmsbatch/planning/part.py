@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 
 from mmsbatch import frames, parquet
+from mmsbatch.files import TemporaryFolder
 from mmsbatch.phones.e164 import FIRST as FIRST_TOKEN
 from mmsbatch.phones.e164 import as_integers
 
@@ -72,8 +73,8 @@ class RowsInFile:
     """Rows of a Parquet file, read whenever they are asked for."""
 
     path: Path
-    folder: object = None
-    """A temporary folder, which is removed when nothing has it any more."""
+    folder: TemporaryFolder | None = None
+    """Where the file is, if it is there for a moment only."""
 
     def frame(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Read all columns, or some."""

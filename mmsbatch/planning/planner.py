@@ -10,9 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, islice
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -25,6 +22,7 @@ from mmsbatch.campaign.campaign import Campaign
 from mmsbatch.campaign.consent import Consent
 from mmsbatch.campaign.file import load_campaign
 from mmsbatch.errors import PlanError, kind_of
+from mmsbatch.files import TemporaryFolder
 from mmsbatch.frames import categorical, is_dask
 from mmsbatch.phones.e164 import as_integers
 from mmsbatch.planning.duplicates import Duplicates
@@ -122,8 +120,7 @@ def plan_parts(
     Returns
     -------
     Plan
-        Of one part, it is in memory; of several, in files of a temporary folder, which is removed
-        when nothing has the plan any more.
+        In files of a temporary folder, which is removed when nothing has the plan any more.
 
     Raises
     ------
@@ -132,25 +129,25 @@ def plan_parts(
     RunError
         The temporary folder cannot be written to: full disk.
     """
-    given = iter(parts)
-    beginning = [*islice(given, 2)]
-    if len(beginning) < 2:  # noqa: PLR2004  (all there is, or nothing)
-        whole = beginning[0] if beginning else pd.DataFrame()
-        return plan(whole, campaign, one_per=one_per, chunk_size=chunk_size)
-    _check_sizes(chunk_size, len(beginning[0]))
-    campaign = _stated(_campaign(campaign), beginning[0], one_per)
-    folder = TemporaryDirectory(prefix="mmsbatch-plan-")
-    with Duplicates(Path(folder.name), by_text=campaign.one_per == "message") as duplicates:
+    folder = TemporaryFolder("mmsbatch-plan-")
+    campaign = _campaign(campaign)
+    if one_per is not None:
+        campaign = replace(campaign, one_per=one_per)
+    with Duplicates(folder.path, by_text=campaign.one_per == "message") as duplicates:
         texts: dict[str, int] = {}
         files: list[RowsInFile] = []
         position = 0
-        for prepared in chain(beginning, given):
+        for prepared in parts:
             _check_prepared(prepared)
+            _check_sizes(chunk_size, len(prepared))
+            campaign = _stated(campaign, prepared, None)
             draft = _Draft.of(prepared, campaign, texts, whole=False)
             duplicates.add(position, draft.numbers, draft.codes, draft.problem.none)
-            files.append(RowsInFile(Path(folder.name) / f"part-{len(files):05}.parquet", folder))
+            files.append(RowsInFile(folder.path / parquet.part_name(len(files)), folder))
             parquet.write(draft.written(prepared), files[-1].path, {})
             position += len(prepared)
+        if not files:
+            raise PlanError("there are no rows to plan")
         duplicates.find()
         position = last = 0
         for file in files:

@@ -14,6 +14,7 @@ from mmsbatch.planning.grouping import Seen, first_rows
 from mmsbatch.planning.prepared import Prepared
 from mmsbatch.planning.rows import (
     as_frame,
+    no_repeats,
     phone_columns,
     prepare_part,
     refusing_in,
@@ -98,6 +99,7 @@ def prepare_batches(
     suppress: SuppressionList | None = None,
     consent: Consent | None = None,
     refusing: npt.NDArray[np.int64] | None = None,
+    duplicates: bool = True,
 ) -> Iterator[Prepared]:
     """Prepare a long file batch by batch, as if it were one frame.
 
@@ -112,6 +114,8 @@ def prepare_batches(
     refusing : array of int64, optional
         The numbers that say no in any row of the table, as `refusing_numbers` finds them; without
         it, a no is known from its batch on.
+    duplicates : bool
+        Whether to look for repeated numbers; `plan` does so itself.
 
     Yields
     ------
@@ -126,7 +130,7 @@ def prepare_batches(
 
     Source: §1.4.
     """
-    find = Seen().first_rows
+    find = Seen().first_rows if duplicates else no_repeats
     for given in batches:
         batch = as_frame(given)
         names = phone_columns(batch, phone)
