@@ -158,7 +158,8 @@ def _unreadable(file: Path, error: Exception) -> RunError:
 
 
 def _saying(table: pa.Table, metadata: Mapping[str, str]) -> pa.Table:
-    return table.replace_schema_metadata({**(table.schema.metadata or {}), **metadata})
+    said = {key.encode(): value.encode() for key, value in metadata.items()}
+    return table.replace_schema_metadata({**(table.schema.metadata or {}), **said})
 
 
 def _said(schema: pa.Schema) -> dict[str, str]:

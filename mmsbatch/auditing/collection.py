@@ -7,7 +7,6 @@ memory: an audit says what the facts say, never what a stale file says, and chan
 
 from __future__ import annotations
 
-import io
 import json
 import tempfile
 import warnings
@@ -16,33 +15,31 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import accumulate
 from pathlib import Path
 from shutil import copyfileobj
 from typing import Any, Final, Self
 
 import duckdb
-import pyarrow.parquet as pq
+import pyarrow as pa
 
-from mmsbatch import frames, hints
-from mmsbatch.auditing.journals import JournalSummary, digest, facts
-from mmsbatch.auditing.run_files import FileSource, RunFiles, in_memory
+from mmsbatch import frames, hints, parquet
+from mmsbatch.auditing.journals import JournalSummary, digest
+from mmsbatch.auditing.run_files import FileSource, RunFiles, local_file
 from mmsbatch.auditing.selection import EVERYTHING, Filters, originals
 from mmsbatch.errors import RunError
+from mmsbatch.files import TemporaryFolder
 from mmsbatch.planning.rows import PREFIX
-from mmsbatch.runs import outcomes
 from mmsbatch.runs.folder import SCHEMA_VERSION, RunFolder, identity_in
 from mmsbatch.runs.locations import (
     DERIVED,
-    JOURNALS,
-    NEEDED,
     LeftOut,
     RunLeftOut,
     RunLocation,
     RunPaths,
     find,
 )
-from mmsbatch.runs.outcomes import attempts
-from mmsbatch.runs.states import fold
+from mmsbatch.runs.run import Run
 from mmsbatch.times import instant, wall_time
 
 RESULTS: Final = "results.parquet"
@@ -58,10 +55,11 @@ class OpenedRun:
     """Its place among the runs opened together, from 0."""
     place: RunLocation
     digest: JournalSummary
-    results: str
-    requests: str
+    results: tuple[str, ...]
+    requests: tuple[str, ...]
+    """Each is one file, or the files of a folder in order."""
 
-    def url(self, name: str) -> str:
+    def urls(self, name: str) -> tuple[str, ...]:
         """Return where DuckDB finds one of the two."""
         return self.results if name == RESULTS else self.requests
 
@@ -93,7 +91,7 @@ class Collection:
     def by_run(
         self, name: str, select: str, rest: str, runs: Sequence[OpenedRun] | None = None
     ) -> Iterator[tuple[OpenedRun, list[tuple[Any, ...]]]]:
-        """Ask all runs' files the same, and return the rows of each run.
+        """Ask all files of all runs the same, and return the rows of each run, file by file.
 
         A run whose file cannot be read is left out, and named.
 
@@ -102,24 +100,40 @@ class Collection:
         name
             ``results.parquet`` or ``requests.parquet``.
         select
-            Begins with ``SELECT mms_file``, which is not in the rows given.
+            Begins with ``SELECT mms_file``.
         rest
             What comes after ``FROM``.
         runs
             None: all of them.
         """
-        asked = {run.url(name): run for run in (self.runs if runs is None else runs)}
-        rows: dict[str, list[tuple[Any, ...]]] = {url: [] for url in asked}
-        for url, run in asked.items() if not self._ask(select, asked, rest, rows) else ():
-            if not self._ask(select, [url], rest, rows):
+        asked = [*(self.runs if runs is None else runs)]
+        rows: dict[str, list[tuple[Any, ...]]] = {
+            url: [] for run in asked for url in run.urls(name)
+        }
+        answered = self._ask(select, [*rows], rest, rows)
+        for run in [] if answered else [*asked]:
+            if not self._ask(select, run.urls(name), rest, rows):
                 self.leave_out(
                     run,
                     f"{name} is damaged: `{hints.results(run.place.label)}` makes it anew, or "
                     "restore the run's folder from a copy",
                 )
-                del rows[url]
-        for url, found in rows.items():
-            yield asked[url], found
+                asked.remove(run)
+        for run in asked:
+            yield run, [row for url in run.urls(name) for row in rows[url]]
+
+    def first_rows(self, run: OpenedRun) -> dict[str, int]:
+        """Return at which row of the run each file of its results begins."""
+        if len(run.results) == 1:
+            return {run.results[0]: 0}
+        counts = dict(
+            self.connection.execute(
+                "SELECT file_name, num_rows "  # noqa: S608  (quoted by `listed`)
+                f"FROM parquet_file_metadata({listed(run.results)})"
+            ).fetchall()
+        )
+        begins = accumulate((counts[url] for url in run.results), initial=0)
+        return dict(zip(run.results, begins, strict=False))
 
     def _ask(
         self,
@@ -135,8 +149,8 @@ class Collection:
             found = self.connection.execute(query).fetchall()
         except duckdb.Error:
             return False
-        for url, *row in found:
-            rows[url].append(tuple(row))
+        for row in found:
+            rows[row[0]].append(row)
         return True
 
     def leave_out(self, run: OpenedRun, why: str) -> None:
@@ -217,7 +231,7 @@ def _refuse(left_out: Sequence[LeftOut]) -> None:
 def campaign_of(collection: Collection, run: OpenedRun) -> dict[str, Any]:
     """Return what a run's files say of its campaign: name, content, when it was to be sent."""
     found = collection.connection.execute(
-        f"SELECT decode(value) FROM parquet_kv_metadata({literal(run.results)}) "  # noqa: S608
+        f"SELECT decode(value) FROM parquet_kv_metadata({literal(run.results[0])}) "  # noqa: S608
         "WHERE key = 'mmsbatch.campaign'"
     ).fetchall()
     said: dict[str, Any] = json.loads(found[0][0]) if found else {}
@@ -271,13 +285,15 @@ class _Opening:
         urls: dict[tuple[str, str], str] = {
             (place.label, name): self._url(number, place, name)
             for number, (place, _) in enumerate(wanted)
-            for name in (_PLAN, *DERIVED)
-            if name in place.sizes
+            for table in (_PLAN, *DERIVED)
+            for name in place.files_of(table)
         }
         metadata, unreadable = self._metadata(list(urls.values()))
         # Of the plan only if the results will be made of it: footers take time.
         read = {
-            place.label: RESULTS if found.up_to_date and RESULTS in place.sizes else _PLAN
+            place.label: place.files_of(
+                RESULTS if found.up_to_date and place.files_of(RESULTS) else _PLAN
+            )[0]
             for place, found in wanted
         }
         columns_of = (urls[label, name] for label, name in read.items())
@@ -290,9 +306,12 @@ class _Opening:
                 for name, url in own.items():
                     _check_file(name, metadata.get(url), unreadable.get(url), found, place)
                     _check_shadowed(name, shadowed.get(url), place)
-                if not found.up_to_date or not all(name in own for name in DERIVED):
-                    own |= self._rebuilt(number, place)
-                yield OpenedRun(number, place, found, own[RESULTS], own[REQUESTS])
+                tables = {
+                    table: tuple(own[name] for name in place.files_of(table)) for table in DERIVED
+                }
+                if not found.up_to_date or not all(tables.values()):
+                    tables = self._rebuilt(number, place)
+                yield OpenedRun(number, place, found, tables[RESULTS], tables[REQUESTS])
             except RunError as error:
                 left_out.append(LeftOut(place.label, str(error)))
 
@@ -342,27 +361,30 @@ class _Opening:
         ).fetchall()
         return dict(rows)
 
-    def _rebuilt(self, number: int, place: RunLocation) -> dict[str, str]:
+    def _rebuilt(self, number: int, place: RunLocation) -> dict[str, tuple[str, ...]]:
+        """Build a run's tables from its plan and journal; they lie in a temporary folder."""
+        made = TemporaryFolder("mmsbatch-audit-")
         with _folder(place) as folder:
-            plan = folder.load_plan()
-            told = facts(place)
-            folder.check_opened_for(plan, told)
-            metadata = folder.metadata(plan, identity_in(told))
-            tables = {
-                RESULTS: outcomes.results(plan, fold(told, plan.requests)),
-                REQUESTS: attempts(told),
+            run = Run.read(folder, folder.load_plan())
+            metadata = folder.metadata(run.plan, identity_in(run.facts))
+            of_tables = {
+                RESULTS: map(frames.to_arrow, run.result_parts()),
+                REQUESTS: run.attempt_parts(),
             }
-        made = {}
-        for name, frame in tables.items():
-            buffer = io.BytesIO()
-            table = frames.to_arrow(frame)
-            pq.write_table(
-                table.replace_schema_metadata({**(table.schema.metadata or {}), **metadata}), buffer
-            )
-            made[name] = self._files.put_source(
-                f"{number}/rebuilt/{name}", in_memory(buffer.getvalue())
-            )
-        return made
+            return {
+                name: tuple(
+                    self._put(f"{number}/rebuilt/{part}-{name}", table, metadata, made)
+                    for part, table in enumerate(tables)
+                )
+                for name, tables in of_tables.items()
+            }
+
+    def _put(
+        self, name: str, table: pa.Table, metadata: Mapping[str, str], folder: TemporaryFolder
+    ) -> str:
+        path = folder.path / name.replace("/", "-")
+        parquet.write_table(table, path, metadata)
+        return self._files.put_source(name, local_file(path, folder))
 
 
 def _check_file(
@@ -412,7 +434,9 @@ def _folder(place: RunLocation) -> Iterator[RunFolder]:
     with tempfile.TemporaryDirectory(prefix="mmsbatch-audit-") as copied:  # 0700
         folder = Path(copied) / place.name
         folder.mkdir()
-        for name in place.sizes.keys() & {*NEEDED, *JOURNALS}:
+        derived = {name for table in DERIVED for name in place.files_of(table)}
+        for name in place.sizes.keys() - derived:
+            (folder / name).parent.mkdir(exist_ok=True)
             with place.open(name) as source, (folder / name).open("wb") as copy:
                 copyfileobj(source, copy)
         yield RunFolder(folder)

@@ -15,6 +15,7 @@ from mmsbatch.auditing.collection import (
     Collection,
     OpenedRun,
     campaign_of,
+    listed,
     literal,
     open_runs,
     scheduled_for,
@@ -195,15 +196,17 @@ def _people(collection: Collection, run: OpenedRun) -> str:
             "CASE WHEN mms_sent_at IS NOT NULL THEN "
             f"greatest(mms_sent_at, TIMESTAMPTZ {literal(when.isoformat())}) END"
         )
+    files = listed(run.results)
     ranked = ", ".join(map(literal, map(str, _STRONGEST_FIRST)))
     strongest = (
         "arg_min({'outcome': mms_outcome, 'problem': mms_problem, 'status': mms_status}, "
-        f"[list_position([{ranked}], mms_outcome), file_row_number])"
+        f"[list_position([{ranked}], mms_outcome), list_position({files}, filename), "
+        "file_row_number])"
     )
     return (
         f"SELECT mms_e164 AS e164, count(*) AS rows, {strongest} AS told, "  # noqa: S608
         f"min({at}) AS first, max({at}) AS last "
-        f"FROM read_parquet({literal(run.results)}) WHERE mms_e164 IS NOT NULL GROUP BY mms_e164"
+        f"FROM read_parquet({files}, filename = true) WHERE mms_e164 IS NOT NULL GROUP BY mms_e164"
     )
 
 

@@ -156,7 +156,8 @@ def _rows(e164: str, collection: Collection) -> Iterator[dict[str, Any]]:
         said = campaign_of(collection, run)
         content = said.get("content", {})
         media = [content[name] for name in _MEDIA if content.get(name)]
-        for position, sent_at_ms, *cells in rows:
+        begins = collection.first_rows(run)
+        for url, position, sent_at_ms, *cells in rows:
             yield {
                 **dict(zip(_OF_ROW, cells, strict=True)),
                 "sent_at": sent_at_ms,
@@ -167,6 +168,6 @@ def _rows(e164: str, collection: Collection) -> Iterator[dict[str, Any]]:
                 "media": " ".join(media) or None,
                 "target": run.target,
                 "opened_at": run.digest.opened_at,
-                "row_position": position,
+                "row_position": begins[url] + position,
                 "path": run.place.label,
             }

@@ -55,18 +55,6 @@ def digest(place: RunLocation) -> JournalSummary:
         return _digest(reader)
 
 
-def facts(place: RunLocation) -> list[Fact]:
-    """Read every fact of a journal, with the answers.
-
-    Raises
-    ------
-    RunError
-        As `digest`.
-    """
-    with reading(place) as reader:
-        return reader.facts()
-
-
 def _digest(reader: Reader) -> JournalSummary:
     # An index finds the few facts of the run among the many of its requests; those are only looked
     # at from either end. Reading every line takes as long as counting all results does.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -148,7 +149,9 @@ def _counts(collection: Collection) -> dict[int, _Counts]:
     for run, rows in collection.by_run(
         RESULTS, "SELECT mms_file, mms_outcome, count(*)", "GROUP BY ALL"
     ):
-        found = {str(word): count for word, count in rows}
+        found: Counter[str] = Counter()
+        for _, word, count in rows:
+            found[str(word)] += count
         if why := _wrong(run, found):
             collection.leave_out(run, why)
         else:
@@ -164,7 +167,7 @@ def _counts(collection: Collection) -> dict[int, _Counts]:
         "GROUP BY ALL",
         unclear,
     ):
-        counts[run.number].unproved = sum(count for (count,) in rows)
+        counts[run.number].unproved = sum(count for _, count in rows)
     return counts
 
 
@@ -187,7 +190,12 @@ def _attempts(collection: Collection) -> dict[int, _Attempts]:
     accounts are topped up between them; the least and not the last, because answers of several
     workers come out of order.
     """
-    began = [(run.url(REQUESTS), at_ms) for run in collection.runs for at_ms in _balances(run)]
+    began = [
+        (url, at_ms)
+        for run in collection.runs
+        for url in run.urls(REQUESTS)
+        for at_ms in _balances(run)
+    ]
     beginnings = (
         f"SELECT unnest({listed(url for url, _ in began)}) AS url, "
         f"unnest({[at_ms for _, at_ms in began]}::BIGINT[]) AS at_ms"
@@ -200,7 +208,10 @@ def _attempts(collection: Collection) -> dict[int, _Attempts]:
         f"ASOF LEFT JOIN ({beginnings}) AS began "
         "ON mms_file = began.url AND epoch_ms(ended_at) >= began.at_ms GROUP BY ALL",
     ):
-        least = {at_ms: left for at_ms, left, _ in rows if left is not None}
+        least: dict[int, float] = {}
+        for _, at_ms, left, _ in rows:
+            if left is not None:
+                least[at_ms] = min(left, least.get(at_ms, left))
         spent = [
             balance - min(balance, least.get(at_ms, balance))
             for at_ms, balance in _balances(run).items()

@@ -11,9 +11,12 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from fsspec import AbstractFileSystem
+
+from mmsbatch.files import TemporaryFolder
 
 PROTOCOL: Final = "mmsrun"
 
@@ -29,6 +32,11 @@ class FileSource:
 def in_memory(content: bytes) -> FileSource:
     """Return a file that exists only here."""
     return FileSource(lambda: io.BytesIO(content), len(content))
+
+
+def local_file(path: Path, folder: TemporaryFolder) -> FileSource:
+    """Return a file of a temporary folder, which is there as long as this is."""
+    return FileSource(lambda: (folder.path / path.name).open("rb"), path.stat().st_size)
 
 
 class RunFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types

@@ -130,13 +130,16 @@ def _make_views(collection: Collection, filters: Filters) -> None:
     runs = [run for run in collection.runs if run.place.label in wanted]
     connection.register("runs", pa.Table.from_pandas(summary, preserve_index=False))
     urls = {
-        name: [run.url(name) for run in runs] or [_empty(collection, name)]
+        name: [url for run in runs for url in run.urls(name)] or [_empty(collection, name)]
         for name in (RESULTS, REQUESTS)
     }
+    begins = {url: row for run in runs for url, row in collection.first_rows(run).items()}
+    files = [(url, run) for name in urls for run in runs for url in run.urls(name)]
     of_files = pa.table(
         {
-            "mms_file": pa.array([run.url(name) for name in urls for run in runs], pa.string()),
-            "mms_path": pa.array([run.place.label for run in runs] * len(urls), pa.string()),
+            "mms_file": pa.array([url for url, _ in files], pa.string()),
+            "mms_path": pa.array([run.place.label for _, run in files], pa.string()),
+            "mms_first": pa.array([begins.get(url, 0) for url, _ in files], pa.int64()),
         }
     )
     connection.register("mms_files", of_files)
@@ -144,17 +147,17 @@ def _make_views(collection: Collection, filters: Filters) -> None:
     for seal in _SEALS:
         connection.execute(seal)
     for name, view, row in (
-        (RESULTS, "results", "file_row_number AS row_position, "),
+        (RESULTS, "results", "mms_first + file_row_number AS row_position, "),
         (REQUESTS, "requests", ""),
     ):
-        files = (
+        source = (
             f"read_parquet({listed(urls[name])}, filename = 'mms_file', union_by_name = true, "
             "file_row_number = true)"
         )
-        columns = [found[0] for found in connection.execute(f"DESCRIBE FROM {files}").fetchall()]
+        columns = [found[0] for found in connection.execute(f"DESCRIBE FROM {source}").fetchall()]
         connection.execute(
             f"CREATE VIEW {view} AS SELECT r.run, r.path, r.campaign, r.target, r.opened_at, "  # noqa: S608
-            f"{row}f.* EXCLUDE (mms_file, file_row_number){_renamed(columns)} FROM {files} f "
+            f"{row}f.* EXCLUDE (mms_file, file_row_number){_renamed(columns)} FROM {source} f "
             "JOIN mms_files USING (mms_file) JOIN runs r ON r.path = mms_path"
         )
 

@@ -14,7 +14,6 @@ from datetime import UTC, date, datetime
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from mmsbatch import hints
@@ -91,14 +90,15 @@ def _years_before(day: date, years: int) -> date:
 def _people(folder: RunFolder) -> pd.DataFrame:
     """Return each number of a run once, with its last contact there (UTC without a zone)."""
     run = Run.load(folder.path)
-    plan, facts, results = run.plan, run.facts, run.results
-    sent = results["mms_sent_at"].dt.tz_localize(None).to_numpy()
-    opened = _moment(facts[0].at)
-    at = np.where(np.isnat(sent), opened, sent)
-    numbers: npt.NDArray[np.int64] = plan.numbers
-    there = (numbers > 0) & (numbers < FIRST)  # whoever was erased is nobody any more
-    frame = pd.DataFrame({"number": numbers[there], "at": at[there]})
-    return frame.groupby("number")["at"].max().reset_index()
+    opened = _moment(run.facts[0].at)
+    found = []
+    for place, results in enumerate(run.result_parts(["mms_problem"])):
+        sent = results["mms_sent_at"].dt.tz_localize(None).to_numpy()
+        at = np.where(np.isnat(sent), opened, sent)
+        numbers = run.plan.part(place).numbers
+        there = (numbers > 0) & (numbers < FIRST)  # whoever was erased is nobody any more
+        found.append(pd.DataFrame({"number": numbers[there], "at": at[there]}))
+    return pd.concat(found).groupby("number")["at"].max().reset_index()
 
 
 def _moment(at: datetime) -> np.datetime64:

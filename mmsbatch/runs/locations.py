@@ -113,6 +113,12 @@ class RunLocation:
         """Return the path of one of its files, as its file system knows it."""
         return f"{self.root.rstrip('/')}/{name}"
 
+    def files_of(self, table: str) -> tuple[str, ...]:
+        """Return the names of a table's files, in order; nothing if it is not there."""
+        if table in self.sizes:
+            return (table,)
+        return tuple(sorted(name for name in self.sizes if name.startswith(f"{table}/")))
+
     def size(self, name: str) -> int:
         """Return the size of one of its files as it is now, in bytes."""
         return int(self.files.size(self.path(name)))
@@ -130,7 +136,7 @@ class RunLocation:
         RunError
             Something is missing; names it.
         """
-        missing = [name for name in NEEDED if name not in self.sizes]
+        missing = [name for name in NEEDED if not self.files_of(name)]
         if not any(name in self.sizes for name in JOURNALS):
             missing.insert(0, JOURNALS[0])
         if missing:
@@ -139,7 +145,9 @@ class RunLocation:
                 "folder was copied in part. Copy it again whole, or restore it from a copy"
             )
         empty = [
-            name for name, size in self.sizes.items() if not size and name in (*NEEDED, *JOURNALS)
+            name
+            for name, size in self.sizes.items()
+            if not size and name.partition("/")[0] in (*NEEDED, *JOURNALS)
         ]
         if empty:
             raise RunError(
@@ -245,7 +253,14 @@ def _no_run(names: Names) -> str:
 
 def _place(files: Any, root: str, names: Names) -> RunLocation:
     known = (*JOURNALS, *NEEDED, *DERIVED, _JOURNAL_LOG)
-    sizes = {name: size for name in known if (size := names.get(name, ("", None))[1]) is not None}
+    sizes: dict[str, int] = {}
+    for name in known:
+        path, size = names.get(name, ("", 0))
+        if size is not None:
+            sizes |= {name: size} if path else {}
+            continue
+        parts = _listed(files, path, _label(files, path))
+        sizes |= {f"{name}/{part}": size or 0 for part, (_, size) in parts.items()}
     return RunLocation(_label(files, root), root, sizes, files)
 
 

@@ -9,9 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
+from mmsbatch import parquet
 from mmsbatch.campaign.file import load_campaign
 from mmsbatch.display import Block, Document, ShowsItself, amount, plain, plural
 from mmsbatch.errors import InDoubt, MmsbatchError, NotSent, RunError
@@ -207,11 +205,9 @@ def _look(folder: RunFolder) -> _Other:
 
 
 def _recipients(plan_path: Path) -> int:
-    try:
-        column = pq.read_table(plan_path, columns=["mms_request"]).column(0)
-    except (OSError, pa.ArrowException) as error:
-        raise RunError(f"{plan_path} cannot be read: {error}") from None
-    return int(len(column) - column.null_count)
+    tables = (parquet.read_table(file, ["mms_request"]) for file in parquet.part_files(plan_path))
+    columns = (table.column(0) for table in tables)
+    return sum(len(column) - column.null_count for column in columns)
 
 
 def _costs(others: list[_Other], plan: Plan, account: Account) -> Iterator[Decimal]:
