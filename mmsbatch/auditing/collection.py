@@ -1,8 +1,9 @@
 """Many runs opened together: each one's results as of now, in one DuckDB; what is left out, named.
 
 Results that were written after the last fact about a request are read as they are. All others
-(a crash came before they were written, or they are missing) are rebuilt from plan and journal, in
-memory: an audit says what the facts say, never what a stale file says, and changes nothing.
+(a crash came before they were written, or they are missing) are rebuilt from plan and journal, in a
+temporary folder: an audit says what the facts say, never what a stale file says, and changes
+nothing.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from fsspec import AbstractFileSystem
+from fsspec.implementations.local import LocalFileSystem
 
 from mmsbatch.files import TemporaryFolder
 
@@ -36,7 +37,8 @@ def in_memory(content: bytes) -> FileSource:
 
 def local_file(path: Path, folder: TemporaryFolder) -> FileSource:
     """Return a file of a temporary folder, which is there as long as this is."""
-    return FileSource(lambda: (folder.path / path.name).open("rb"), path.stat().st_size)
+    # Opened by fsspec, whose files close themselves when DuckDB drops them.
+    return FileSource(lambda: LocalFileSystem().open(folder.path / path.name), path.stat().st_size)
 
 
 class RunFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
