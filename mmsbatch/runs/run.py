@@ -20,6 +20,7 @@ from mmsbatch.runs.report import (
     ResultsSummary,
     RunReport,
     Stop,
+    accounts_in,
     by_state,
     first_balance,
     last_credits,
@@ -92,6 +93,7 @@ class Run:
                 for request in requests
                 if request.state is State.CONFIRMED
             ),
+            accounts=accounts_in(self.facts),
         )
 
     def write(self) -> None:
