@@ -275,7 +275,7 @@ class ResultsSummary(ShowsItself):
     """UTC; None if no row may have been sent."""
     last_sent_at: datetime | None = None
     credits: Decimal | None = None
-    """What the account had left after the last answer, if that is known."""
+    """What the account of the last answer had left after it, if that is known."""
 
     def document(self) -> Document:
         """Show what the results came to."""

@@ -216,9 +216,10 @@ def _tell_of_accounts(sender: Sender) -> None:
     shares = sender.queue.accounts
     for share in shares.stopped if shares.open else ():
         assert share.stop is not None  # noqa: S101  (which is what makes it one of them)
+        what_to_do = share.stop.what_to_do.removesuffix(", then resume")
         warnings.warn(
             f"account {share.login} took no more requests, and the others went on: "
-            f"{share.stop.reason}. What to do: {share.stop.what_to_do}",
+            f"{share.stop.reason}. What to do: {what_to_do}",
             AccountLeftOut,
             stacklevel=2,
         )

@@ -112,6 +112,16 @@ def test_one_runs_out_of_credit_and_the_other_sends_the_rest(run: Path, workers:
         }  # fmt: skip
 
 
+def test_an_audit_does_not_mix_what_two_accounts_spent(run: Path) -> None:
+    """What each had less is in the run's report; the files of attempts do not say whose."""
+    with two_accounts(cost=3) as sandbox:
+        mms.send(small_requests(4), accounts=both(sandbox), run=run)
+        mms.send(small_requests(3), account(sandbox, "south"), run=run.with_name("one"))
+    audited = mms.audit(run.parent).set_index("run")["credits_spent"]
+    assert audited.isna()[run.name]
+    assert audited["one"] == 90
+
+
 def test_one_that_has_nothing_is_not_tried(run: Path) -> None:
     """The account tool said so."""
     with two_accounts(north=0) as sandbox:
