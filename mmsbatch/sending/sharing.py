@@ -8,7 +8,7 @@ is out of credit, or is refused for itself, takes no more; the run ends only if 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from mmsbatch import spec
@@ -95,13 +95,21 @@ class Shares:
     def limit(self, login: str, recipients: int) -> Stop | None:
         """Return whether a request of so many recipients would go beyond the limit of the run."""
         mine = self.budget(login)
-        # At the price of this account where another's is not known.
-        others = (
-            (share.budget.cost or mine.cost or Decimal(0)) * share.budget.committed
+        others = [
+            share.budget
             for share in (*self._shares.values(), self._elsewhere)
             if share.budget is not mine
+        ]
+        # What is not known of one is taken to be as dear as the dearest.
+        dearest = max((one.cost for one in others if one.cost is not None), default=None)
+        price = dearest if mine.cost is None else mine.cost
+        if price is None or (mine.cost is None and mine.untold):
+            return mine.stop(recipients)
+        spent = (
+            one.committed * (max(price, dearest or price) if one.cost is None else one.cost)
+            for one in others
         )
-        return mine.stop(recipients, sum(others, Decimal(0)))
+        return replace(mine, cost=price).stop(recipients, sum(spent, Decimal(0)))
 
     # ----- what happened -------------------------------------------------------------------------
 

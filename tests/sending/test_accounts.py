@@ -255,6 +255,16 @@ def test_all_of_them_keep_one_budget(run: Path, workers: int) -> None:
         assert claims(run) == {"north": 5, "south": 5}
 
 
+@SEVERAL
+def test_what_is_not_known_to_cost_anything_is_bought_once(run: Path, workers: int) -> None:
+    """Not once by each worker, nor with each account."""
+    with two_accounts(cost=3, latency_ms=20) as sandbox:
+        with pytest.raises(RunStopped, match=r"about 60 credits \(3 a recipient\).*30"):
+            mms.send(small_requests(8), accounts=both(sandbox), run=run, workers=workers,
+                     limits=mms.Limits(max_credits=30))  # fmt: skip
+        assert ledger(sandbox).total() == 10
+
+
 def test_a_budget_is_the_sum_of_what_each_has_spent_at_its_price() -> None:
     """Ten at 2 credits and ten at 5 are 70; what an account that is not here took counts too."""
     shares = Shares(["a", "b"], 90, {"a": Decimal(2), "b": Decimal(5)})
@@ -264,7 +274,17 @@ def test_a_budget_is_the_sum_of_what_each_has_spent_at_its_price() -> None:
     assert shares.limit("b", 4) is None  # 90
     assert shares.limit("b", 5) is not None  # 95
     shares.begin_with("gone", 1)
-    assert shares.limit("a", 10) is not None  # 92
+    assert shares.limit("a", 10) is not None  # 95, at the price of the dearest
+    assert shares.limit("a", 7) is None  # 89
+
+
+def test_a_price_that_is_not_known_is_taken_to_be_the_dearest() -> None:
+    """Until the account itself has been heard."""
+    shares = Shares(["a", "b", "c"], 60, {"a": Decimal(2), "c": Decimal(5)})
+    shares.claim("a", 10)
+    assert shares.limit("b", 8) is None  # 60
+    assert shares.limit("b", 9) is not None  # 65
+    assert Shares(["a", "b"], 60).limit("b", 1000) is None  # of none is anything known
 
 
 def test_too_few_credits_in_all_are_told_before_anything_leaves(run: Path) -> None:
