@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     )
     from mmsbatch.files import __version__
     from mmsbatch.gateway.account import Account
+    from mmsbatch.gateway.accounts import Accounts
     from mmsbatch.notebook.parameters import check_parameters
     from mmsbatch.planning.plan import Plan
     from mmsbatch.planning.plan_file import plan_file
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Account",
     "AccountError",
+    "Accounts",
     "Campaign",
     "CampaignError",
     "Consent",
@@ -171,6 +173,7 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "files": ("__version__",),
     "gateway.account": ("Account",),
+    "gateway.accounts": ("Accounts",),
     "notebook.parameters": ("check_parameters",),
     "planning.plan": ("Plan",),
     "planning.plan_file": ("plan_file",),

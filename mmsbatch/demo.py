@@ -14,6 +14,7 @@ from mmsbatch.contacts.reading import read_contacts
 from mmsbatch.display import labelled, plural
 from mmsbatch.errors import InputError, nearest
 from mmsbatch.gateway.account import SANDBOX_LOGIN, SANDBOX_PASSCODE, Account, Target
+from mmsbatch.gateway.accounts import Accounts
 from mmsbatch.planning.plan import Plan
 from mmsbatch.planning.planner import plan as make_plan
 from mmsbatch.planning.prepare import prepare
@@ -83,7 +84,7 @@ def run_demo(run: Path) -> DemoRun:
     options = SandboxOptions(blacklist=frozenset(_opted_out(plan)))
     with Sandbox(options=options) as sandbox:
         account = Account(SANDBOX_LOGIN, SANDBOX_PASSCODE, sandbox.url, target=Target.SANDBOX)
-        report = start(plan, account, run, SendOptions())
+        report = start(plan, Accounts((account,)), run, SendOptions())
         delivered = [f"+{delivery.number}" for delivery in sandbox.ledger]
     results = results_of(run)
     claimed = results.loc[results["mms_outcome"] == Outcome.ACCEPTED, "mms_e164"].tolist()

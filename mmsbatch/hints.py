@@ -170,11 +170,8 @@ def _over_account(verb: str, run: str | Path, live: bool, **words: bool) -> str:
         flags = [option(name) for name in (["live"] if live else []) + given]
         return " ".join([program(), verb, _quoted(run), *flags])
     options = "".join(f", {name}=True" for name in given)
-    return f"mms.{verb}({_python(run)}, {_account(live)}{options})"
-
-
-def _account(live: bool) -> str:
-    return f"mms.Account.from_env({'live' if live else 'sandbox'!r})"
+    # The word, not one account of the environment: there may be several.
+    return f"mms.{verb}({_python(run)}, {'live' if live else 'sandbox'!r}{options})"
 
 
 def _quoted(path: str | os.PathLike[str]) -> str:

@@ -99,6 +99,8 @@ class Scope(StrEnum):
     """The next request may go."""
     CONTENT = "content"
     """Requests with the same content would be refused for the same reason."""
+    ACCOUNT = "account"
+    """Every further request of this account would be refused; another account's may go."""
     RUN = "run"
     """Every further request would be refused, or would do harm."""
 
@@ -163,14 +165,14 @@ _SENDING = (
     _refused(
         102,
         "Problème de connexion - Aucun compte ne correspond aux clientcode et passcode spécifiés",
-        Scope.RUN,  # trying again may lock the account
+        Scope.ACCOUNT,  # trying again may lock the account
         "correct the login and passcode, then resume",
         passing=True,
     ),
     _refused(
         OUT_OF_CREDIT,
         "Crédit SMS épuisé. Veuillez recréditer votre compte sur AllMySMS.com",
-        Scope.RUN,
+        Scope.ACCOUNT,
         "buy credits, then resume",
         passing=True,
     ),
@@ -178,7 +180,7 @@ _SENDING = (
         NOT_ENOUGH_CREDIT,
         "Crédit insuffisant pour traiter cet envoi. A utiliser: XX Crédits, Disponibles: XX "
         "Crédits. Veuillez recréditer votre compte sur AllMySMS.com",
-        Scope.RUN,  # never split by itself: that would send a part nobody chose
+        Scope.ACCOUNT,  # never split by itself: that would send a part nobody chose
         "buy credits, then resume",
         passing=True,
     ),
@@ -198,7 +200,7 @@ _SENDING = (
     _refused(
         107,
         "Flux XML invalide ou incomplet après la balise <CLIENT>",
-        Scope.RUN,
+        Scope.ACCOUNT,
         "check that the login is the one the vendor gave, then resume",
         passing=True,
     ),
@@ -301,7 +303,7 @@ _SENDING = (
         200,
         "Vous n'avez pas l'autorisation d'utiliser ce module. Contactez le support AllMySMS pour "
         "plus de renseignements.",
-        Scope.RUN,
+        Scope.ACCOUNT,
         "ask the vendor to open the MMS module for this account, then resume",
         passing=True,
     ),
@@ -341,7 +343,7 @@ _ACCOUNT = (
         scope=Scope.NOTHING,
         what_to_do="nothing",
     ),
-    _refused(301, "Compte inexistant", Scope.RUN, "check the login", section="§3.3"),
+    _refused(301, "Compte inexistant", Scope.ACCOUNT, "check the login", section="§3.3"),
     _refused(
         302,
         "Vous n'avez pas accès aux informations concernant ce compte",
@@ -349,7 +351,7 @@ _ACCOUNT = (
         "ask for your own login",
         section="§3.3",
     ),
-    _refused(303, "Compte inactif", Scope.RUN, "ask the vendor to activate it", section="§3.3"),
+    _refused(303, "Compte inactif", Scope.ACCOUNT, "ask the vendor to activate it", section="§3.3"),
 )
 
 ACCOUNT: Final[dict[int, Status]] = {status.code: status for status in _ACCOUNT}
@@ -365,7 +367,7 @@ def account_status(code: int) -> Status:
     return ACCOUNT.get(code) or _refused(
         code,
         "",
-        Scope.RUN,
+        Scope.ACCOUNT,
         "check the login and passcode" if code == 102 else f"ask the vendor about status {code}",  # noqa: PLR2004
         section="§3.3",
     )

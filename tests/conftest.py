@@ -57,7 +57,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of the machine's own environment reaches a test."""
-    for name in ("URL", "CLIENTCODE", "PASSCODE", "ALLOW_HTTP", "JOURNAL"):
+    for name in ("URL", "CLIENTCODE", "PASSCODE", "ALLOW_HTTP", "JOURNAL", "ACCOUNTS"):
         monkeypatch.delenv(f"MMSBATCH_{name}", raising=False)
 
 

@@ -61,7 +61,7 @@ def test_every_exit_code_and_variable_is_in_the_readme() -> None:
     """What a scheduler looks at, and what it sets."""
     for code in (DONE, BAD_INPUT, IN_DOUBT, STOPPED):
         assert f"| {code} |" in README
-    for name in ("URL", "CLIENTCODE", "PASSCODE", "ALLOW_HTTP"):
+    for name in ("URL", "CLIENTCODE", "PASSCODE", "ALLOW_HTTP", "ACCOUNTS"):
         assert f"`MMSBATCH_{name}`" in README
 
 

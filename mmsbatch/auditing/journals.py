@@ -40,7 +40,8 @@ class JournalSummary:
     last_sending_at: datetime | None
     stopped: Stop | None
     balances: tuple[tuple[datetime, Decimal], ...]
-    """What the account had whenever the run began or went on, if the account tool said so."""
+    """What the account had whenever the run began or went on, if the account tool said so. Nothing
+    where several accounts share the run: the files of attempts do not say whose each is."""
 
 
 def digest(place: RunLocation) -> JournalSummary:
@@ -98,5 +99,5 @@ def _digest(reader: Reader) -> JournalSummary:
 def _heard(balances: Iterable[Fact]) -> Iterator[tuple[datetime, Decimal]]:
     for fact in balances:
         answer = read_account(fact.body or b"")
-        if answer is not None and answer.credits is not None:
+        if "login" not in fact.data and answer is not None and answer.credits is not None:
             yield fact.at, answer.credits

@@ -81,7 +81,8 @@ def audit(
         - one int64 column per outcome; they add up to ``rows``;
         - ``doubts`` (int64): requests in doubt;
         - ``credits_spent`` (Float64, in the account's credits): what the account had less at the
-          end of each execution than at its beginning; missing if it was not heard;
+          end of each execution than at its beginning; missing if it was not heard, or if several
+          accounts shared the run (its report has each);
         - ``needs_person`` (str): what somebody has to look at, and how; empty: nothing;
         - ``stopped`` (str): why the run ended early; missing if it did not;
         - ``fingerprint``, ``package_version``, ``path`` (str).

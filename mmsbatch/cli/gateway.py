@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from pydantic import SecretStr
 
 from mmsbatch import display, spec
-from mmsbatch.cli.inputs import account_from
+from mmsbatch.cli.inputs import accounts_from
 from mmsbatch.cli.shared import JsonOption, LiveOption, errors, print_result
 from mmsbatch.display import amount
 from mmsbatch.errors import InputError, NotSent
+from mmsbatch.gateway.account import Account
 from mmsbatch.gateway.client import GatewayClient
 from mmsbatch.journal.facts import read_account
 from mmsbatch.runs.report import DONE, STOPPED
-from mmsbatch.sandbox import Sandbox, SandboxOptions
+from mmsbatch.sandbox import AnotherAccount, Sandbox, SandboxOptions
 
 
 def account(
@@ -27,37 +31,62 @@ def account(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Ask the gateway about the account: does it exist, is it active, what has it left."""
+    """Ask the gateway about the account: does it exist, is it active, what has it left.
+
+    Where MMSBATCH_ACCOUNTS names several, each is asked about.
+    """
     with errors(as_json):
-        mine = account_from(live)
-        gateway = GatewayClient(mine)
-        gateway.check_sandbox()
+        mine = accounts_from(live)
+        GatewayClient(mine.first).check_sandbox()
         if login is not None and not login.strip():
             raise InputError("--login is empty: give the login to ask about, or leave it out")
-        asked = login or mine.clientcode
-        answer = read_account(gateway.account_info(asked).body)
-        if answer is None:
-            raise NotSent(f"{mine.url} did not answer as the account tool does: check its address")
-        known = spec.account_status(answer.status)
-        figures = {
-            "login": asked,
-            "status": answer.status,
-            "status_text": answer.text or known.text,
-            "active": known.accepted,
-            "credits": display.plain(answer.credits),
-        }
-        text = f"{asked} at {mine.url}: {answer.status} {figures['status_text']}"
-        credits_left = f"credits left: {amount(answer.credits)}"
-        advice = "" if known.accepted else f"\nwhat to do: {known.what_to_do}"
-        print_result(as_json, figures, f"{text}\n{credits_left}{advice}")
-        raise typer.Exit(DONE if known.accepted else STOPPED)
+        asked = mine.each if login is None else (mine.named(login) or mine.first,)
+        found = [_about(one, login or one.clientcode) for one in asked]
+        figures: dict[str, Any] = found[0].figures
+        if len(found) > 1:
+            figures = {"accounts": [one.figures for one in found]}
+        print_result(as_json, figures, "\n".join(one.text for one in found))
+        raise typer.Exit(DONE if all(one.active for one in found) else STOPPED)
+
+
+@dataclass(frozen=True)
+class _AccountWord:
+    """What the account tool said of a login."""
+
+    active: bool
+    figures: dict[str, Any]
+    text: str
+
+
+def _about(account: Account, login: str) -> _AccountWord:
+    answer = read_account(GatewayClient(account).account_info(login).body)
+    if answer is None:
+        raise NotSent(f"{account.url} did not answer as the account tool does: check its address")
+    known = spec.account_status(answer.status)
+    figures = {
+        "login": login,
+        "status": answer.status,
+        "status_text": answer.text or known.text,
+        "active": known.accepted,
+        "credits": display.plain(answer.credits),
+    }
+    text = f"{login} at {account.url}: {answer.status} {figures['status_text']}"
+    credits_left = f"credits left: {amount(answer.credits)}"
+    advice = "" if known.accepted else f"\nwhat to do: {known.what_to_do}"
+    return _AccountWord(known.accepted, figures, f"{text}\n{credits_left}{advice}")
 
 
 def sandbox(
     port: Annotated[int, typer.Option(help="On 127.0.0.1; 0 takes a free one.")] = 8025,
-    login: Annotated[str, typer.Option(help="Of its one account.")] = "demo",
-    passcode: Annotated[str, typer.Option(help="Of its one account.")] = "demo",
+    login: Annotated[str, typer.Option(help="Of its account.")] = "demo",
+    passcode: Annotated[str, typer.Option(help="Of its account.")] = "demo",
     credits_: Annotated[int, typer.Option("--credits", help="What the account has.")] = 100_000,
+    account: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LOGIN:PASSCODE:CREDITS", help="Another account; several times: all of them."
+        ),
+    ] = None,
     cost: Annotated[int, typer.Option(min=0, help="Credits a recipient costs.")] = 1,
     strict: Annotated[bool, typer.Option("--strict", help="The document to the letter.")] = False,
     latency_ms: Annotated[int, typer.Option(min=0, help="Before each answer.")] = 0,
@@ -82,12 +111,14 @@ def sandbox(
             cost_per_recipient=cost,
             strict=strict,
             latency_ms=latency_ms,
+            others=dict(_others(account or (), login)),
         )
+        more = "".join(f", {name}: {one.credits:,}" for name, one in options.others.items())
         gateway = Sandbox(port, options=options, faults=fault or (), ledger_file=ledger)
         print_result(
             as_json,
             {"url": gateway.url, "login": login, "pid": os.getpid()},
-            f"sandbox gateway at {gateway.url} (login {login}, {credits_:,} credits)\n"
+            f"sandbox gateway at {gateway.url} (login {login}, {credits_:,} credits{more})\n"
             f"use it: export MMSBATCH_URL={gateway.url}   # in the terminal of the other commands\n"
             "stop it: Ctrl-C",
         )
@@ -98,3 +129,17 @@ def sandbox(
             pass
         finally:
             gateway.stop()
+
+
+def _others(given: Iterable[str], first: str) -> Iterator[tuple[str, AnotherAccount]]:
+    """Read --account."""
+    seen = {first}
+    for text in given:
+        login, _, rest = text.partition(":")
+        passcode, _, credits_ = rest.rpartition(":")
+        if not (login and passcode and credits_.isascii() and credits_.isdigit()):
+            raise InputError("--account must be LOGIN:PASSCODE:CREDITS, such as nord:demo:500")
+        if login in seen:
+            raise InputError(f"--account {login} is given twice: each login is one account")
+        seen.add(login)
+        yield login, AnotherAccount(passcode=SecretStr(passcode), credits=int(credits_))

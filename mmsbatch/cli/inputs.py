@@ -11,7 +11,8 @@ from typing import Any, Literal
 from mmsbatch.campaign.consent import Consent
 from mmsbatch.campaign.file import load_campaign
 from mmsbatch.errors import InputError
-from mmsbatch.gateway.account import Account, Target
+from mmsbatch.gateway.account import Target
+from mmsbatch.gateway.accounts import Accounts
 from mmsbatch.planning.plan import Plan
 from mmsbatch.planning.plan_file import plan_file
 from mmsbatch.planning.prepared import Prepared
@@ -133,9 +134,9 @@ def one_per_word(word: str | None) -> Literal["number", "message"] | None:
     raise InputError(f"--one-per must be 'number' or 'message', found {word!r}")
 
 
-def account_from(live: bool) -> Account:
-    """Take the account from the environment: live, or the sandbox."""
-    return Account.from_env(Target.LIVE if live else Target.SANDBOX)
+def accounts_from(live: bool) -> Accounts:
+    """Take the account from the environment, or several: live, or the sandbox."""
+    return Accounts.from_env(Target.LIVE if live else Target.SANDBOX)
 
 
 def refuse_without(wanted: str, given: Mapping[str, object]) -> None:

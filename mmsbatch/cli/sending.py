@@ -9,7 +9,7 @@ import typer
 
 from mmsbatch.cli.inputs import (
     ContactsOptions,
-    account_from,
+    accounts_from,
     doubt_policy,
     planned,
     refuse_without,
@@ -133,12 +133,12 @@ def send(
             again=again,
         )
         run = run_path(run, date)
-        account = account_from(live)
+        accounts = accounts_from(live)
         people = ContactsOptions.of(locals())
         made = planned(people, campaign, one_per)
         for warning in made.consent_warning(live=live):
             print(f"mmsbatch: {warning}", file=sys.stderr)
-        done = start(made, account, run, options)
+        done = start(made, accounts, run, options)
         print_run(as_json, done, run)
 
 
@@ -168,7 +168,7 @@ def resume(
             spent_elsewhere=spent_elsewhere,
             journal=journal,
         )
-        done = go_on(run, account_from(live), options)
+        done = go_on(run, accounts_from(live), options)
         print_run(as_json, done, run)
 
 
@@ -199,7 +199,7 @@ def reconcile(
             refuse_without("--verdict", {"--request": request, "--note": note})
             done = look(
                 run,
-                account_from(live),
+                accounts_from(live),
                 release=release,
                 confirm=confirm_sent,
                 moved=moved,

@@ -43,7 +43,7 @@ LiveOption = Annotated[
     typer.Option(
         "--live",
         help="People, not the sandbox. The account is taken from "
-        "MMSBATCH_CLIENTCODE and MMSBATCH_PASSCODE.",
+        "MMSBATCH_CLIENTCODE and MMSBATCH_PASSCODE, or from the file that MMSBATCH_ACCOUNTS names.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing else.")]

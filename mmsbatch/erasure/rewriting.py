@@ -235,7 +235,7 @@ def _nullable(table: pa.Table) -> dict[bytes, bytes]:
     return metadata
 
 
-_KEPT: Final = ("login", "url")
+_KEPT: Final = ("login", "logins", "url")
 """Of the account; a login that is a number is the sender's own."""
 
 
@@ -270,7 +270,8 @@ def rewritten(
         if row["kind"] == FactKind.OPENED:
             data |= opened
         elif row["kind"] == FactKind.SENDING:
-            data["sha256"] = _digest(plans, row["request"], login, data["sha256"])
+            mine = str(data.get("login", login))  # where several accounts share the run
+            data["sha256"] = _digest(plans, row["request"], mine, data["sha256"])
             # Fewer if a request that was refused as a whole may go again, without the person.
             data["recipients"] = plans[1].recipients_of(row["request"])
         elif row["kind"] == FactKind.WRITTEN:

@@ -15,12 +15,14 @@ from pydantic import SecretStr
 
 from mmsbatch import spec
 from mmsbatch.display import Block, Document, ShowsItself
-from mmsbatch.errors import AccountError, kind_of
+from mmsbatch.errors import AccountError
 
 ENV_URL = "MMSBATCH_URL"
 ENV_LOGIN = "MMSBATCH_CLIENTCODE"
 ENV_PASSCODE = "MMSBATCH_PASSCODE"
 ENV_ALLOW_HTTP = "MMSBATCH_ALLOW_HTTP"
+ENV_ACCOUNTS = "MMSBATCH_ACCOUNTS"
+"""Names a file of several accounts, which `mmsbatch.gateway.accounts` reads."""
 
 SANDBOX_LOGIN = SANDBOX_PASSCODE = "demo"
 
@@ -85,24 +87,6 @@ class Account(ShowsItself):
             object.__setattr__(self, name, value)
 
     @classmethod
-    def of(cls, given: Account | str) -> Account:
-        """Take an account as a caller gives it: ``"sandbox"`` and ``"live"`` are `from_env`'s.
-
-        Raises
-        ------
-        AccountError
-            It is neither an account nor one of the two words.
-        """
-        if isinstance(given, Account):
-            return given
-        if given in set(Target):
-            return cls.from_env(Target(given))
-        raise AccountError(
-            "an account is an mms.Account, 'sandbox' or 'live', not "
-            + (repr(given) if isinstance(given, str) else kind_of(given))
-        )
-
-    @classmethod
     def from_env(
         cls,
         target: Target | Literal["sandbox", "live"],
@@ -118,10 +102,17 @@ class Account(ShowsItself):
         Raises
         ------
         AccountError
-            A variable is missing or cannot be used.
+            A variable is missing or cannot be used; or ``MMSBATCH_ACCOUNTS`` names a file of
+            several, which `send` and the others take if they are given the word itself.
         """
         environ = os.environ if environ is None else environ
-        if _target(target) is Target.SANDBOX:
+        target = _target(target)
+        if environ.get(ENV_ACCOUNTS):
+            raise AccountError(
+                f"{ENV_ACCOUNTS} names a file of several accounts, and one is asked for: give "
+                f"{target.value!r} itself in its place, or unset {ENV_ACCOUNTS}"
+            )
+        if target is Target.SANDBOX:
             return _sandbox_account(environ)
         missing = [name for name in (ENV_LOGIN, ENV_PASSCODE) if not environ.get(name)]
         if missing:

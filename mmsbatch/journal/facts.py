@@ -6,7 +6,7 @@ asks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -25,9 +25,10 @@ class FactKind(StrEnum):
     """The run was made for a plan: fingerprint, campaign, target, package version, its identity,
     the inodes of the files it was begun in, and the SHA-256 of the two that never change."""
     STARTED = "started"
-    """A process began to send: pid and host, the execution's own word, the inodes."""
+    """A process began to send: pid and host, the execution's own word, the inodes, and its login;
+    `logins` in its place where several accounts share the requests."""
     BALANCE = "balance"
-    """What the account tool answered."""
+    """What the account tool answered; about which `login`, where there are several."""
     JOINED = "joined"
     """A worker process began to send for an execution that another process drives: its name, and
     which of the execution's places it takes."""
@@ -46,7 +47,8 @@ class FactKind(StrEnum):
     """A person was erased: how many rows and facts, and keyed seals of what stood there before."""
 
     SENDING = "sending"
-    """A request is about to leave. Durable before its first byte does."""
+    """A request is about to leave. Durable before its first byte does. Its `login`, where there are
+    several."""
     NOT_SENT = "not_sent"
     """The attempt certainly did not leave."""
     BROKEN_OFF = "broken_off"
@@ -217,3 +219,49 @@ def without_unsent(facts: Sequence[Fact]) -> list[Fact]:
         for fact in facts
         if fact.kind in ATTEMPT_KINDS and (fact.request, fact.attempt) not in unsent
     ]
+
+
+# ----- whose account a fact is about -------------------------------------------------------------
+
+
+def logins_in(started: Fact) -> tuple[str, ...]:
+    """Return the logins that an execution used; none where its fact does not say."""
+    several = started.data.get("logins")
+    if several:
+        return tuple(map(str, several))
+    login = started.data.get("login")
+    return () if login is None else (str(login),)
+
+
+def with_logins(facts: Iterable[Fact]) -> Iterator[tuple[Fact, str]]:
+    """Yield each fact with the login of the account that it is about.
+
+    Empty where it is about none, or does not say. All facts of an attempt are about the account
+    that it was claimed with.
+    """
+    only = ""
+    claims: dict[tuple[int, int | None], str] = {}
+    for fact in facts:
+        login = ""
+        if fact.kind is FactKind.STARTED:
+            logins = logins_in(fact)
+            only = logins[0] if len(logins) == 1 else ""
+        elif fact.request is not None:
+            attempt = (fact.request, fact.attempt)
+            if fact.kind is FactKind.SENDING:
+                claims[attempt] = str(fact.data.get("login") or only)
+            login = claims.get(attempt, "")
+        elif fact.kind in {FactKind.BALANCE, FactKind.EVIDENCE}:
+            login = str(fact.data.get("login") or only)
+        yield fact, login
+
+
+def of_account(facts: Iterable[Fact], login: str) -> list[Fact]:
+    """Return the facts without those that are about another account than this one."""
+    return [fact for fact, whose in with_logins(facts) if whose in {"", login}]
+
+
+def logins_of(facts: Iterable[Fact]) -> tuple[str, ...]:
+    """Return the logins that a run used, in the order in which they came."""
+    started = (fact for fact in facts if fact.kind is FactKind.STARTED)
+    return tuple(dict.fromkeys(login for fact in started for login in logins_in(fact)))

@@ -13,7 +13,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 from mmsbatch.display import plain_fraction
-from mmsbatch.journal.facts import Fact, FactKind, without_unsent
+from mmsbatch.journal.facts import Fact, FactKind, logins_in, of_account, without_unsent
 from mmsbatch.reconciliation.balances import Balance, BalanceHistory
 
 CLOCK_TOLERANCE = timedelta(seconds=2)
@@ -66,26 +66,44 @@ def clock(facts: Sequence[Fact], now: datetime) -> Condition:
     return Condition("clock", holds=False, found=f"this machine's clock was set back by {back}")
 
 
-def same_account(facts: Sequence[Fact], anchor: Balance | None, place: AccountAddress) -> Condition:
-    """Every execution since the anchor, and the one it was in, used the account asked now."""
+def same_account(
+    facts: Sequence[Fact], anchor: Balance | None, place: AccountAddress, login: str
+) -> Condition:
+    """Every execution since the anchor, and the one it was in, used the account asked now.
+
+    It may have used others beside it, whose facts are not among these. `login` is that of the
+    requests in doubt.
+    """
+    if login != place.login:
+        return Condition(
+            "same_account",
+            holds=False,
+            found=f"the requests in doubt were sent by {login}, and that account was not given "
+            f"(but {place.login} at {place.url})",
+        )
     started = [
         (position, fact) for position, fact in enumerate(facts) if fact.kind is FactKind.STARTED
     ]
     if anchor is not None:
         before = [pair for pair in started if pair[0] < anchor.position]
         started = [*before[-1:], *(pair for pair in started if pair[0] > anchor.position)]
-    used = [(fact.data.get("login"), fact.data.get("url")) for _, fact in started]
-    strange = [place_ for place_ in used if place_ != (place.login, place.url)]
+    used = [(logins_in(fact), fact.data.get("url")) for _, fact in started]
+    strange = [
+        (" and ".join(logins), url)
+        for logins, url in used
+        if place.login not in logins or url != place.url
+    ]
     if used and not strange:
         return Condition(
             "same_account", holds=True, found=f"{place.login} at {place.url} throughout"
         )
-    login, url = strange[0] if strange else (None, None)
+    used_by, url = strange[0] if strange else (None, None)
     return Condition(
         "same_account",
         holds=False,
-        found=f"the run was sent by {login or 'an account'} at {url or 'an address'} that is "
-        f"{'not' if login else 'not known to be'} the one asked now ({place.login} at {place.url})",
+        found=f"the run was sent by {used_by or 'an account'} at {url or 'an address'} that is "
+        f"{'not' if used_by else 'not known to be'} the one asked now "
+        f"({place.login} at {place.url})",
     )
 
 
@@ -101,7 +119,8 @@ def cost_seen(
     alike = [one for one in others if one.content == content and is_surely_of(one, place)]
     for other in sorted(alike, key=lambda one: one.facts[-1].at, reverse=True):
         if not seen:  # the latest run that shows any: prices of longer ago are no guide
-            seen, where = BalanceHistory.of(other.facts, settle).costs(), f"run {other.name}"
+            facts = of_account(other.facts, place.login)
+            seen, where = BalanceHistory.of(facts, settle).costs(), f"run {other.name}"
     costs = sorted(set(seen))
     if not costs:
         found = "no answered request shows what a recipient costs"
@@ -270,7 +289,8 @@ def trouble(other: OtherRun, place: AccountAddress, since: datetime) -> str:
     if other.being_written:
         return "is being sent now, by this account"
     # What certainly did not leave, for want of a connection, took nothing from the account.
-    used_at = [fact.at for fact in without_unsent(other.facts)]
+    mine = of_account(other.facts, place.login)
+    used_at = [fact.at for fact in without_unsent(mine)]
     if used_at and max(used_at) >= since:
         return "used this account too"
     if used_at and other.send_at is not None and other.send_at >= since:
@@ -283,20 +303,22 @@ def _may_be_of(other: OtherRun, place: AccountAddress) -> bool:
     for fact in other.facts:
         if fact.kind is FactKind.OPENED and fact.data.get("target") != place.target:
             return False
-    started = [fact.data for fact in other.facts if fact.kind is FactKind.STARTED]
     return any(
-        data.get("login", place.login) == place.login
+        place.login in (logins_in(fact) or (place.login,))
         # One live account may be reached by several addresses; each sandbox has its own.
-        and (place.target == "live" or data.get("url", place.url) == place.url)
-        for data in started
+        and (place.target == "live" or fact.data.get("url", place.url) == place.url)
+        for fact in other.facts
+        if fact.kind is FactKind.STARTED
     )
 
 
 def is_surely_of(other: OtherRun, place: AccountAddress) -> bool:
-    """Return whether a run used this account and no other, by this address."""
-    started = [fact.data for fact in other.facts if fact.kind is FactKind.STARTED]
+    """Return whether every execution of a run used this account, by this address."""
+    started = [fact for fact in other.facts if fact.kind is FactKind.STARTED]
     return (
         bool(started)
         and _may_be_of(other, place)
-        and all((d.get("login"), d.get("url")) == (place.login, place.url) for d in started)
+        and all(
+            place.login in logins_in(fact) and fact.data.get("url") == place.url for fact in started
+        )
     )

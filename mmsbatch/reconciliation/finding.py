@@ -84,6 +84,7 @@ def assess(
     facts: Sequence[Fact],
     readings: BalanceReadings,
     *,
+    login: str,
     place: AccountAddress,
     content: str,
     scheduled: bool,
@@ -96,11 +97,14 @@ def assess(
     Parameters
     ----------
     facts
-        Of the run; at least one request is in doubt.
+        Of the run, about the account that the doubts were claimed with; at least one request is in
+        doubt.
     readings
         Of the account tool, now.
+    login
+        Of the account that the doubts were claimed with.
     place
-        Where they were read.
+        Where the readings are from.
     content
         The kind of the run's content: only the same kind costs the same.
     scheduled
@@ -122,7 +126,7 @@ def assess(
     checks = [
         conditions.unscheduled(scheduled),
         conditions.clock(facts[anchor.position if anchor else 0 :], now),
-        conditions.same_account(facts, anchor, place),
+        conditions.same_account(facts, anchor, place, login),
         cost_check,
         conditions.balance_before(anchor),
         conditions.no_other_run(others, place, (anchor.at - settle) if anchor else None),

@@ -1,5 +1,8 @@
 """Settle requests in doubt: on what credits show, or on a person's word. The shell of `evidence`.
 
+Where several accounts share a run, each request in doubt is looked at with the credits of the
+account that it was claimed with, and with nothing that was heard of another.
+
 Nothing is settled unasked. Evidence that nothing was sent may release requests to be sent again,
 evidence that all was sent may confirm them; a part stays in doubt. Every look at the account is
 recorded with its conditions (a fact ``evidence``), every verdict with the evidence or the note it
@@ -9,7 +12,7 @@ rests on (a fact ``verdict``).
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -18,23 +21,30 @@ from typing import Any, Final, Literal
 
 from mmsbatch import hints, spec, times
 from mmsbatch.campaign.file import load_campaign
-from mmsbatch.display import Block, Document, ShowsItself, joined
 from mmsbatch.errors import InDoubt, InputError, MmsbatchError, NotSent, nearest
 from mmsbatch.gateway.account import Account, Target
+from mmsbatch.gateway.accounts import Accounts
 from mmsbatch.gateway.client import GatewayClient
-from mmsbatch.journal.facts import FactKind, Verdict, read_account
+from mmsbatch.journal.facts import (
+    Fact,
+    FactKind,
+    Verdict,
+    logins_in,
+    of_account,
+    read_account,
+    with_logins,
+)
 from mmsbatch.journal.journal import Journal
+from mmsbatch.planning.plan import Plan
 from mmsbatch.reconciliation.balances import BY_CREDITS, BY_PERSON
 from mmsbatch.reconciliation.conditions import AccountAddress, BalanceReadings, OtherRun
 from mmsbatch.reconciliation.finding import Conclusion, Finding, assess
+from mmsbatch.reconciliation.reconciliation import Look, Reconciliation
 from mmsbatch.runs.folder import RunFolder, check_target, target_of
 from mmsbatch.runs.identity import check_same_files
-from mmsbatch.runs.report import RunReport
 from mmsbatch.runs.run import Run, status
 from mmsbatch.runs.states import Request, State, fold
 from mmsbatch.times import instant
-
-_SETTLED: Final = {Verdict.SENT: "settled as sent", Verdict.RESEND: "may be sent again"}
 
 
 @dataclass(frozen=True)
@@ -64,56 +74,11 @@ PATIENCE: Final = {
 }
 
 
-@dataclass(frozen=True, repr=False)
-class Reconciliation(ShowsItself):
-    """What was found about a run's requests in doubt, what was settled, and where the run stands.
-
-    ``finding`` is None if nothing was in doubt; ``verdict`` and ``settled`` say what was
-    recorded about which requests.
-    """
-
-    report: RunReport
-    finding: Finding | None = None
-    verdict: Verdict | None = None
-    settled: tuple[int, ...] = ()
-    what_to_do: str = ""
-
-    def document(self) -> Document:
-        """Show what was found, what was settled, and where the run stands."""
-        blocks = []
-        if self.finding is not None:
-            found = self.finding
-            listed = ", ".join(map(str, found.requests))
-            blocks.append(
-                Block("in doubt", (f"request {listed}: {found.recipients:,} recipients",))
-            )
-            blocks.append(Block("finding", (f"{found.shown.replace('_', ' ')}: {found.reason}",)))
-            lines = tuple(f"{'yes' if one.holds else 'NO '} {one.found}" for one in found.checks)
-            blocks.append(Block("evidence", lines))
-        elif self.verdict is None:
-            blocks.append(Block("finding", ("no request of this run is in doubt",)))
-        if self.verdict is not None:
-            numbers = ", ".join(map(str, self.settled))
-            blocks.append(Block("settled", (f"request {numbers}: {_SETTLED[self.verdict]}",)))
-        if self.what_to_do:
-            blocks.append(Block("next", (self.what_to_do,)))
-        return joined((Document(tuple(blocks)), self.report.document()))
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the same as plain values, under names that do not change."""
-        return {
-            "finding": self.finding.to_json() if self.finding else None,
-            "verdict": self.verdict.value if self.verdict else None,
-            "settled": list(self.settled),
-            "what_to_do": self.what_to_do,
-            "run": self.report.to_json(),
-        }
-
-
 def reconcile(
     run: str | Path,
-    account: Account | Literal["sandbox", "live"],
+    account: Account | Accounts | Literal["sandbox", "live"] | None = None,
     *,
+    accounts: Sequence[Account] | None = None,
     release: bool = False,
     confirm: bool = False,
     moved: bool = False,
@@ -128,6 +93,8 @@ def reconcile(
         The run's folder.
     account
         The one it was sent with.
+    accounts
+        Those it was sent with, in place of `account`; only those that have doubts are asked.
     release
         If credits show that nothing of it was sent: let `resume` send it again.
     confirm
@@ -153,47 +120,41 @@ def reconcile(
 
     Source: §2 on credits, §3.2. See `mmsbatch.reconciliation.finding` for what credits cannot show.
     """
-    account = Account.of(account)
+    shared = Accounts.of(account, accounts)
     folder = RunFolder.at(run, journal)
     plan = folder.load_plan()
-    check_target(folder, folder.facts(first=1), account)
-    finding: Finding | None = None
-    verdict: Verdict | None = None
+    check_target(folder, folder.facts(first=1), shared.first)
+    looks: list[Look] = []
+    settled: list[int] = []
     with folder.writer(), folder.journal.open() as opened:
         facts = opened.facts()
-        check_target(folder, facts, account)
+        check_target(folder, facts, shared.first)
         _record_move(folder, opened, moved=moved)
-        doubts = _doubts(fold(facts, plan.requests))
+        doubts = _by_account(facts, _doubts(fold(facts, plan.requests)), shared)
         if doubts:
-            gateway = GatewayClient(account)
-            gateway.check_sandbox()
-            patience = patience or PATIENCE[account.target]
-            readings, body = _read(gateway, patience)
-            finding = assess(
-                facts,
-                readings,
-                place=AccountAddress(account.target.value, account.clientcode, account.url),
-                content=plan.campaign.content.kind.value,
-                scheduled=plan.campaign.send_at is not None,
-                others=list(_other_runs(folder)),
-                now=times.utc_now(),
-                settle=timedelta(seconds=patience.settle_s),
-            )
-            evidence = finding.to_json()
-            opened.append(FactKind.EVIDENCE, at=times.utc_now(), data=evidence, body=body)
+            GatewayClient(shared.first).check_sandbox()
+        for login, mine in doubts.items():
+            asked = _Asked(folder, plan, shared, login, patience or PATIENCE[shared.target])
+            finding = _look(asked, facts, opened)
             verdict = _verdict(finding.shown, release=release, confirm=confirm)
-        if finding and verdict:
-            reason = f"settled by credits as {finding.shown}: {finding.reason}"
-            for doubt in doubts:
-                data = {"by": BY_CREDITS, "reason": reason, "evidence": evidence}
-                _record(opened, doubt, verdict, data)
+            looks.append(Look(login, finding, verdict))
+            if verdict:
+                reason = f"settled by credits as {finding.shown}: {finding.reason}"
+                evidence = finding.to_json()
+                for doubt in mine:
+                    data = {"by": BY_CREDITS, "reason": reason, "evidence": evidence}
+                    _record(opened, doubt, verdict, data)
+                settled += [doubt.number for doubt in mine]
+        if settled:
             Run.of(folder, plan, opened.facts()).write()
+    first = next((look for look in looks if look.verdict is None), looks[0] if looks else None)
     return Reconciliation(
         status(folder.path),
-        finding,
-        verdict,
-        tuple(doubt.number for doubt in doubts) if verdict else (),
-        _next(folder, account, finding, verdict),
+        first.finding if first else None,
+        first.verdict if first else None,
+        tuple(sorted(settled)),
+        _next_of(folder, shared.target, looks),
+        tuple(looks) if len(looks) > 1 else (),
     )
 
 
@@ -289,15 +250,20 @@ def _verdict(shown: Conclusion, *, release: bool, confirm: bool) -> Verdict | No
     return None
 
 
-def _next(
-    folder: RunFolder, account: Account, finding: Finding | None, verdict: Verdict | None
-) -> str:
-    live, run = account.target is Target.LIVE, folder.path
+def _next_of(folder: RunFolder, target: Target, looks: Sequence[Look]) -> str:
+    """Say what to do next: one advice, or one for each account where they differ."""
+    said = {look.login: _next(folder, target, look.finding, look.verdict) for look in looks}
+    different = dict.fromkeys(filter(None, said.values()))
+    if len(different) <= 1:
+        return next(iter(different), "")
+    return "; ".join(f"{login}: {advice}" for login, advice in said.items() if advice)
+
+
+def _next(folder: RunFolder, target: Target, finding: Finding, verdict: Verdict | None) -> str:
+    live, run = target is Target.LIVE, folder.path
     resume = hints.resume(run, live=live)
-    if verdict is Verdict.RESEND:
-        return resume
-    if finding is None or verdict is not None:
-        return ""
+    if verdict is not None:
+        return resume if verdict is Verdict.RESEND else ""
     if finding.shown is Conclusion.NOT_SENT:
         return f"`{hints.reconcile(run, live=live, settle='release')}`, then `{resume}`"
     if finding.shown is Conclusion.ALL_SENT:
@@ -310,6 +276,66 @@ def _next(
 
 
 # ----- what is looked at -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Whose credits are looked at, and for what."""
+
+    folder: RunFolder
+    plan: Plan
+    accounts: Accounts
+    login: str
+    patience: Patience
+
+
+def _by_account(
+    facts: Sequence[Fact], doubts: Sequence[Request], accounts: Accounts
+) -> dict[str, list[Request]]:
+    """Return the doubts by the login that each was claimed with.
+
+    A journal that does not say whose is of a single account: of the first that is given.
+    """
+    claims = {
+        (fact.request, fact.attempt): login
+        for fact, login in with_logins(facts)
+        if fact.kind is FactKind.SENDING
+    }
+    found: dict[str, list[Request]] = {}
+    for doubt in doubts:
+        login = claims[doubt.number, doubt.attempts] or accounts.first.clientcode
+        found.setdefault(login, []).append(doubt)
+    return found
+
+
+def _look(asked: _Asked, facts: Sequence[Fact], journal: Journal) -> Finding:
+    """Ask one account what it has left, find what that shows of its doubts, and record both."""
+    account = asked.accounts.named(asked.login)
+    readings, body = BalanceReadings(problem="the account of the requests was not given"), None
+    if account is not None:  # another's credits show nothing of these requests
+        readings, body = _read(GatewayClient(account), asked.patience)
+    place = account or asked.accounts.first
+    finding = assess(
+        of_account(facts, asked.login),
+        readings,
+        login=asked.login,
+        place=AccountAddress(place.target.value, place.clientcode, place.url),
+        content=asked.plan.campaign.content.kind.value,
+        scheduled=asked.plan.campaign.send_at is not None,
+        others=list(_other_runs(asked.folder)),
+        now=times.utc_now(),
+        settle=timedelta(seconds=asked.patience.settle_s),
+    )
+    shared = asked.accounts.several or any(
+        len(logins_in(fact)) > 1 for fact in facts if fact.kind is FactKind.STARTED
+    )
+    journal.append(
+        FactKind.EVIDENCE,
+        at=times.utc_now(),
+        data={**finding.to_json(), **({"login": asked.login} if shared else {})},
+        body=body,
+    )
+    return finding
 
 
 def _read(gateway: GatewayClient, patience: Patience) -> tuple[BalanceReadings, bytes | None]:

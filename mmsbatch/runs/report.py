@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -11,10 +11,18 @@ from typing import Any, Final
 
 import pandas as pd
 
-from mmsbatch import hints
+from mmsbatch import hints, spec
 from mmsbatch.display import Block, Document, ShowsItself, amount, counts, plain, plural
 from mmsbatch.errors import InputError, nearest
-from mmsbatch.journal.facts import Fact, FactKind, answer_in
+from mmsbatch.journal.facts import (
+    Event,
+    Fact,
+    FactKind,
+    answer_in,
+    logins_in,
+    logins_of,
+    of_account,
+)
 from mmsbatch.planning.problems import PROBLEM_MEANINGS
 from mmsbatch.runs import outcomes
 from mmsbatch.runs.outcomes import INDEFINITE, OUTCOMES, Outcome
@@ -38,6 +46,37 @@ IN_DOUBT: Final = 3
 STOPPED: Final = 4
 
 
+@dataclass(frozen=True)
+class AccountReport:
+    """Where one of several accounts stands."""
+
+    login: str
+    credits_before: Decimal | None
+    """What it had when the run first asked."""
+    credits: Decimal | None
+    """What it was last heard to have left."""
+    recipients: int
+    """People in requests that the gateway took from it."""
+    refused: str = ""
+    """Why the gateway refused it last, if what it said last was a refusal."""
+
+    def __str__(self) -> str:
+        """Write it as a line."""
+        before = "" if self.credits_before is None else f"{amount(self.credits_before)} before, "
+        left = "not known" if self.credits is None else f"{amount(self.credits)} after"
+        refused = f"; refused: {self.refused}" if self.refused else ""
+        return f"{self.login}: {before}{left}, {plural(self.recipients, 'recipient')}{refused}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return {
+            "credits_before": plain(self.credits_before),
+            "credits": plain(self.credits),
+            "recipients": self.recipients,
+            "refused": self.refused or None,
+        }
+
+
 @dataclass(frozen=True, repr=False)
 class RunReport(ShowsItself):
     """Where a run stands."""
@@ -50,7 +89,8 @@ class RunReport(ShowsItself):
     requests: Mapping[str, int]
     """Requests by state."""
     credits: Decimal | None
-    """What the account was last heard to have left."""
+    """What the account was last heard to have left; several accounts together, as far as they said.
+    """
     fingerprint: str
     stopped: Stop | None
     credits_before: Decimal | None = None
@@ -63,6 +103,8 @@ class RunReport(ShowsItself):
     """The run's folder."""
     settled: int = 0
     """Rows among the ``unreported`` whose request was settled as sent: somebody vouches for it."""
+    accounts: Sequence[AccountReport] = ()
+    """Each of them, if several have shared the run."""
 
     def document(self) -> Document:
         """Show where the run stands."""
@@ -77,6 +119,8 @@ class RunReport(ShowsItself):
                 f"{amount(self.credits_before)} before, " if self.credits_before is not None else ""
             )
             blocks.append(Block("credits", (f"{before}{amount(self.credits)} after",)))
+        if self.accounts:
+            blocks.append(Block("accounts", tuple(map(str, self.accounts))))
         blocks += [
             Block("in doubt", (f"request {request.number}: {request.reason}",))
             for request in self.doubts
@@ -109,6 +153,11 @@ class RunReport(ShowsItself):
             "stopped": None
             if self.stopped is None
             else {"reason": self.stopped.reason, "what_to_do": self.stopped.what_to_do},
+            **(
+                {"accounts": {one.login: one.to_json() for one in self.accounts}}
+                if self.accounts
+                else {}
+            ),
         }
 
 
@@ -119,12 +168,74 @@ def by_state(requests: Mapping[int, Request]) -> dict[str, int]:
 
 
 def last_credits(facts: Sequence[Fact]) -> Decimal | None:
-    """Return what the account was last heard to have left."""
-    return next(filter(_is_amount, map(_credits, reversed(facts))), None)
+    """Return what the account was last heard to have left; or several together, as they said."""
+    return _together(_last_credits, facts)
 
 
 def first_balance(facts: Sequence[Fact]) -> Decimal | None:
-    """Return what the account tool said first."""
+    """Return what the account tool said first; of several accounts, together."""
+    return _together(_first_balance, facts)
+
+
+def accounts_in(facts: Sequence[Fact]) -> list[AccountReport]:
+    """Return where each account stands; nothing unless several have shared an execution."""
+    return [_account(login, of_account(facts, login)) for login in _sharing(facts)]
+
+
+def _account(login: str, facts: Sequence[Fact]) -> AccountReport:
+    people = {
+        (fact.request, fact.attempt): int(fact.data.get("recipients", 0))
+        for fact in facts
+        if fact.kind is FactKind.SENDING
+    }
+    taken = [
+        people[fact.request, fact.attempt]
+        for fact in facts
+        if fact.kind is FactKind.ANSWER and fact.reading.event is Event.ACCEPTED
+    ]
+    return AccountReport(
+        login,
+        _first_balance(facts),
+        _last_credits(facts),
+        sum(taken),
+        next((said for fact in reversed(facts) if (said := _refusal(fact)) is not None), ""),
+    )
+
+
+def _refusal(fact: Fact) -> str | None:
+    """Return why the gateway, or its account tool, refuses the account; None: it says nothing."""
+    if fact.kind is FactKind.ANSWER and fact.reading.answer is not None:
+        return fact.reading.reason if fact.reading.event is Event.REFUSED else ""
+    answer = answer_in(fact)
+    if answer is None:
+        return None
+    known = spec.account_status(answer.status)
+    if known.scope is spec.Scope.NOTHING:
+        return ""
+    return f"the account tool said {answer.status} {answer.text or known.text}"
+
+
+def _together(
+    credits_of: Callable[[Sequence[Fact]], Decimal | None], facts: Sequence[Fact]
+) -> Decimal | None:
+    logins = _sharing(facts)
+    if not logins:
+        return credits_of(facts)
+    known = [one for login in logins if (one := credits_of(of_account(facts, login))) is not None]
+    return sum(known, Decimal(0)) if known else None
+
+
+def _sharing(facts: Sequence[Fact]) -> tuple[str, ...]:
+    """Return the logins of a run in which several have shared an execution."""
+    started = (fact for fact in facts if fact.kind is FactKind.STARTED)
+    return logins_of(facts) if any(len(logins_in(fact)) > 1 for fact in started) else ()
+
+
+def _last_credits(facts: Sequence[Fact]) -> Decimal | None:
+    return next(filter(_is_amount, map(_credits, reversed(facts))), None)
+
+
+def _first_balance(facts: Sequence[Fact]) -> Decimal | None:
     balances = (_credits(fact) for fact in facts if fact.kind is FactKind.BALANCE)
     return next(filter(_is_amount, balances), None)
 
@@ -164,7 +275,7 @@ class ResultsSummary(ShowsItself):
     """UTC; None if no row may have been sent."""
     last_sent_at: datetime | None = None
     credits: Decimal | None = None
-    """What the account had left after the last answer, if that is known."""
+    """What the account of the last answer had left after it, if that is known."""
 
     def document(self) -> Document:
         """Show what the results came to."""

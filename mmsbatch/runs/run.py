@@ -24,6 +24,7 @@ from mmsbatch.runs.report import (
     ResultsSummary,
     RunReport,
     Stop,
+    accounts_in,
     by_state,
     first_balance,
     last_credits,
@@ -131,6 +132,7 @@ class Run:
                 for request in requests
                 if request.state is State.CONFIRMED
             ),
+            accounts=accounts_in(self.facts),
         )
 
     def write(self) -> None:

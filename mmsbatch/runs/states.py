@@ -63,6 +63,8 @@ class Request:
     answer: Answer | None = None
     """Of the last attempt; where the gateway answered it."""
     http_status: int | None = None
+    login: str = ""
+    """Of the account that the last attempt was claimed with, where several share the run."""
 
     def brief(self) -> Request:
         """Return the same without the numbers that its answer names."""
@@ -102,6 +104,7 @@ def step(request: Request, fact: Fact) -> Request:
             attempts=request.attempts + 1,
             sending_at=fact.at,
             reason=reading.reason,
+            login=str(fact.data.get("login", "")),
         )
     if fact.kind is FactKind.VERDICT:  # what came of the attempt itself stays as it was
         return replace(request, state=state, reason=reading.reason)

@@ -4,13 +4,14 @@ It shares no code with the client it tests: it is written from the document alon
 texts of the statuses.
 """
 
-from mmsbatch.sandbox.checks import MediaFact, SandboxOptions
+from mmsbatch.sandbox.checks import AnotherAccount, MediaFact, SandboxOptions
 from mmsbatch.sandbox.faults import EVERY, Fault, parse_faults
 from mmsbatch.sandbox.ledger import Delivery, Media, Received, read_ledger
 from mmsbatch.sandbox.server import Sandbox, embedded
 
 __all__ = [
     "EVERY",
+    "AnotherAccount",
     "Delivery",
     "Fault",
     "Media",

@@ -48,7 +48,7 @@ def _letters(*parts: object) -> str:
 
 
 class GatewayApp:
-    """A WSGI application over one account's books."""
+    """A WSGI application over the books of its accounts."""
 
     def __init__(
         self,
@@ -119,15 +119,15 @@ class GatewayApp:
         login = _string(form, "clientcode")
         books = self.books
         with books.lock:  # between reading the credits and taking them nobody else may
-            if fault.credits is not None:
-                books.credits = fault.credits
+            if fault.credits is not None and login in books.credits:
+                books.credits[login] = fault.credits
             case = Case(
                 options,
                 login,
                 _string(form, "passcode"),
                 bool(xml.strip()),
                 flow,
-                books.credits,
+                books.credits.get(login, 0),
                 entry.at,
             )
             status = judge(case)
@@ -136,8 +136,9 @@ class GatewayApp:
                 sent = case.sorted_numbers[0][: fault.processed]
                 if sent:
                     cost = len(sent) * options.cost_per_recipient
-                    books.send(_batch(case, sent, entry), cost)
-            credits_left = books.credits
+                    books.send(_batch(case, sent, entry), login, cost)
+            # Of a login that no account has, the first's: the document does not say.
+            credits_left = books.credits.get(login, books.credits[options.login])
         known = status in _ACCEPTED
         campaign_id = _letters(entry.request, entry.at) if known and options.pro else None
         answer = fault.answer(
@@ -180,20 +181,22 @@ class GatewayApp:
         form = _form(request)
         options = self.options
         asked = _string(form, "info").strip().upper()
-        passcode = options.passcode.get_secret_value()
-        if _string(form, "clientcode") != options.login or _string(form, "passcode") != passcode:
+        login = _string(form, "clientcode")
+        account = options.account(login)
+        if account is None or _string(form, "passcode") != account.passcode.get_secret_value():
             answer = account_answer(102)
         elif not asked:
             # It is the SMS script: with XMLFlow it would send SMS, which no one here may.
             answer = account_answer(200 if form.get("XMLFlow", b"").strip() else 105)
-        elif asked == options.login.upper():
-            active = options.active
+        elif asked == login.upper():
             answer = (
-                account_answer(options.active_status, credits_left=self.books.credits)
-                if active
+                account_answer(options.active_status, credits_left=self.books.credits[login])
+                if account.active
                 else account_answer(303)
             )
-        elif asked in {login.upper() for login in options.other_logins}:
+        elif asked in {
+            other.upper() for other in (*options.other_logins, *options.others, options.login)
+        }:
             answer = account_answer(302)
         else:
             answer = account_answer(301)
@@ -220,26 +223,32 @@ class GatewayApp:
         return page()
 
     def _inbox(self) -> Response:
-        html = render(self.books.requests(), self.books.credits, self.options.login)
+        login, others = self.options.login, self.options.others
+        left = self.books.credits[login]
+        more = {name: self.books.credits[name] for name in others}
+        html = render(self.books.requests(), left, login, more)
         headers = {"Content-Security-Policy": _CSP, "X-Content-Type-Options": "nosniff"}
         return Response(html, headers=headers, mimetype="text/html")
 
     def _about(self) -> Response:
+        several = {"accounts": self.books.credits} if self.options.others else {}
         return _json(
             {
                 "service": "mmsbatch sandbox",
                 "login": self.options.login,
-                "credits": self.books.credits,
+                "credits": self.books.credits[self.options.login],
+                **several,
             }
         )
 
     def _top_up(self, request: Request) -> Response:
         body = request.get_json(silent=True)
-        credits_left = body.get("credits") if isinstance(body, dict) else None
-        if type(credits_left) is not int:
-            return Response('Post JSON such as {"credits": 500}.\n', 400)
+        fields = body if isinstance(body, dict) else {}
+        credits_left, login = fields.get("credits"), fields.get("login", self.options.login)
+        if type(credits_left) is not int or login not in list(self.books.credits):
+            return Response('Post JSON such as {"credits": 500}, with a "login" of mine.\n', 400)
         with self.books.lock:
-            self.books.credits = credits_left
+            self.books.credits[login] = credits_left
         return self._about()
 
 
@@ -334,7 +343,12 @@ def _template() -> Template:
     )
 
 
-def render(requests: tuple[Received, ...], credits_left: int, login: str) -> str:
+def render(
+    requests: tuple[Received, ...],
+    credits_left: int,
+    login: str,
+    others: Mapping[str, int] | None = None,
+) -> str:
     """Render the inbox, newest request first; every text escaped."""
     return _template().render(
         requests=requests[: -_SHOWN - 1 : -1],
@@ -342,5 +356,6 @@ def render(requests: tuple[Received, ...], credits_left: int, login: str) -> str
         delivered=sum(received.delivered for received in requests),
         credits=credits_left,
         login=login,
+        others=others or {},
         numbers_shown=_NUMBERS_SHOWN,
     )

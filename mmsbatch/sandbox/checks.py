@@ -29,6 +29,21 @@ class MediaFact(BaseModel):
     """The file can be fetched. If not: 117 for an image, 114 for a video or a sound."""
 
 
+class AnotherAccount(BaseModel):
+    """A further account of the sandbox; the cost of a number and all else are as for the first."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    passcode: SecretStr
+    """Anything else is status 102."""
+    credits: int = 100_000
+    """Credits at the start."""
+    mms_authorised: bool = True
+    """False: every sending request of it is status 200."""
+    active: bool = True
+    """False: the account tool answers 303, and sending 200."""
+
+
 class SandboxOptions(BaseModel):
     """The account of the sandbox, and which reading of the document it plays.
 
@@ -53,6 +68,8 @@ class SandboxOptions(BaseModel):
     """False: the account tool answers 303, and sending 200, the nearest status of its table."""
     pro: bool = True
     """False: answers have no CampaignID line (§2)."""
+    others: Mapping[str, AnotherAccount] = Field(default_factory=dict)
+    """Further accounts by login, each with credits of its own."""
     other_logins: frozenset[str] = frozenset()
     """Logins that exist but belong to others: the account tool answers 302 for them."""
     active_status: Literal[300, 100] = 300
@@ -84,6 +101,17 @@ class SandboxOptions(BaseModel):
     """What is found at an address; an address not named exists and is small."""
     latency_ms: Annotated[int, Field(ge=0)] = 0
     """Milliseconds every answer of the gateway's two scripts takes."""
+
+    def account(self, login: str) -> AnotherAccount | None:
+        """Return what is asked of whoever gives a login; None if no account has it."""
+        if login == self.login:
+            return AnotherAccount(
+                passcode=self.passcode,
+                credits=self.credits,
+                mms_authorised=self.mms_authorised,
+                active=self.active,
+            )
+        return self.others.get(login)
 
 
 SWITCHES = tuple(
@@ -133,6 +161,14 @@ class Case:
     flow: Flow | None
     credits: int
     now: datetime
+
+    @property
+    def account(self) -> AnotherAccount | None:
+        """The account, if login and passcode are one's."""
+        account = self.options.account(self.login)
+        if account is None or self.passcode != account.passcode.get_secret_value():
+            return None
+        return account
 
     @property
     def sheet(self) -> Flow:
@@ -237,9 +273,8 @@ def _some(fails: Callable[[Case, MediumTag], bool]) -> Callable[[Case], bool]:
 
 
 CHECKS: Final[tuple[tuple[int, Callable[[Case], bool]], ...]] = (
-    (102, lambda c: c.login != c.options.login
-        or c.passcode != c.options.passcode.get_secret_value()),
-    (200, lambda c: not (c.options.mms_authorised and c.options.active)),
+    (102, lambda c: c.account is None),
+    (200, lambda c: c.account is None or not (c.account.mms_authorised and c.account.active)),
     (103, lambda c: c.credits <= 0),
     (105, lambda c: not c.xml_given),
     (106, lambda c: c.flow is None),

@@ -124,7 +124,8 @@ class Received:
 class Books:
     """Credits, batches and requests, under one lock."""
 
-    credits: int
+    credits: dict[str, int]
+    """What each account has left, by login."""
     ledger_file: Path | None = None
     lock: RLock = field(default_factory=RLock)
     batches: list[Batch] = field(default_factory=list)
@@ -151,10 +152,10 @@ class Books:
             self._arrived += 1
             return self._arrived
 
-    def send(self, batch: Batch, cost: int) -> None:
+    def send(self, batch: Batch, login: str, cost: int) -> None:
         """Take the credits and enter the batch; on file before this returns."""
         with self.lock:
-            self.credits -= cost
+            self.credits[login] -= cost
             self.batches.append(batch)
             if self._file is not None:
                 lines = "".join(

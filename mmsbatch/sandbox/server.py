@@ -232,7 +232,9 @@ class Sandbox:
         self._host = _loopback(host)
         listener = _bind(self._host, port)
         try:
-            self._books = Books(self.options.credits, Path(ledger_file) if ledger_file else None)
+            others = {login: one.credits for login, one in self.options.others.items()}
+            credits_ = {**others, self.options.login: self.options.credits}
+            self._books = Books(credits_, Path(ledger_file) if ledger_file else None)
         except InputError:
             listener.close()
             raise
@@ -269,12 +271,20 @@ class Sandbox:
     @property
     def credits(self) -> int:
         """Credits the account holds now. Set it to top the account up."""
-        return self._books.credits
+        return self._books.credits[self.options.login]
 
     @credits.setter  # noqa: A003  (the site module's ``credits`` is no name to protect)
     def credits(self, value: int) -> None:
+        self.top_up(self.options.login, value)
+
+    def credits_of(self, login: str) -> int:
+        """Return what an account holds now."""
+        return self._books.credits[login]
+
+    def top_up(self, login: str, credits: int) -> None:  # noqa: A002  (as the option is called)
+        """Let an account hold so many credits."""
         with self._books.lock:
-            self._books.credits = value
+            self._books.credits[login] = credits
 
     @property
     def ledger(self) -> tuple[Delivery, ...]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -14,8 +14,9 @@ from mmsbatch.campaign.file import load_campaign
 from mmsbatch.display import Block, Document, ShowsItself, amount, plain, plural
 from mmsbatch.errors import InDoubt, MmsbatchError, NotSent, RunError
 from mmsbatch.gateway.account import Account
+from mmsbatch.gateway.accounts import Accounts
 from mmsbatch.gateway.client import GatewayClient
-from mmsbatch.journal.facts import FactKind, read_account
+from mmsbatch.journal.facts import FactKind, logins_in, of_account, read_account
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs.folder import RunFolder
 from mmsbatch.runs.known import Known
@@ -33,9 +34,11 @@ class Estimate(ShowsItself):
     """Not sent to yet: all of the plan, unless the run was begun."""
     requests: int
     credits: Decimal | None
-    """What the account has; None if the account tool did not say."""
+    """What the account has, or all accounts have together; None if the account tool did not say."""
     earlier: PreviousRuns
     """The campaign's previous run, and what a recipient cost in earlier runs."""
+    accounts: Mapping[str, Decimal | None] = field(default_factory=dict)
+    """What each account has, by login; empty if there is only one."""
 
     @property
     def needed(self) -> Decimal | None:
@@ -60,12 +63,17 @@ class Estimate(ShowsItself):
         if self.credits is None:
             yield "there: not known, the account tool did not say"
             return
-        yield f"{amount(self.credits)} there"
+        yield f"{amount(self.credits)} there{self._of_each()}"
         if needed is not None and needed > self.credits:
             yield f"{amount(needed - self.credits)} are missing: sending would stop"
 
+    def _of_each(self) -> str:
+        listed = ", ".join(f"{login} {amount(left)}" for login, left in self.accounts.items())
+        return f" ({listed})" if listed else ""
+
     def to_json(self) -> dict[str, Any]:
         """Return the figures as plain values."""
+        each = {login: plain(left) for login, left in self.accounts.items()}
         return {
             "recipients": self.recipients,
             "requests": self.requests,
@@ -74,14 +82,16 @@ class Estimate(ShowsItself):
             "cost_per_recipient": plain(self.earlier.cost),
             "previous_run": self.earlier.run or None,
             "previous_recipients": self.earlier.recipients,
+            **({"accounts": each} if each else {}),
         }
 
 
 def estimate(
     plan: Plan,
-    account: Account | Literal["sandbox", "live"],
+    account: Account | Accounts | Literal["sandbox", "live"] | None = None,
     *,
     run: str | Path,
+    accounts: Sequence[Account] | None = None,
     limits: Limits | None = None,
 ) -> Estimate:
     """Return what sending a plan as a run would cost, and refuse it where `send` would.
@@ -94,6 +104,8 @@ def estimate(
         Asked for its credits.
     run
         The run's folder, made or not; the runs beside it tell the cost and the previous run.
+    accounts
+        Several, in place of `account`.
     limits
         What the run must keep within.
 
@@ -109,16 +121,19 @@ def estimate(
     NotSent, InDoubt
         A sandbox target did not answer when asked whether it is one. Nothing was sent.
     """
-    account = Account.of(account)
+    shared = Accounts.of(account, accounts)
     folder = RunFolder.at(run)
-    earlier = previous_runs(folder, plan, account)
+    earlier = previous_runs(folder, plan, shared)
     limiting.check(plan, limits or Limits(), earlier)
     left = _left(folder, plan)
+    credits_ = _credits(shared)
+    known = [one for one in credits_.values() if one is not None]
     return Estimate(
         recipients=sum(plan.recipients_of(number) for number in left),
         requests=len(left),
-        credits=_credits(account),
+        credits=sum(known, Decimal(0)) if len(known) == len(credits_) else None,
         earlier=earlier,
+        accounts=credits_ if shared.several else {},
     )
 
 
@@ -129,11 +144,15 @@ def _left(folder: RunFolder, plan: Plan) -> list[int]:
     return [n for n, request in requests.items() if may_go(request)]
 
 
-def _credits(account: Account) -> Decimal | None:
-    gateway = GatewayClient(account)
-    gateway.check_sandbox()
+def _credits(accounts: Accounts) -> dict[str, Decimal | None]:
+    """Return what each account has left, by login."""
+    GatewayClient(accounts.first).check_sandbox()
+    return {one.clientcode: _credits_of(one) for one in accounts.each}
+
+
+def _credits_of(account: Account) -> Decimal | None:
     try:
-        answer = read_account(gateway.account_info().body)
+        answer = read_account(GatewayClient(account).account_info().body)
     except (NotSent, InDoubt):  # as before a run: what does not answer speaks against nothing
         return None
     return answer.credits if answer else None
@@ -145,7 +164,7 @@ _RUNS_READ: Final = 5
 """Prices of longer ago are no guide."""
 
 
-def previous_runs(folder: RunFolder, plan: Plan, account: Account) -> limits.PreviousRuns:
+def previous_runs(folder: RunFolder, plan: Plan, accounts: Accounts) -> limits.PreviousRuns:
     """Look at the runs beside this one, on the same target; one that cannot be read is named.
 
     Parameters
@@ -154,7 +173,7 @@ def previous_runs(folder: RunFolder, plan: Plan, account: Account) -> limits.Pre
         Of this run, made or not.
     plan
         Its campaign's name chooses the previous run; its kind of content, whose cost counts.
-    account
+    accounts
         A cost counts if it was the same login's: accounts have units of their own.
     """
     others: list[_Other] = []
@@ -165,7 +184,7 @@ def previous_runs(folder: RunFolder, plan: Plan, account: Account) -> limits.Pre
         except MmsbatchError as error:
             unread.append(str(error))
             continue
-        if other.target == account.target.value:
+        if other.target == accounts.target.value:
             others.append(other)
     others.sort(key=lambda other: other.opened_at, reverse=True)
     previous = next((other for other in others if other.campaign == plan.campaign.name), None)
@@ -175,10 +194,13 @@ def previous_runs(folder: RunFolder, plan: Plan, account: Account) -> limits.Pre
             recipients = _recipients(previous.folder.plan_path)
         except RunError as error:
             unread.append(str(error))
+    found = ((login, next(_costs(others, plan, login), None)) for login in accounts.logins)
+    costs = {login: cost for login, cost in found if cost is not None}
     return limits.PreviousRuns(
         run=previous.folder.name if previous else "",
         recipients=recipients,
-        cost=next(_costs(others, plan, account), None),
+        cost=min(costs.values()) if len(costs) == len(accounts.logins) else None,
+        costs=costs,
         unread=tuple(unread),
     )
 
@@ -210,7 +232,7 @@ def _recipients(plan_path: Path) -> int:
     return sum(len(column) - column.null_count for column in columns)
 
 
-def _costs(others: list[_Other], plan: Plan, account: Account) -> Iterator[Decimal]:
+def _costs(others: list[_Other], plan: Plan, login: str) -> Iterator[Decimal]:
     """Return what a recipient of this kind of message cost, latest first, where it shows."""
     read = 0
     for other in others:
@@ -222,9 +244,9 @@ def _costs(others: list[_Other], plan: Plan, account: Account) -> Iterator[Decim
         except MmsbatchError:
             continue
         started = next((fact for fact in facts if fact.kind is FactKind.STARTED), None)
-        if started is None or started.data.get("login") != account.clientcode:
+        if started is None or login not in logins_in(started):
             continue
-        cost = limits.cost_per_recipient(limits.credit_readings(facts))
+        cost = limits.cost_per_recipient(limits.credit_readings(of_account(facts, login)))
         if cost is not None:
             yield cost
         read += 1

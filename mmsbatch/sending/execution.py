@@ -7,7 +7,8 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -17,8 +18,8 @@ from typing import Any
 from mmsbatch import hints, times
 from mmsbatch.errors import BrokenOff, RunError, RunInDoubt, RunStopped
 from mmsbatch.gateway.account import Target
-from mmsbatch.gateway.client import GatewayClient
-from mmsbatch.journal.facts import Fact, FactKind
+from mmsbatch.gateway.accounts import Accounts
+from mmsbatch.journal.facts import Fact, FactKind, of_account
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs.folder import RunFolder, check_target, token
 from mmsbatch.runs.identity import check_same_files, mark_execution
@@ -44,6 +45,10 @@ _log = logging.getLogger("mmsbatch")
 
 
 OnRequest = Callable[[Request], None]
+
+
+class AccountLeftOut(UserWarning):
+    """An account could not go on, and the others of the run did."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,13 +84,14 @@ class SendOptions:
         check_pace(self.requests_per_minute)
         object.__setattr__(self, "deadline", Deadline.read(self.not_after))
 
-    def rules(self, cost: Decimal | None) -> Rules:
-        """Return what the workers keep to, once the cost of a recipient is known, or is not."""
+    def rules(self, accounts: Accounts, costs: Mapping[str, Decimal]) -> Rules:
+        """Return what the workers keep to, with what a recipient costs by login, where known."""
         return Rules(
             on_doubt=self.on_doubt,
             requests_per_minute=self.requests_per_minute,
             max_credits=self.limits.max_credits,
-            cost=cost,
+            logins=accounts.logins,
+            costs=costs,
             not_after=self.deadline,
         )
 
@@ -93,7 +99,7 @@ class SendOptions:
 def send_rest(
     folder: RunFolder,
     plan: Plan,
-    gateway: GatewayClient,
+    accounts: Accounts,
     options: SendOptions,
     previous: PreviousRuns,
 ) -> RunReport:
@@ -103,14 +109,14 @@ def send_rest(
         journal = held.enter_context(folder.journal.open())
         begun = Run.read(folder, plan).known
         facts, seen = begun.facts, begun.seen
-        check_target(folder, facts, gateway.account)
+        check_target(folder, facts, accounts.first)
         if fact := check_same_files(folder, facts, moved=options.moved):
             journal.record(fact)
             facts.append(fact)
             seen += 1
-        cost = cost_per_recipient(credit_readings(facts)) or previous.cost
-        queue = Queue(plan, begun.requests, seen, options.rules(cost), token())
-        sender = Sender(queue, gateway, journal, workers=options.workers)
+        rules = options.rules(accounts, _costs(facts, accounts, previous))
+        queue = Queue(plan, begun.requests, seen, rules, token())
+        sender = Sender(queue, accounts, journal, workers=options.workers)
         try:
             if waiting := queue.waiting():
                 if options.deadline and not any(fact.kind is FactKind.SENDING for fact in facts):
@@ -124,6 +130,7 @@ def send_rest(
             else:
                 ended = Run.read(folder, plan)
             ended.write()
+            _tell_of_accounts(sender)
             return ended.report()
         except RunError as error:
             raise _cannot_go_on(folder, sender, error) from None
@@ -132,12 +139,25 @@ def send_rest(
             raise
 
 
+def _costs(facts: list[Fact], accounts: Accounts, previous: PreviousRuns) -> dict[str, Decimal]:
+    """Return what a recipient costs by login, from this run's own answers or those of earlier ones.
+
+    What was heard of one account says nothing of another.
+    """
+    seen = {
+        login: cost_per_recipient(credit_readings(of_account(facts, login)))
+        or previous.costs.get(login)
+        for login in accounts.logins
+    }
+    return {login: cost for login, cost in seen.items() if cost is not None}
+
+
 def _cannot_go_on(folder: RunFolder, sender: Sender, error: RunError) -> RunStopped | RunInDoubt:
     """Say of a failure to write what it means: a request not claimed has not left.
 
     One whose answer is not on record is in doubt.
     """
-    live = sender.gateway.account.target is Target.LIVE
+    live = sender.accounts.target is Target.LIVE
     again = f"Then: `{hints.resume(folder.path, live=live)}`"
     if doubts := sender.queue.in_doubt():
         return RunInDoubt(f"{doubts} in doubt, and the run cannot go on: {error}. {again}")
@@ -166,11 +186,17 @@ def _send_until_stopped(
     folder: RunFolder, sender: Sender, facts: list[Fact], seen: int, options: SendOptions
 ) -> None:
     """Send, and record who does and why it ended."""
+    accounts = sender.accounts
     me = {
         "pid": os.getpid(),
         "host": socket.gethostname(),
-        "login": sender.gateway.account.clientcode,
-        "url": sender.gateway.account.url,
+        # Whose a request is, its claim says where there are several.
+        **(
+            {"logins": list(accounts.logins)}
+            if accounts.several
+            else {"login": accounts.first.clientcode}
+        ),
+        "url": accounts.url,
         "execution": sender.queue.execution,
         "inodes": folder.journal.inodes(),
         **({"spent_elsewhere": True} if options.spent_elsewhere else {}),
@@ -189,6 +215,20 @@ def _send_until_stopped(
     sender.journal.append(FactKind.STOPPED, at=times.utc_now(), data=_stop_data(stop))
 
 
+def _tell_of_accounts(sender: Sender) -> None:
+    """Warn of accounts that took no more while others went on; a stop names them itself."""
+    shares = sender.queue.accounts
+    for share in shares.stopped if shares.open else ():
+        assert share.stop is not None  # noqa: S101  (which is what makes it one of them)
+        what_to_do = share.stop.what_to_do.removesuffix(", then resume")
+        warnings.warn(
+            f"account {share.login} took no more requests, and the others went on: "
+            f"{share.stop.reason}. What to do: {what_to_do}",
+            AccountLeftOut,
+            stacklevel=2,
+        )
+
+
 def _workers(
     folder: RunFolder, sender: Sender, began_after: int, options: SendOptions
 ) -> Stop | None:
@@ -198,7 +238,7 @@ def _workers(
     task = Task(
         run=str(folder.path.resolve()),
         address=folder.address,
-        account=sender.gateway.account,
+        accounts=sender.accounts,
         rules=sender.queue.rules,
         execution=sender.queue.execution,
         began_after=began_after,
@@ -218,7 +258,7 @@ def _workers(
 
 def _broken_off(folder: RunFolder, sender: Sender) -> BrokenOff:
     doubts = sender.queue.in_doubt()
-    live = sender.gateway.account.target is Target.LIVE
+    live = sender.accounts.target is Target.LIVE
     again = hints.resume(folder.path, live=live)
     if not doubts:
         return BrokenOff(f"broken off with nothing in doubt: `{again}` goes on", in_doubt=False)

@@ -6,7 +6,7 @@ learned, or not known, and nothing is ever refused for a cost that is not known.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import pairwise
@@ -75,7 +75,10 @@ class PreviousRuns:
     recipients: int | None = None
     """How many it planned to reach."""
     cost: Decimal | None = None
-    """Credits per recipient of the same kind of message, if answers have shown it."""
+    """Credits per recipient of the same kind of message, if answers have shown it: the least, where
+    several accounts are to share the run."""
+    costs: Mapping[str, Decimal] = field(default_factory=dict)
+    """The same by login, where it is known."""
     unread: tuple[str, ...] = ()
     """What kept runs beside it from being read, a line each: any may be the previous one."""
 
@@ -271,8 +274,11 @@ class Budget:
         self.words = [*self.words, word][-_REMEMBERED:]
         self.cost = cost_per_recipient(self.words) or self.cost
 
-    def stop(self, recipients: int) -> Stop | None:
-        """Return whether the next request, of so many recipients, would go beyond the limit."""
+    def stop(self, recipients: int, elsewhere: Decimal = Decimal(0)) -> Stop | None:
+        """Return whether the next request, of so many recipients, would go beyond the limit.
+
+        `elsewhere` is what the run has spent with other accounts.
+        """
         if self.most is None:
             return None
         if self.cost is None:
@@ -282,7 +288,7 @@ class Budget:
                 f"max_credits={self.most} cannot be kept: the gateway does not say what is left",
                 "look at the account, then resume without the limit",
             )
-        after = self.cost * (self.committed + recipients)
+        after = elsewhere + self.cost * (self.committed + recipients)
         if after <= self.most:
             return None
         return Stop(

@@ -44,6 +44,11 @@ class HoldBack:
     what_to_do: str
 
 
+@dataclass(frozen=True)
+class AccountStop(Stop):
+    """Nothing more may go with this account. The run stops if there is no other that can go on."""
+
+
 Decision = GoOn | TryAgain | HoldBack | Stop
 
 
@@ -105,6 +110,8 @@ def _refused(request: Request, tries: int, refused_before: int | None) -> Decisi
     )
     if status.scope is spec.Scope.RUN or in_a_row:
         return Stop(reason, status.what_to_do)
+    if status.scope is spec.Scope.ACCOUNT:
+        return AccountStop(reason, status.what_to_do)
     if status.scope is spec.Scope.CONTENT:
         return HoldBack(reason, status.what_to_do)
     return GoOn()
@@ -147,14 +154,16 @@ def _not_sent(request: Request, tries: int, retry_after_s: float | None) -> Deci
     if tries < MAX_TRIES and (status is None or status == _TOO_MANY_REQUESTS):
         asked = min(retry_after_s, MAX_PAUSE_S) if retry_after_s is not None else 0.0
         return TryAgain(max(asked, pause_s(tries)))
+    reason = f"request {request.number} was not sent: {request.reason}"
+    if status in {401, 403}:  # the vendor checks addresses account by account, where asked to
+        what = "ask the vendor whether calls from this machine's address are allowed, then resume"
+        return AccountStop(reason, what)
     if status is None:
         what = "check the network and the gateway's address, then resume"
     elif status == _TOO_MANY_REQUESTS:
         what = "wait a while, then resume"
-    elif status in {401, 403}:
-        what = "ask the vendor whether calls from this machine's address are allowed, then resume"
     elif status == 413:  # noqa: PLR2004
         what = "begin a new run with a smaller chunk_size"
     else:
         what = "check the gateway's address (a proxy, a redirect?), then resume"
-    return Stop(f"request {request.number} was not sent: {request.reason}", what)
+    return Stop(reason, what)

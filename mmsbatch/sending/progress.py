@@ -116,7 +116,8 @@ def sending(
             nonlocal rows_done, credits_left
             rows_done += plan.recipients_of(request.number)
             if request.answer is not None and request.answer.credits is not None:
-                credits_left = f", {request.answer.credits:,} credits left"
+                whose = f" on {request.login}" if request.login else ""
+                credits_left = f", {request.answer.credits:,} credits left{whose}"
             progress.update(1, f"{rows_done:,} of {rows_left:,} rows{credits_left}")
             if then is not None:
                 then(request)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import heapq
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -23,8 +23,16 @@ from mmsbatch.journal.journal import NumberedFact
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs.report import Stop
 from mmsbatch.runs.states import Request, State, may_go, step
-from mmsbatch.sending.limits import Budget
-from mmsbatch.sending.policy import Decision, HoldBack, OnDoubt, TryAgain, decide, held_back_by
+from mmsbatch.sending.policy import (
+    AccountStop,
+    Decision,
+    HoldBack,
+    OnDoubt,
+    TryAgain,
+    decide,
+    held_back_by,
+)
+from mmsbatch.sending.sharing import Shares
 from mmsbatch.times import TOO_LATE_ADVICE, Deadline
 
 LOST_AFTER = timedelta(seconds=CONNECT_TIMEOUT_S + READ_TIMEOUT_S + 60)
@@ -41,14 +49,25 @@ class Rules:
     requests_per_minute: float | None = None
     """Over all workers; None: as fast as the gateway answers."""
     max_credits: Decimal | float | None = None
-    cost: Decimal | None = None
-    """Credits per recipient, if known from before."""
+    """Over all accounts."""
+    logins: tuple[str, ...] = ()
+    """Of the accounts, in order."""
+    costs: Mapping[str, Decimal] = field(default_factory=dict)
+    """Credits per recipient by login, where known from before."""
     not_after: Deadline | None = None
 
     @property
     def interval(self) -> timedelta:
         """Between two requests."""
         return timedelta(minutes=1 / self.requests_per_minute if self.requests_per_minute else 0)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A request that may be claimed, and with which account."""
+
+    number: int
+    login: str
 
 
 @dataclass(frozen=True)
@@ -99,14 +118,16 @@ class Queue:
         self.stop: Stop | None = None
         """Why nothing more may be claimed."""
         gone = {State.ACCEPTED, State.IN_DOUBT, State.CONFIRMED}
-        committed = sum(self.recipients(n) for n, one in requests.items() if one.state in gone)
-        self.budget = Budget(rules.max_credits, rules.cost, committed)
+        self.accounts = Shares(rules.logins, rules.max_credits, rules.costs)
+        for number, request in requests.items():
+            if request.state in gone:
+                self.accounts.begin_with(request.login, self.recipients(number))
         held = {number: held_back_by(request) for number, request in requests.items()}
         self._held = {plan.message_of(number): why for number, why in held.items() if why}
         self._in_order = self.waiting()  # a heap, since a sorted list is one
         self._open = set(self._in_order)
         self._under_way: dict[int, Fact] = {}
-        self._tries: Counter[int] = Counter()
+        self._tries: Counter[tuple[int, str]] = Counter()
         self._places: dict[Any, str] = {}
         self._asked: Stop | None = None
         self._refused_before: int | None = None
@@ -138,12 +159,12 @@ class Queue:
 
     # ----- what may be claimed -------------------------------------------------------------------
 
-    def next(self, now: datetime) -> int | Wait | None:
-        """Return which request may be claimed now.
+    def next(self, now: datetime) -> Turn | Wait | None:
+        """Return which request may be claimed now, and with which account.
 
         Returns
         -------
-        int, Wait or None
+        Turn, Wait or None
             A request; how long to wait for one; None: nothing more, for which `stop` may have a
             reason.
         """
@@ -151,17 +172,22 @@ class Queue:
         if number is None:
             return None
         self.stop = (
-            self._asked or self.too_late(now) or self._schedule_passed(now) or self._lost(now)
+            self._asked
+            or self.accounts.why_stopped()
+            or self.too_late(now)
+            or self._schedule_passed(now)
+            or self._lost(now)
         )
-        if self.stop:
+        login = self.accounts.next()
+        if self.stop or login is None:
             return None
         left = self._paused_at + self._pause - now
         if timedelta() < left <= self._pause:  # more is left only where the clock was set back
             return Wait(left.total_seconds())
-        if self.budget.unknown and self._under_way:  # bought one at a time
+        if self.accounts.unknown and self._under_way:  # bought one at a time
             return Wait(ASK_AGAIN_S)
-        self.stop = self.budget.stop(self.recipients(number))
-        return None if self.stop else number
+        self.stop = self.accounts.limit(login, self.recipients(number))
+        return None if self.stop else Turn(number, login)
 
     def interrupt(self) -> None:
         """Let nothing more be claimed, because this process was asked to end."""
@@ -247,7 +273,7 @@ class Queue:
 
     def _happened_to_run(self, fact: Fact) -> None:
         if fact.kind is FactKind.BALANCE:
-            self.budget.hear(answer_in(fact))
+            self.accounts.hear(str(fact.data.get("login", "")), answer_in(fact))
         elif fact.kind is FactKind.STOP:
             self._asked = self._asked or Stop(f"stopped by {fact.data.get('by')}", "resume")
         elif fact.kind is FactKind.STARTED and fact.data.get("execution") != self.execution:
@@ -261,10 +287,10 @@ class Queue:
         request = step(self.requests[number], fact)
         self.requests[number] = request.brief()
         if fact.kind is FactKind.SENDING:
-            self._tries[number] += 1
+            self._tries[number, request.login] += 1
             self._under_way[number] = fact
             self._open.discard(number)
-            self.budget.commit(self.recipients(number))
+            self.accounts.claim(request.login, self.recipients(number))
             self._pause_for(self.rules.interval, fact.at)
         elif fact.kind in ATTEMPT_KINDS:
             self._under_way.pop(number, None)
@@ -273,13 +299,14 @@ class Queue:
             self._reopen(number)  # settled meanwhile: it may be sent again
 
     def _ended(self, request: Request, fact: Fact) -> None:
+        budget = self.accounts.budget(request.login)
         if request.state is State.ACCEPTED:
-            self.budget.learn(request.answer)
+            budget.learn(request.answer)
         elif request.state is not State.IN_DOUBT:
-            self.budget.commit(-self.recipients(request.number))
+            budget.commit(-self.recipients(request.number))
         decision = decide(
             request,
-            tries=self._tries[request.number],
+            tries=self._tries[request.number, request.login],
             refused_before=self._refused_before,
             retry_after_s=fact.data.get("retry_after_s"),
             on_doubt=self.rules.on_doubt,
@@ -289,7 +316,11 @@ class Queue:
 
     def _act(self, request: Request, decision: Decision, at: datetime) -> None:
         self._refused_before = None
-        if isinstance(decision, Stop):
+        if isinstance(decision, AccountStop):
+            self.accounts.end(request.login, decision)
+            self.stop = self.stop or self.accounts.why_stopped()
+            self._reopen(request.number)  # nothing of it was sent: another account may take it
+        elif isinstance(decision, Stop):
             self.stop = self.stop or decision
         elif isinstance(decision, HoldBack):
             self._refused_before = request.answer.status if request.answer else None

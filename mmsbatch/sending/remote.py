@@ -18,8 +18,7 @@ from typing import Final
 
 from mmsbatch import hints, times
 from mmsbatch.errors import InputError, MmsbatchError, RunError, kind_of
-from mmsbatch.gateway.account import Account
-from mmsbatch.gateway.client import GatewayClient
+from mmsbatch.gateway.accounts import Accounts
 from mmsbatch.journal.address import Address
 from mmsbatch.journal.facts import Fact, FactKind, stamp
 from mmsbatch.journal.journal import Journal, NumberedFact
@@ -42,7 +41,7 @@ class Task:
     run: str
     """The run's folder, which every worker must be able to read."""
     address: Address | None = field(repr=False)
-    account: Account = field(repr=False)
+    accounts: Accounts = field(repr=False)
     rules: Rules
     execution: str
     began_after: int
@@ -82,7 +81,6 @@ def work(task: Task, place: int) -> Stop | None:
     """
     folder = _reachable(task)
     plan = folder.load_plan()
-    gateway = GatewayClient(task.account)
     with folder.journal.open_for_worker() as journal:
         folder.check_opened_for(plan, folder.facts(first=1))
         begun = Known.read(folder.journal, plan, task.began_after)
@@ -99,7 +97,7 @@ def work(task: Task, place: int) -> Stop | None:
 
         if joined := journal.record_chosen(queue.seen, join):
             queue.take_in([joined])
-            return Sender(queue, gateway, journal, name=name).run()
+            return Sender(queue, task.accounts, journal, name=name).run()
         return queue.stop
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from mmsbatch.errors import (
     kind_of,
 )
 from mmsbatch.gateway.account import Account, Target
+from mmsbatch.gateway.accounts import Accounts
 from mmsbatch.gateway.client import GatewayClient
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs import outcomes
@@ -35,9 +37,10 @@ from mmsbatch.times import NotAfter
 
 def send(
     plan: Plan,
-    account: Account | Literal["sandbox", "live"],
+    account: Account | Accounts | Literal["sandbox", "live"] | None = None,
     *,
     run: str | Path,
+    accounts: Sequence[Account] | None = None,
     confirm: str | None = None,
     max_recipients: int | None = None,
     limits: Limits | None = None,
@@ -60,12 +63,17 @@ def send(
     plan
         What to send to whom.
     account
-        Through which gateway; ``"sandbox"`` and ``"live"`` are taken from the environment. On a
-        live account one of `confirm` and a limit of recipients is
-        needed.
+        Through which gateway; ``"sandbox"`` and ``"live"`` are taken from the environment, where
+        ``MMSBATCH_ACCOUNTS`` may name several. On a live account one of `confirm` and a limit of
+        recipients is needed.
     run
         The run's folder; made when it does not exist. Its name is the run's name. A name with a
         date in it is made by `run_name`; a template such as ``weekly-{date:%G-W%V}`` is refused.
+    accounts
+        Several of one gateway, in place of `account`: they share the requests evenly. One that is
+        out of credit or is refused takes no more (a warning says so), and what was refused goes
+        with another; the run stops if none can go on. ``max_credits`` and `requests_per_minute`
+        are kept over all of them.
     confirm
         The plan's fingerprint, or at least its first 12 characters.
     max_recipients
@@ -140,14 +148,14 @@ def send(
         raise PlanError(
             f"send takes a plan, not {kind_of(plan)}: mms.plan(prepared, campaign) makes one"
         )
-    account = Account.of(account)
-    for warning in plan.consent_warning(live=account.target is Target.LIVE):
+    shared = Accounts.of(account, accounts)
+    for warning in plan.consent_warning(live=shared.target is Target.LIVE):
         warnings.warn(warning, stacklevel=2)
-    done = start(plan, account, run, options)
+    done = start(plan, shared, run, options)
     return _results_or_error(done, RunFolder.at(run).path)
 
 
-def start(plan: Plan, account: Account, run: str | Path, options: SendOptions) -> RunReport:
+def start(plan: Plan, accounts: Accounts, run: str | Path, options: SendOptions) -> RunReport:
     """Do what `send` does, and return the report instead of an exception if the run ended early.
 
     Raises
@@ -162,30 +170,30 @@ def start(plan: Plan, account: Account, run: str | Path, options: SendOptions) -
     new = not folder.exists()
     if not new:
         check_belongs(folder, plan)
-        check_target(folder, folder.facts(first=1), account)
-    previous = previous_runs(folder, plan, account)
-    check_may_send(plan, account, options.confirm, options.limits, previous)
+        check_target(folder, folder.facts(first=1), accounts.first)
+    previous = previous_runs(folder, plan, accounts)
+    check_may_send(plan, accounts.target, options.confirm, options.limits, previous)
     if new and options.deadline:
         options.deadline.check(times.utc_now())
-    gateway = GatewayClient(account)
-    gateway.check_sandbox()
+    GatewayClient(accounts.first).check_sandbox()
     if new:
         plan.campaign.check_schedule(times.utc_now())
         # Two processes that begin one plan under two names see each other here.
         with folder.alone_beside():
             twice = check_not_begun(
-                folder, plan, account.target, times.utc_now(), again=options.again
+                folder, plan, accounts.target, times.utc_now(), again=options.again
             )
-            made = folder.create(plan, account.target, again=twice)
+            made = folder.create(plan, accounts.target, again=twice)
         if not made:  # another process was faster, with what plan?
             check_belongs(folder, plan)
-    return send_rest(folder, plan, gateway, options, previous)
+    return send_rest(folder, plan, accounts, options, previous)
 
 
 def resume(
     run: str | Path,
-    account: Account | Literal["sandbox", "live"],
+    account: Account | Accounts | Literal["sandbox", "live"] | None = None,
     *,
+    accounts: Sequence[Account] | None = None,
     limits: Limits | None = None,
     spent_elsewhere: bool = False,
     moved: bool = False,
@@ -200,7 +208,8 @@ def resume(
 ) -> pd.DataFrame:
     """Go on with a run where it stands: what is pending is sent, what is in doubt is left alone.
 
-    Parameters and errors are those of `send`; a run that was confirmed needs no second token.
+    Parameters and errors are those of `send`; a run that was confirmed needs no second token. The
+    accounts may be others than before.
     """
     options = SendOptions(
         limits=limits or Limits(),
@@ -215,20 +224,19 @@ def resume(
         journal=journal,
         executor=executor,
     )
-    done = go_on(run, Account.of(account), options)
+    done = go_on(run, Accounts.of(account, accounts), options)
     return _results_or_error(done, RunFolder.at(run).path)
 
 
-def go_on(run: str | Path, account: Account, options: SendOptions) -> RunReport:
+def go_on(run: str | Path, accounts: Accounts, options: SendOptions) -> RunReport:
     """Do what `resume` does, and return the report."""
     folder = RunFolder.at(run, options.journal)
     plan = folder.load_plan()
-    check_target(folder, folder.facts(first=1), account)
-    previous = previous_runs(folder, plan, account)
+    check_target(folder, folder.facts(first=1), accounts.first)
+    previous = previous_runs(folder, plan, accounts)
     check(plan, options.limits, previous)
-    gateway = GatewayClient(account)
-    gateway.check_sandbox()
-    return send_rest(folder, plan, gateway, options, previous)
+    GatewayClient(accounts.first).check_sandbox()
+    return send_rest(folder, plan, accounts, options, previous)
 
 
 def _doubts(done: RunReport, run: Path) -> str:
@@ -288,7 +296,7 @@ def with_max_recipients(limits: Limits | None, max_recipients: int | None) -> Li
 
 
 def check_may_send(
-    plan: Plan, account: Account, confirm: str | None, limits: Limits, previous: PreviousRuns
+    plan: Plan, target: Target, confirm: str | None, limits: Limits, previous: PreviousRuns
 ) -> None:
     """Make sure of the plan, and that sending live was meant.
 
@@ -303,7 +311,7 @@ def check_may_send(
             "at the plan again; the contacts, the campaign or the rules have changed"
         )
     check(plan, limits, previous)
-    if account.target is Target.SANDBOX:
+    if target is Target.SANDBOX:
         return
     if confirm is None and limits.max_recipients is None:
         raise PlanError(

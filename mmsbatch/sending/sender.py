@@ -20,6 +20,7 @@ from typing import Any
 from mmsbatch import times
 from mmsbatch.errors import NotSent, RunError
 from mmsbatch.gateway import wire
+from mmsbatch.gateway.accounts import Accounts
 from mmsbatch.gateway.client import GatewayClient, Interrupted
 from mmsbatch.journal.facts import Fact, FactKind, stamp
 from mmsbatch.journal.journal import Choose, Journal, NumberedFact
@@ -27,7 +28,7 @@ from mmsbatch.journal.lock import this_process
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs.report import Stop
 from mmsbatch.runs.states import Request
-from mmsbatch.sending.queue import ASK_AGAIN_S, Queue, Wait
+from mmsbatch.sending.queue import ASK_AGAIN_S, Queue, Turn, Wait
 
 Clock = Callable[[], datetime]
 
@@ -37,15 +38,21 @@ class Outgoing:
     """A request as it will leave."""
 
     number: int
+    login: str
+    """Of the account that it is written for."""
     recipients: int
     xml: bytes = field(repr=False)
 
-    def claim(self, attempt: int, worker: str, at: datetime) -> Fact:
-        """Return the fact that claims an attempt at it."""
+    def claim(self, attempt: int, worker: str, at: datetime, *, shared: bool) -> Fact:
+        """Return the fact that claims an attempt at it; `shared` by several accounts, with whose.
+
+        With one account the execution says whose it is, and the fact does not repeat it.
+        """
         data = {
             "recipients": self.recipients,
             "sha256": hashlib.sha256(self.xml).hexdigest(),
             "worker": worker,
+            **({"login": self.login} if shared else {}),
         }
         return Fact(FactKind.SENDING, stamp(at), self.number, attempt, data)
 
@@ -54,7 +61,7 @@ def written(plan: Plan, number: int, clientcode: str) -> Outgoing:
     """Write the XML of a request."""
     planned = plan.request(number)
     xml = wire.encode_request(plan.campaign, planned.message, planned.numbers, clientcode)
-    return Outgoing(number, len(planned.numbers), xml)
+    return Outgoing(number, clientcode, len(planned.numbers), xml)
 
 
 def post(gateway: GatewayClient, outgoing: Outgoing, attempt: int, clock: Clock) -> Fact:
@@ -84,8 +91,8 @@ class Sender:
 
     Parameters
     ----------
-    queue, gateway, journal
-        What may be sent, through what, and where it is recorded.
+    queue, accounts, journal
+        What may be sent, with whose account, and where it is recorded.
     name
         Of this process in the facts; each worker adds its own number.
     workers
@@ -99,7 +106,7 @@ class Sender:
     """
 
     queue: Queue
-    gateway: GatewayClient
+    accounts: Accounts
     journal: Journal
     name: str = field(default_factory=this_process)
     workers: int = 1
@@ -109,6 +116,7 @@ class Sender:
 
     def __post_init__(self) -> None:
         """Have the workers share the queue."""
+        self.gateways = {one.clientcode: GatewayClient(one) for one in self.accounts.each}
         self._changed = threading.Condition()
         self._told: SimpleQueue[Request | BaseException | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
@@ -180,7 +188,8 @@ class Sender:
         """Claim, post, record, decide, until nothing more may be claimed."""
         while claimed := self._claim(worker):
             outgoing, attempt = claimed
-            ended = post(self.gateway, outgoing, attempt, self.clock)
+            gateway = self.gateways[outgoing.login]
+            ended = post(gateway, outgoing, attempt, self.clock)
             with self._changed:
                 self._record(ended)
                 self._changed.notify_all()
@@ -202,7 +211,7 @@ class Sender:
                 if self.halt.is_set():
                     self.queue.interrupt()
                 chosen = self.queue.next(self.clock())
-                if isinstance(chosen, int):
+                if isinstance(chosen, Turn):
                     if claimed := self._claim_first(worker, chosen):
                         return claimed
                 elif isinstance(chosen, Wait):
@@ -211,7 +220,7 @@ class Sender:
                 else:
                     return None
 
-    def _claim_first(self, worker: str, likely: int) -> tuple[Outgoing, int] | None:
+    def _claim_first(self, worker: str, likely: Turn) -> tuple[Outgoing, int] | None:
         """Claim what may be claimed first by all that the journal says now, if anything may."""
         outgoing = self._written(likely)  # before others have to wait for it
 
@@ -219,19 +228,20 @@ class Sender:
             nonlocal outgoing
             self.queue.take_in(news)
             at = now or self.clock()
-            number = self.queue.next(at)
-            if not isinstance(number, int):
+            turn = self.queue.next(at)
+            if not isinstance(turn, Turn):
                 return None
-            if number != outgoing.number:
-                outgoing = self._written(number)
-            return outgoing.claim(self.queue.requests[number].attempts + 1, worker, at)
+            if (turn.number, turn.login) != (outgoing.number, outgoing.login):
+                outgoing = self._written(turn)
+            attempt = self.queue.requests[turn.number].attempts + 1
+            return outgoing.claim(attempt, worker, at, shared=self.accounts.several)
 
         if self._record_chosen(choose):
             return outgoing, self.queue.requests[outgoing.number].attempts
         return None
 
-    def _written(self, number: int) -> Outgoing:
-        return written(self.queue.plan, number, self.gateway.account.clientcode)
+    def _written(self, turn: Turn) -> Outgoing:
+        return written(self.queue.plan, turn.number, turn.login)
 
     def _take_in_news(self) -> None:
         try:

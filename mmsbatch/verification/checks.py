@@ -16,7 +16,7 @@ from mmsbatch import frames
 from mmsbatch.display import plural
 from mmsbatch.errors import MmsbatchError, UnreadableAnswer
 from mmsbatch.gateway import wire
-from mmsbatch.journal.facts import ATTEMPT_KINDS, FactKind
+from mmsbatch.journal.facts import ATTEMPT_KINDS, FactKind, logins_in
 from mmsbatch.runs import outcomes
 from mmsbatch.runs.identity import are_other_files, twins, unknown_execution
 from mmsbatch.runs.outcomes import Outcome, attempts
@@ -135,12 +135,20 @@ def facts(run: RunInputs) -> str:
 
 def requests(run: RunInputs) -> str:
     """Check that what left is what the plan gives."""
-    login, count = "", 0
+    logins: tuple[str, ...] = ()
+    count = 0
     for place, fact in enumerate(run.facts, start=1):
         if fact.kind is FactKind.STARTED:
-            login = str(fact.data.get("login", ""))
+            logins = logins_in(fact)
         if fact.kind is not FactKind.SENDING or fact.request is None:
             continue
+        # Its own where several accounts share the run; else its execution's, if that has one.
+        login = str(fact.data.get("login", "".join(logins[:1])))
+        if len(logins) > 1 and fact.data.get("login") not in logins:
+            raise CheckFailed(
+                f"fact {place}: request {fact.request} left with the account "
+                f"{fact.data.get('login')}, and the execution had {', '.join(logins)}"
+            )
         numbers = run.plan.numbers_of(fact.request).tolist()
         if fact.data.get("recipients") != len(numbers):
             raise CheckFailed(

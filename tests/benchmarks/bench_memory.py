@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pyarrow as pa
@@ -50,8 +51,11 @@ def write_contacts(path: Path, rows: int) -> None:
 
 def serve() -> None:
     """Be the gateway until the standard input ends."""
-    Books.send = lambda books, _batch, cost: setattr(books, "credits", books.credits - cost)  # type: ignore[method-assign]
-    Books.log = lambda _books, _received: None  # type: ignore[assignment,method-assign]
+    with mock.patch.object(Books, "send"), mock.patch.object(Books, "log"):
+        _serve()
+
+
+def _serve() -> None:
     with Sandbox() as sandbox:
         sandbox.credits = 10**9
         print(sandbox.url, flush=True)

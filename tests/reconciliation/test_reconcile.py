@@ -23,7 +23,8 @@ from mmsbatch.errors import InputError, RunInDoubt, RunStopped
 from mmsbatch.gateway.client import GatewayClient, HttpReply
 from mmsbatch.journal.facts import Fact, FactKind
 from mmsbatch.reconciliation.finding import Conclusion
-from mmsbatch.reconciliation.reconcile import PATIENCE, Patience, Reconciliation, reconcile, settle
+from mmsbatch.reconciliation.reconcile import PATIENCE, Patience, reconcile, settle
+from mmsbatch.reconciliation.reconciliation import Reconciliation
 from mmsbatch.runs.folder import RunFolder
 from mmsbatch.runs.outcomes import Outcome
 from mmsbatch.runs.states import Request, State
@@ -721,7 +722,7 @@ def test_what_was_not_sent_can_be_released_and_is_then_sent_once(stage: Stage) -
     assert 200 == counts(scene)["in_doubt"]
     done = scene.look(release=True)
     assert ("resend", (2,)) == (done.verdict, done.settled)
-    again = f"mms.resume('{scene.run}', mms.Account.from_env('sandbox'))"
+    again = f"mms.resume('{scene.run}', 'sandbox')"
     assert again == done.what_to_do
     assert ({"accepted": 200, "pending": 300}, 4) == (counts(scene), done.report.exit_code)
     results = mms.resume(scene.run, scene.account)

@@ -11,7 +11,7 @@ from mmsbatch.gateway.wire import Answer
 from mmsbatch.runs.report import Stop
 from mmsbatch.runs.states import Request, State, may_go
 from mmsbatch.sending import policy
-from mmsbatch.sending.policy import GoOn, HoldBack, OnDoubt, TryAgain, decide
+from mmsbatch.sending.policy import AccountStop, GoOn, HoldBack, OnDoubt, TryAgain, decide
 
 NEVER_CONNECTED = None
 
@@ -42,7 +42,8 @@ def test_what_follows_each_status(status: int) -> None:
     first, last = (decide(refused(status), tries=tries) for tries in (1, policy.MAX_TRIES))
     assert isinstance(first, TryAgain) is (status in RETRIED)
     stops = {spec.Scope.NOTHING: GoOn, spec.Scope.CONTENT: HoldBack, spec.Scope.RUN: Stop}
-    assert isinstance(last, stops[known.scope])
+    stops[spec.Scope.ACCOUNT] = AccountStop
+    assert type(last) is stops[known.scope]
 
 
 @pytest.mark.parametrize(
