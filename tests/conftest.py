@@ -88,7 +88,7 @@ def planned(
     return mms.plan(prepared, mms.Campaign("noel-2026", content))
 
 
-def half_sent(plan: mms.Plan, run: Path, account: mms.Account, requests: int = 2) -> None:
+def half_sent(plan: mms.Plan, run: str | Path, account: mms.Account, requests: int = 2) -> None:
     """Begin a run, and stop it after some requests."""
 
     def stop(_request: object) -> None:

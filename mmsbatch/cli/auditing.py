@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import pandas as pd
@@ -69,7 +68,10 @@ _PlacesArgument = Annotated[
     list[str], typer.Argument(metavar="DIR...", help="Folders of runs, or runs; paths or URLs.")
 ]
 _OutOption = Annotated[
-    Path | None, typer.Option(help="Also write the rows to a .csv, .xlsx, .parquet or .json file.")
+    str | None,
+    typer.Option(
+        metavar="FILE", help="Also write the rows to a .csv, .xlsx, .parquet or .json file."
+    ),
 ]
 _OUTCOMES = [str(word) for word in Outcome]
 _SUMS = ["rows", "requests", *_OUTCOMES, "doubts"]
@@ -156,7 +158,7 @@ def diff(
         print_result(as_json, found.to_json(), found.document().text())
 
 
-def _write(found: pd.DataFrame, out: Path | None) -> None:
+def _write(found: pd.DataFrame, out: str | None) -> None:
     if out is not None:
         export.write([found], out)
 

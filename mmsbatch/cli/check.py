@@ -35,7 +35,7 @@ def check(
     fictional: bool = False,
     suppress: SuppressionList | None = None,
     consent: Consent | None = None,
-    out: Path | None = None,
+    out: str | Path | None = None,
     on_rows: Callable[[int], object] = lambda _rows: None,
     sheet: str | None = None,
     separator: str | None = None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from datetime import date, time
 from decimal import Decimal
@@ -17,28 +18,38 @@ import pyarrow.parquet as pq
 from mmsbatch import files, frames
 from mmsbatch.errors import InputError
 from mmsbatch.files import __version__
+from mmsbatch.runs.mirror import Mirror, is_url
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
-def write(parts: Iterable[pd.DataFrame], path: Path) -> None:
+def write(parts: Iterable[pd.DataFrame], out: str | Path) -> None:
     """Write parts of the same columns as one file, which replaces an earlier one whole or not.
 
     Parameters
     ----------
     parts
         One after the other; only one is held at a time. Their index is not written.
-    path
-        ``.parquet``; ``.json``: one list with an object per row; or ``.csv``: UTF-8 with a byte
-        order mark and ``;``, as spreadsheets expect here. In a CSV a text that a spreadsheet would
-        run as a formula gets ``'`` before it, the names of columns included. ``.xlsx``: texts are
-        text, phone numbers and what begins like a formula included, times are UTC as text.
+    out
+        A file, or a URL of fsspec. ``.parquet``; ``.json``: one list with an object per row; or
+        ``.csv``: UTF-8 with a byte order mark and ``;``, as spreadsheets expect here. In a CSV a
+        text that a spreadsheet would run as a formula gets ``'`` before it, the names of columns
+        included. ``.xlsx``: texts are text, phone numbers and what begins like a formula included,
+        times are UTC as text.
 
     Raises
     ------
     InputError
         The ending is another one, a sheet cannot hold it, or the file cannot be written.
     """
+    if is_url(out):
+        above, name = os.path.split(out)
+        place = Mirror(above)
+        place.path.mkdir()
+        write(parts, place.path / name)
+        place.put(name)
+        return
+    path = Path(out)
     writers = {
         ".parquet": _write_parquet,
         ".csv": _write_csv,

@@ -42,12 +42,12 @@ from mmsbatch.times import utc_now
 
 
 def demo(
-    run: RunOption = Path("data/runs/demo"),
+    run: RunOption = "data/runs/demo",
     as_json: JsonOption = False,
 ) -> None:
     """Do the whole job on the sample export, on a sandbox inside this process."""
     with errors(as_json):
-        story = demonstration.run_demo(run)
+        story = demonstration.run_demo(Path(run))
         print_result(as_json, story.report.to_json(), story.text)
         raise typer.Exit(story.report.exit_code)
 
@@ -56,8 +56,11 @@ def check(
     contacts: ContactsArgument,
     phone: PhoneOption = None,
     out: Annotated[
-        Path | None,
-        typer.Option(help="Write the checked rows here (.parquet, .csv, .xlsx or .json)."),
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write the checked rows here (.parquet, .csv, .xlsx or .json); or a URL.",
+        ),
     ] = None,
     live: LiveOption = False,
     consent: ConsentOption = None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,9 +18,9 @@ from mmsbatch.cli.shared import (
     print_run,
 )
 from mmsbatch.display import labelled
-from mmsbatch.runs.run import results as results_of
+from mmsbatch.runs.mirror import is_url
+from mmsbatch.runs.run import Run, write_results
 from mmsbatch.runs.run import status as status_of
-from mmsbatch.runs.run import write_results
 from mmsbatch.sending.stop import stop as stop_run
 
 
@@ -42,7 +41,10 @@ def stop(run: RunArgument, journal: JournalOption = None, as_json: JsonOption = 
 def results(
     run: RunArgument,
     out: Annotated[
-        Path | None, typer.Option(help="Also write them here (.parquet, .csv, .xlsx or .json).")
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Also write them here (.parquet, .csv, .xlsx or .json); or a URL."
+        ),
     ] = None,
     journal: JournalOption = None,
     as_json: JsonOption = False,
@@ -50,10 +52,10 @@ def results(
     """Rebuild results.parquet and requests.parquet from the plan and the facts."""
     with errors(as_json):
         # An archive, or another user's: what is asked for elsewhere is written there only.
-        if out is None or os.access(run, os.W_OK):
+        if out is None or (not is_url(run) and os.access(run, os.W_OK)):
             write_results(run, journal=journal)
         if out is not None:
-            export.write([results_of(run, journal=journal)], out)
-        where = out or run / "results.parquet"
+            export.write(Run.load(run, journal).result_parts(), out)
+        where = out or f"{run}/results.parquet"
         done = status_of(run, journal=journal)
         print_result(as_json, done.to_json(), f"{done!r}\n{labelled('results', str(where))}")

@@ -33,10 +33,14 @@ PhoneOption = Annotated[
     ),
 ]
 CampaignOption = Annotated[Path, typer.Option(help="The campaign's TOML file.")]
-RunOption = Annotated[Path, typer.Option(help="The run's folder; its name is the run's name.")]
-RunArgument = Annotated[Path, typer.Argument(help="A run's folder.")]
+RunOption = Annotated[
+    str,
+    typer.Option(metavar="DIR", help="The run's folder, or its URL; its name is the run's name."),
+]
+RunArgument = Annotated[str, typer.Argument(metavar="DIR", help="A run's folder, or its URL.")]
 PlacesArgument = Annotated[
-    list[Path], typer.Argument(metavar="DIR...", help="Folders of runs, or runs.")
+    list[str],
+    typer.Argument(metavar="DIR...", help="Folders of runs, or runs; or their URLs."),
 ]
 LiveOption = Annotated[
     bool,
@@ -135,9 +139,9 @@ def bar(total: int | None, unit: str) -> AbstractContextManager[Progress]:
     return counting(total, unit)
 
 
-def print_run(as_json: bool, done: RunReport, run: Path) -> None:
+def print_run(as_json: bool, done: RunReport, run: str) -> None:
     """Print where a run stands and where its files are, and end with its exit code."""
-    files = labelled("files", str(run / "results.parquet"), str(run / "requests.parquet"))
+    files = labelled("files", f"{run}/results.parquet", f"{run}/requests.parquet")
     print_result(as_json, done.to_json(), f"{done!r}\n{files}")
     raise typer.Exit(done.exit_code)
 

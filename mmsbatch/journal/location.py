@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -111,6 +111,21 @@ class JournalLocation(Protocol):
 
     def being_written(self) -> bool:
         """Return whether a process sends the run now."""
+
+
+@contextmanager
+def folder_held(address: Address, folder: str) -> Iterator[None]:
+    """Hold the name of a folder of runs at a URL, by a lock of the database's; waits for it.
+
+    Raises
+    ------
+    RunError
+        The database cannot be reached.
+    """
+    from mmsbatch.journal import postgres  # noqa: PLC0415
+
+    with postgres.holding(address, folder):
+        yield
 
 
 def journal_of(run: Path, address: Address | None = None) -> JournalLocation:

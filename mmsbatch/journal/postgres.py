@@ -319,6 +319,14 @@ def writing(address: Address) -> Iterator[Connection]:
         connection.close()
 
 
+@contextmanager
+def holding(address: Address, name: str) -> Iterator[None]:
+    """Hold a name, whatever it names; waits for who holds it, and raises as `reading` does."""
+    with writing(address) as connection:
+        connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, %s))", (name, _MIGRATING))
+        yield
+
+
 def replace(address: Address, number: int, rows: Iterable[Row]) -> None:
     """Put rows in the place of all that a run's journal holds, in one transaction."""
     with writing(address) as connection:

@@ -149,7 +149,7 @@ def reconcile(
             Run.of(folder, plan, opened.facts()).write()
     first = next((look for look in looks if look.verdict is None), looks[0] if looks else None)
     return Reconciliation(
-        status(folder.path),
+        status(folder.place),
         first.finding if first else None,
         first.verdict if first else None,
         tuple(sorted(settled)),
@@ -206,8 +206,8 @@ def settle(
         _record(opened, requests[request], verdict, {**data, "note": note.strip()})
         Run.of(folder, plan, opened.facts()).write()
     live = target_of(facts) == Target.LIVE
-    what_to_do = hints.resume(folder.path, live=live) if verdict is Verdict.RESEND else ""
-    return Reconciliation(status(folder.path), None, verdict, (request,), what_to_do=what_to_do)
+    what_to_do = hints.resume(folder.place, live=live) if verdict is Verdict.RESEND else ""
+    return Reconciliation(status(folder.place), None, verdict, (request,), what_to_do=what_to_do)
 
 
 def _check_in_doubt(requests: dict[int, Request], number: int) -> None:

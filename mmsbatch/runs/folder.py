@@ -32,9 +32,10 @@ from mmsbatch.gateway.account import Account, Target
 from mmsbatch.journal import lock
 from mmsbatch.journal.address import Address
 from mmsbatch.journal.facts import Fact, FactKind
-from mmsbatch.journal.location import JournalLocation, journal_of
+from mmsbatch.journal.location import JournalLocation, folder_held, journal_of
 from mmsbatch.planning.part import RowsInFile, RowsInMemory
 from mmsbatch.planning.plan import Plan
+from mmsbatch.runs.mirror import Mirror, is_url
 
 SCHEMA_VERSION: Final = "1"
 """Of the Parquet files; raised when a column changes its meaning."""
@@ -60,10 +61,12 @@ class RunFolder:
     path: Path
     address: Address | None = field(default=None, repr=False, compare=False)
     """Of the database that the journal is in, or is to be made in, if not in the folder."""
+    mirror: Mirror | None = field(default=None, repr=False, compare=False)
+    """Of a run at a URL; `path` is then where its copies are."""
 
     @classmethod
     def at(cls, given: str | os.PathLike[str], journal: str | None = None) -> Self:
-        """Take a run's folder as a caller gives it; ``~`` is the home folder.
+        """Take a run's folder as a caller gives it: a path (``~`` is the home folder) or a URL.
 
         Parameters
         ----------
@@ -79,19 +82,26 @@ class RunFolder:
         """
         if not isinstance(given, str | os.PathLike):
             raise InputError(f"a run is given by its folder, not by {kind_of(given)}")
-        if "://" in str(given):
-            raise InputError(
-                f"{given} is a URL, and a run is kept in a folder: give one that this machine has "
-                f"as {hints.option('run')}. Machines can share a mounted folder, with the journal "
-                f"in PostgreSQL ({hints.option('journal', 'postgresql+psycopg://…')})"
-            )
+        return cls.of(given, Address.read(journal))
+
+    @classmethod
+    def of(cls, given: str | os.PathLike[str], address: Address | None) -> Self:
+        """Take a run's folder, with the address of its journal."""
+        if is_url(given):
+            mirror = Mirror(str(given))
+            return cls(mirror.path, address, mirror)
         path = Path(given).expanduser()
         if len(os.fsencode(path.name)) > _LONGEST_NAME:
             raise RunError(
                 f"the run's name has {len(path.name)} characters: a folder's name has at most "
                 f"{_LONGEST_NAME} bytes here. Give a shorter one as {hints.option('run')}"
             )
-        return cls(path, Address.read(journal))
+        return cls(path, address)
+
+    @property
+    def place(self) -> str | Path:
+        """The folder as a person would write it."""
+        return self.mirror.url if self.mirror else self.path
 
     @property
     def name(self) -> str:
@@ -101,32 +111,33 @@ class RunFolder:
     @property
     def plan_path(self) -> Path:
         """Which row has a place in which request, with the contacts' own columns."""
-        return self.path / "plan.parquet"
+        return self._here("plan.parquet")
 
     @property
     def campaign_path(self) -> Path:
         """What is sent."""
-        return self.path / "campaign.toml"
+        return self._here("campaign.toml")
 
     @property
     def journal(self) -> JournalLocation:
         """Where the facts are."""
+        self._here("journal.json")
         return journal_of(self.path, self.address)
 
     @property
     def results_path(self) -> Path:
         """One outcome per row."""
-        return self.path / "results.parquet"
+        return self._here("results.parquet")
 
     @property
     def requests_path(self) -> Path:
         """One row per attempt."""
-        return self.path / "requests.parquet"
+        return self._here("requests.parquet")
 
     @property
     def executions_path(self) -> Path:
         """An empty file for each execution, so that an older journal is known for one."""
-        return self.path / "executions"
+        return self._here("executions")
 
     @property
     def erasing_path(self) -> Path:
@@ -140,6 +151,8 @@ class RunFolder:
 
     def exists(self) -> bool:
         """Return whether there is a run in the folder."""
+        if self.mirror:
+            return {"journal.json", "plan.parquet"} <= self.mirror.names()
         return self.journal.exists() and self.plan_path.exists()
 
     def load_plan(self) -> Plan:
@@ -157,7 +170,7 @@ class RunFolder:
         plan = Plan(one, self._load_campaign())
         if written != plan.fingerprint:
             raise RunError(
-                f"{self.path}: plan.parquet and campaign.toml do not give the plan that was "
+                f"{self.place}: plan.parquet and campaign.toml do not give the plan that was "
                 f"written (fingerprint {plan.fingerprint}, written {written}): one of them was "
                 "changed; restore the folder from a copy"
             )
@@ -178,6 +191,9 @@ class RunFolder:
 
         A name with a dot is of a run that is being made, or never was: nothing of it was sent.
         """
+        if self.mirror:
+            beside = [RunFolder.of(url, self.address) for url in self.mirror.beside()]
+            return [run for run in beside if run.exists()]
         here = self.path.resolve()
         paths = {path.parent for name in _MARKS for path in here.parent.glob(f"[!.]*/{name}")}
         # A link to this very folder is no other run.
@@ -187,20 +203,22 @@ class RunFolder:
         """Make sure that there is a run in the folder, and not one half of which is replaced."""
         if self.erased_path.exists():
             raise RunError(
-                f"{self.path}: erasing a person was broken off half-way: "
-                f"finish it with `{hints.forget('NUMBER', self.path)}`, for the same number"
+                f"{self.place}: erasing a person was broken off half-way: "
+                f"finish it with `{hints.forget('NUMBER', self.place)}`, for the same number"
             )
         if self.exists():
             return
+        if self.mirror:
+            raise RunError(f"{self.place} holds no run (no plan.parquet and journal.json)")
         within = RunFolder(self.path / "run").siblings() if self.path.is_dir() else []
         if within:
             listed = ", ".join(str(run.path) for run in within)
-            raise RunError(f"{self.path} is a folder of runs, not a run. Its runs are {listed}")
+            raise RunError(f"{self.place} is a folder of runs, not a run. Its runs are {listed}")
         beside = [run.name for run in self.siblings()] if self.path.parent.is_dir() else []
         hint = f"{nearest(self.name, beside)} Beside it are {', '.join(beside)}" if beside else ""
         if not self.path.exists():
-            raise RunError(f"{self.path} does not exist.{hint}")
-        raise RunError(f"{self.path} holds no run (no plan.parquet and journal.sqlite).{hint}")
+            raise RunError(f"{self.place} does not exist.{hint}")
+        raise RunError(f"{self.place} holds no run (no plan.parquet and journal.sqlite).{hint}")
 
     def metadata(self, plan: Plan, identity: str | None) -> dict[str, str]:
         """Return what every Parquet file of the run says of itself.
@@ -239,11 +257,17 @@ class RunFolder:
         RunError
             Something else is there, or the place cannot be written to.
         """
-        if self.path.is_dir() and any(self.path.iterdir()):
+        if self.mirror and self.address is None:
+            raise RunError(
+                f"{self.place} is a URL, where SQLite cannot keep a journal: keep it in PostgreSQL "
+                f"({hints.option('journal', 'postgresql+psycopg://…')}), or give a folder of this "
+                f"machine as {hints.option('run')}"
+            )
+        if self.names():
             if self.exists():
                 return False
             raise RunError(
-                f"{self.path} exists and holds something else: give another folder as "
+                f"{self.place} exists and holds something else: give another folder as "
                 f"{hints.option('run')}"
             )
         beside: Path | None = None
@@ -283,6 +307,10 @@ class RunFolder:
                 )
             beside.rename(self.path)
             files.sync_folder(self.path.parent)
+            if not self._put_first():
+                self.journal.discard()
+                rmtree(self.path)
+                return False
         except (OSError, MmsbatchError) as error:
             if beside is not None:
                 with suppress(MmsbatchError):
@@ -290,11 +318,43 @@ class RunFolder:
                 rmtree(beside, ignore_errors=True)
             if self.exists():  # the name was taken meanwhile, by a run that is whole
                 return False
-            raise RunError(f"{self.path} cannot be made: {error}") from None
+            raise RunError(f"{self.place} cannot be made: {error}") from None
         return True
+
+    def names(self) -> set[str]:
+        """Return the names of what is in the folder."""
+        if self.mirror:
+            return self.mirror.names()
+        return {path.name for path in self.path.iterdir()} if self.path.is_dir() else set()
+
+    def put(self, name: str) -> None:
+        """Bring a file or a folder of the run to where the run is; of a local one it is there."""
+        if self.mirror:
+            self.mirror.put(name)
+
+    def _put_first(self) -> bool:
+        """Bring a run that was made to its URL; return False if another process was faster."""
+        if not self.mirror:
+            return True
+        if not self.mirror.put_first("journal.json"):
+            return False
+        try:
+            for name in ("campaign.toml", "plan.parquet"):  # with the plan it is a run
+                self.mirror.put(name)
+        except RunError:
+            self.mirror.remove("journal.json")
+            raise
+        return True
+
+    def _here(self, name: str) -> Path:
+        if self.mirror:
+            self.mirror.fetch(name)
+        return self.path / name
 
     def alone_beside(self) -> AbstractContextManager[None]:
         """Be the one process that makes a run in this folder of runs; see `lock.folder_held`."""
+        if self.mirror and self.address:
+            return folder_held(self.address, self.mirror.url.rpartition("/")[0])
         return lock.folder_held(self.path)
 
     def check_opened_for(self, plan: Plan, facts: Sequence[Fact]) -> None:
@@ -308,9 +368,9 @@ class RunFolder:
         opened = next((fact for fact in facts if fact.kind is FactKind.OPENED), None)
         if opened is not None and opened.data.get("fingerprint") != plan.fingerprint:
             raise RunError(
-                f"{self.path}: the journal was opened for another plan (fingerprint "
+                f"{self.place}: the journal was opened for another plan (fingerprint "
                 f"{opened.data.get('fingerprint')}, plan.parquet has {plan.fingerprint}). If "
-                f"`{hints.verify(self.path)}` says so too, restore the folder from a copy"
+                f"`{hints.verify(self.place)}` says so too, restore the folder from a copy"
             )
 
     def record_written(self, facts: Sequence[Fact]) -> None:
@@ -337,7 +397,7 @@ class RunFolder:
         try:
             return load_campaign(self.campaign_path)
         except InputError as error:
-            raise RunError(f"{self.path}: {error}") from None
+            raise RunError(f"{self.place}: {error}") from None
 
 
 def token() -> str:
@@ -364,13 +424,13 @@ def check_target(folder: RunFolder, facts: list[Fact], account: Account) -> None
     target = target_of(facts)
     if target != account.target:
         raise AccountError(
-            f"{folder.path} was begun on the {target} target and this account's is "
+            f"{folder.place} was begun on the {target} target and this account's is "
             f"{account.target}. {_on_its_target(folder, live=target == 'live')}"
         )
 
 
 def _on_its_target(folder: RunFolder, *, live: bool) -> str:
-    way_on = f"To go on with it: `{hints.resume(folder.path, live=live)}`"
+    way_on = f"To go on with it: `{hints.resume(folder.place, live=live)}`"
     if live:
         return way_on
     # A weekly name that was tried on the sandbox is wanted for people.

@@ -61,14 +61,14 @@ def check_same_files(folder: RunFolder, facts: Sequence[Fact], *, moved: bool) -
     if folder.journal.inodes() and (copies := twins(folder, facts[0])):
         names = ", ".join(str(copy.path) for copy in copies)
         raise RunError(
-            f"{folder.path} and {names} are copies of one run: sent from both, people get the "
+            f"{folder.place} and {names} are copies of one run: sent from both, people get the "
             "message twice. Find out which of them was sent last "
-            f"(`{hints.status(folder.path)}`, `{hints.status(copies[0].path)}`), and move the "
+            f"(`{hints.status(folder.place)}`, `{hints.status(copies[0].path)}`), and move the "
             "other out of this folder of runs"
         )
     if began := unknown_execution(folder, facts):
         raise RunError(
-            f"{folder.path}: the journal is older than the run: an execution that began at "
+            f"{folder.place}: the journal is older than the run: an execution that began at "
             f"{times.in_paris(began)} is not in it, so it does not know whom that one reached. "
             "Restore the newer journal.sqlite; where that is lost, nobody can tell who would get "
             "the message twice"
@@ -78,11 +78,11 @@ def check_same_files(folder: RunFolder, facts: Sequence[Fact], *, moved: bool) -
     if not moved:
         known = last_with_inodes(facts) or facts[0]
         raise RunError(
-            f"{folder.path} is in other files than at {times.in_paris(known.at)}: it was copied, "
+            f"{folder.place} is in other files than at {times.in_paris(known.at)}: it was copied, "
             "restored from a backup or moved to another disk since. If the folder it comes from "
             "is sent too, or was sent after the copy was made, people get the message twice. Once "
             "it is certain that it is gone and that nothing was sent since: "
-            f"`{hints.resume(folder.path, live=live, moved=True)}`, or for all runs beside it "
+            f"`{hints.resume(folder.place, live=live, moved=True)}`, or for all runs beside it "
             f"`{hints.moved(folder.path.parent)}`"
         )
     return Fact(FactKind.MOVED, stamp(times.utc_now()), data={"inodes": folder.journal.inodes()})
@@ -101,6 +101,7 @@ def mark_execution(folder: RunFolder, execution: str) -> None:
         (folder.executions_path / execution).touch(mode=0o600)
     except OSError as error:
         raise RunError(f"{folder.executions_path} cannot be written ({error})") from None
+    folder.put("executions")
 
 
 def are_other_files(folder: RunFolder, facts: Sequence[Fact]) -> bool:

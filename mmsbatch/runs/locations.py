@@ -10,8 +10,9 @@ from typing import Any, BinaryIO, Final
 
 import fsspec
 
-from mmsbatch.errors import InputError, RunError, nearest
+from mmsbatch.errors import InputError, RunError
 from mmsbatch.runs.folder import RunFolder
+from mmsbatch.runs.mirror import file_system, is_url
 
 _RUNS: Final = Path("data", "runs")
 _PROJECT: Final = (".git", "pyproject.toml")
@@ -274,21 +275,9 @@ def _is_local(files: Any) -> bool:
 
 
 def _file_system(given: str) -> tuple[Any, str]:
-    protocol, separator, _ = given.partition("://")
-    if not separator:
+    if not is_url(given):
         return fsspec.filesystem("file"), str(Path(given).expanduser().resolve())
-    try:
-        files, root = fsspec.core.url_to_fs(given)
-    except ImportError as error:
-        raise RunError(
-            f"{given}: reading {protocol}:// needs one more package ({error}): install it with pip"
-        ) from None
-    except ValueError:
-        known = sorted(fsspec.available_protocols())
-        raise RunError(
-            f"{given}: {protocol}:// is not known.{nearest(protocol, known)} "
-            "Give a folder, or a URL such as s3://"
-        ) from None
+    files, root = file_system(given)
     return files, str(Path(root).resolve()) if _is_local(files) else root
 
 

@@ -7,10 +7,11 @@ same run. What would give one week two names, or two years one, is refused.
 from __future__ import annotations
 
 import datetime as dt
+import os
 import re
 from pathlib import Path
 from string import Formatter
-from typing import Final
+from typing import Final, TypeVar
 
 from mmsbatch import hints
 from mmsbatch.errors import InputError, nearest, shown
@@ -80,8 +81,11 @@ def run_name_of(campaign: str) -> str:
     return name or "run"
 
 
-def run_path(run: Path, date: dt.date | str | None = None) -> Path:
-    """Make a run's folder from a path whose last part may be a template.
+Place = TypeVar("Place", str, Path)
+
+
+def run_path(run: Place, date: dt.date | str | None = None) -> Place:
+    """Make a run's folder from a path, or a URL, whose last part may be a template.
 
     Raises
     ------
@@ -90,12 +94,13 @@ def run_path(run: Path, date: dt.date | str | None = None) -> Path:
     """
     if date is None and not {"{", "}"} & set(str(run)):
         return run
-    if {"{", "}"} & set(str(run.parent)):
+    above, name = os.path.split(run)
+    if {"{", "}"} & set(above):
         raise InputError(
             f"{run}: a date can stand only in the last part, which is the run's name, and without "
             f"a / in it: {_EXAMPLE!r}"
         )
-    return run.parent / run_name(run.name, date)
+    return type(run)(os.path.join(above, run_name(name, date)))  # noqa: PTH118  (a URL is no path)
 
 
 def check_filled_in(run: Path) -> None:

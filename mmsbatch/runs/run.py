@@ -122,7 +122,7 @@ class Run:
             requests=by_state(self.requests),
             credits=last_credits(self.facts),
             fingerprint=self.plan.fingerprint,
-            path=str(self.folder.path),
+            path=str(self.folder.place),
             stopped=stopped or self._last_stop(),
             credits_before=first_balance(self.facts),
             problems=self.plan.summary.problems,
@@ -148,8 +148,12 @@ class Run:
         count = len(self.plan.parts)
         results = [self.results] if self.known.whole else self.result_parts()
         tables = map(frames.to_arrow, results)
-        parquet.write_parts(tables, count, self.folder.results_path, metadata)
-        parquet.write_parts(self.attempt_parts(), count, self.folder.requests_path, metadata)
+        parquet.write_parts(tables, count, self.folder.path / "results.parquet", metadata)
+        parquet.write_parts(
+            self.attempt_parts(), count, self.folder.path / "requests.parquet", metadata
+        )
+        for name in ("results.parquet", "requests.parquet"):
+            self.folder.put(name)
 
     def attempt_parts(self) -> Iterator[pa.Table]:
         """Return the attempts part by part, as they are written."""
@@ -163,7 +167,7 @@ class Run:
         if stop is None:
             return None
         live = target_of(self.facts) == "live"
-        return Stop(stop.reason, hints.in_run(stop.what_to_do, self.folder.path, live=live))
+        return Stop(stop.reason, hints.in_run(stop.what_to_do, self.folder.place, live=live))
 
 
 def results(run: str | Path, *, journal: str | None = None) -> pd.DataFrame:
@@ -244,7 +248,7 @@ def status(run: str | Path, *, journal: str | None = None) -> RunReport:
     made = loaded.report()
     if made.stopped or not made.outcomes.get("pending") or loaded.folder.being_written():
         return made
-    again = hints.resume(loaded.folder.path, live=made.target == "live")
+    again = hints.resume(loaded.folder.place, live=made.target == "live")
     return loaded.report(Stop("no process sends this run", again))
 
 

@@ -158,7 +158,7 @@ def _cannot_go_on(folder: RunFolder, sender: Sender, error: RunError) -> RunStop
     One whose answer is not on record is in doubt.
     """
     live = sender.accounts.target is Target.LIVE
-    again = f"Then: `{hints.resume(folder.path, live=live)}`"
+    again = f"Then: `{hints.resume(folder.place, live=live)}`"
     if doubts := sender.queue.in_doubt():
         return RunInDoubt(f"{doubts} in doubt, and the run cannot go on: {error}. {again}")
     return RunStopped(f"the run cannot go on, with nothing in doubt: {error}. {again}")
@@ -236,7 +236,7 @@ def _workers(
     if options.executor is None:
         return sender.run()
     task = Task(
-        run=str(folder.path.resolve()),
+        run=str(folder.place if folder.mirror else folder.path.resolve()),
         address=folder.address,
         accounts=sender.accounts,
         rules=sender.queue.rules,
@@ -259,7 +259,7 @@ def _workers(
 def _broken_off(folder: RunFolder, sender: Sender) -> BrokenOff:
     doubts = sender.queue.in_doubt()
     live = sender.accounts.target is Target.LIVE
-    again = hints.resume(folder.path, live=live)
+    again = hints.resume(folder.place, live=live)
     if not doubts:
         return BrokenOff(f"broken off with nothing in doubt: `{again}` goes on", in_doubt=False)
     waiting = (
@@ -269,8 +269,8 @@ def _broken_off(folder: RunFolder, sender: Sender) -> BrokenOff:
         else ""
     )
     return BrokenOff(
-        f"broken off with {doubts} in doubt{waiting}: {folder.path} keeps the facts. "
-        f"`{hints.reconcile(folder.path, live=live)}` looks for evidence of what became of it; "
+        f"broken off with {doubts} in doubt{waiting}: {folder.place} keeps the facts. "
+        f"`{hints.reconcile(folder.place, live=live)}` looks for evidence of what became of it; "
         f"`{again}` sends the others",
         in_doubt=True,
     )

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
 from mmsbatch import hints, times
@@ -103,7 +102,7 @@ def work(task: Task, place: int) -> Stop | None:
 
 def _reachable(task: Task) -> RunFolder:
     """Return the run's folder, if this process may send from it."""
-    folder = RunFolder(Path(task.run), task.address)
+    folder = RunFolder.of(task.run, task.address)
     here = socket.gethostname()
     if not folder.exists():
         raise RunError(

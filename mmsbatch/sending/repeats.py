@@ -64,7 +64,7 @@ def check_not_begun(
             return beside.name
         raise PlanError(
             f"run {beside.path} has begun this very plan at {times.in_paris(opened.at)}: sent as "
-            f"run {folder.path} too, everybody gets it twice. To go on with that run: "
+            f"run {folder.place} too, everybody gets it twice. To go on with that run: "
             f"`{hints.resume(beside.path, live=target is Target.LIVE)}`. To send it again on "
             f"purpose, add {hints.option('again', value=True)}"
         )

@@ -152,7 +152,7 @@ def send(
     for warning in plan.consent_warning(live=shared.target is Target.LIVE):
         warnings.warn(warning, stacklevel=2)
     done = start(plan, shared, run, options)
-    return _results_or_error(done, RunFolder.at(run).path)
+    return _results_or_error(done, RunFolder.at(run))
 
 
 def start(plan: Plan, accounts: Accounts, run: str | Path, options: SendOptions) -> RunReport:
@@ -225,7 +225,7 @@ def resume(
         executor=executor,
     )
     done = go_on(run, Accounts.of(account, accounts), options)
-    return _results_or_error(done, RunFolder.at(run).path)
+    return _results_or_error(done, RunFolder.at(run))
 
 
 def go_on(run: str | Path, accounts: Accounts, options: SendOptions) -> RunReport:
@@ -239,27 +239,28 @@ def go_on(run: str | Path, accounts: Accounts, options: SendOptions) -> RunRepor
     return send_rest(folder, plan, accounts, options, previous)
 
 
-def _doubts(done: RunReport, run: Path) -> str:
+def _doubts(done: RunReport, run: str | Path) -> str:
     """Return which requests an execution found in doubt and left so, and what to do."""
     evidence = hints.reconcile(run, live=done.target == Target.LIVE)
     found = "; ".join(f"request {request.number}: {request.reason}" for request in done.doubts)
     return f"{found}. What to do: `{evidence}` looks for evidence of what became of it"
 
 
-def _results_or_error(done: RunReport, run: Path) -> pd.DataFrame:
-    frame = parquet.read(RunFolder(run).results_path)[0]
+def _results_or_error(done: RunReport, folder: RunFolder) -> pd.DataFrame:
+    frame = parquet.read(folder.results_path)[0]
+    written = f"The results are in {folder.place}/results.parquet"
     in_doubt = done.outcomes.get(outcomes.Outcome.IN_DOUBT, 0)
     unreported = done.outcomes.get(outcomes.Outcome.UNREPORTED, 0) - done.settled
     reason = f"{done.stopped.reason}. What to do: {done.stopped.what_to_do}" if done.stopped else ""
     if in_doubt:
         raise RunInDoubt(
-            f"{in_doubt} rows of run {done.run} are in doubt. {reason or _doubts(done, run)}. "
-            f"The results are in {run / 'results.parquet'}"
+            f"{in_doubt} rows of run {done.run} are in doubt. "
+            f"{reason or _doubts(done, folder.place)}. {written}"
         )
     if done.stopped:
         raise RunStopped(
             f"run {done.run} stopped with {done.outcomes.get('pending', 0)} rows left. {reason}. "
-            f"The results are in {run / 'results.parquet'}"
+            f"{written}"
         )
     if unreported:
         warnings.warn(
@@ -280,9 +281,9 @@ def check_belongs(folder: RunFolder, plan: Plan) -> None:
     if difference:
         live = target_of(folder.facts(first=1)) == Target.LIVE
         raise RunError(
-            f"{folder.path} belongs to another plan: {difference}. Give another folder as "
+            f"{folder.place} belongs to another plan: {difference}. Give another folder as "
             f"{hints.option('run')}, or send what is left of the old one: "
-            f"`{hints.resume(folder.path, live=live)}`"
+            f"`{hints.resume(folder.place, live=live)}`"
         )
 
 

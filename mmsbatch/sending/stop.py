@@ -33,9 +33,9 @@ def stop(run: str | Path, *, journal: str | None = None) -> None:
     if not folder.being_written():
         live = target_of(folder.facts(first=1)) == "live"
         raise RunError(
-            f"no process sends {folder.path} now, so there is nothing to stop: "
-            f"`{hints.status(folder.path)}` says where it is, and "
-            f"`{hints.resume(folder.path, live=live)}` would go on with it"
+            f"no process sends {folder.place} now, so there is nothing to stop: "
+            f"`{hints.status(folder.place)}` says where it is, and "
+            f"`{hints.resume(folder.place, live=live)}` would go on with it"
         )
     with folder.journal.open() as opened:
         by = f"{getpass.getuser()} on {socket.gethostname()}"

@@ -128,7 +128,7 @@ def facts(run: RunInputs) -> str:
                 f"fact {place}: {fact.kind} of request {fact.request} is of attempt "
                 f"{after.attempts}, and says {fact.attempt}"
             )
-        states[fact.request] = after
+        states[fact.request] = after.brief() if run.in_parts else after
     run.requests = states
     return f"{len(seen):,} facts about {len(states):,} requests follow each other as they may"
 

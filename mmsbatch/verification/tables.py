@@ -44,7 +44,7 @@ def check_metadata(run: RunInputs, name: str, found: dict[str, str]) -> None:
 
 def check_written(run: RunInputs, path: Path) -> None:
     """Check that a derived file is the one last written, and of after the last attempt."""
-    again = f"`{hints.results(run.folder.path)}` writes it anew from the plan and the facts"
+    again = f"`{hints.results(run.folder.place)}` writes it anew from the plan and the facts"
     if not path.exists():
         raise CheckFailed(
             f"{path.name} is not there (a crash came before it was written?): {again}"

@@ -130,7 +130,7 @@ def verify(run: str | Path, *, journal: str | None = None) -> Verification:
     folder.check_exists()
     folder.journal.check_version()
     if folder.being_written():
-        raise RunError(f"{folder.path} is being sent: verify it when that has ended")
+        raise RunError(f"{folder.place} is being sent: verify it when that has ended")
     inputs = RunInputs(folder)
     checks: list[Check] = []
     held: set[str] = set()
@@ -171,5 +171,5 @@ def _looked(name: str, look: Callable[[RunInputs], str], inputs: RunInputs) -> C
 
 
 def _other_files(folder: RunFolder) -> list[str]:
-    names = sorted(path.name for path in folder.path.iterdir() if path.name not in _FILES)
+    names = sorted(folder.names() - _FILES)
     return [f"{name} is not one of a run's files: not verified" for name in names]
