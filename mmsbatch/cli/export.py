@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mmsbatch import files, frames
@@ -69,7 +70,9 @@ def _write_parquet(parts: Iterable[pd.DataFrame], path: Path) -> None:
     first = next(tables)
     metadata = {**(first.schema.metadata or {}), "mmsbatch.package_version": __version__}
     schema = first.schema.with_metadata(metadata)
-    with pq.ParquetWriter(path, schema) as file:
+    # A dictionary of texts that hardly repeat takes half of the time and gives a larger file.
+    words = [field.name for field in schema if pa.types.is_dictionary(field.type)]
+    with pq.ParquetWriter(path, schema, use_dictionary=words) as file:
         for table in chain([first], tables):
             file.write_table(table.cast(schema))
 

@@ -173,5 +173,5 @@ class Seen:
         ):
             last = self._runs.pop()
             merged = np.concatenate([self._runs.pop(), last])
-            merged.sort()
+            merged.sort(kind="stable")  # which merges two sorted runs in one pass
             self._runs.append(merged)

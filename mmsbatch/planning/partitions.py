@@ -8,14 +8,13 @@ the first. Nothing else of a row leaves its partition.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from dask import dataframe as dd
-from dask.base import compute
 from dask.delayed import delayed
 
 from mmsbatch.campaign.consent import Consent
@@ -83,10 +82,25 @@ def prepare_partitions(
     return dd.from_delayed(done, meta=pd.DataFrame(meta), verify_meta=False)
 
 
-def computed(prepared: Any) -> pd.DataFrame:
-    """Compute a prepared Dask dataframe as one frame, its categories joined."""
-    parts: Sequence[pd.DataFrame] = compute(*prepared.to_delayed())
-    return union_of_words(parts)
+def in_parts(prepared: Any, rows: int) -> Iterator[pd.DataFrame]:
+    """Compute a prepared Dask dataframe, and return it in frames of so many rows, in order.
+
+    On a cluster the partitions stay with its workers until they are fetched, one after the other.
+    """
+    computed = prepared.persist()
+    waiting: list[pd.DataFrame] = []
+    held = given = 0
+    for place in range(computed.npartitions):
+        waiting.append(computed.get_partition(place).compute())
+        held += len(waiting[-1])
+        while held >= rows:
+            together = union_of_words(waiting)
+            yield together.iloc[:rows]
+            waiting = [together.iloc[rows:]]
+            held -= rows
+            given += rows
+    if held or not given:
+        yield union_of_words(waiting)
 
 
 # ----- what is done with each partition -----------------------------------------------------------

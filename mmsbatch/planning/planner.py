@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -49,7 +50,7 @@ def plan(
     ----------
     prepared
         What `prepare` gave: any columns, with ``mms_e164`` and ``mms_problem``. Not modified. One
-        of Dask is computed, and then held in memory.
+        of Dask is computed, and fetched part by part.
     campaign
         What to send, or the path of a campaign file; ``{{ column }}`` in its message is filled in
         from the row. If it names a consent column, rows without a clear yes become
@@ -83,9 +84,14 @@ def plan(
     """
     _check_sizes(chunk_size, part_rows)
     if is_dask(prepared):
-        from mmsbatch.planning.partitions import computed  # noqa: PLC0415  (an extra)
+        from mmsbatch.planning.partitions import in_parts  # noqa: PLC0415  (an extra)
 
-        prepared = computed(prepared)
+        parts_of = in_parts(prepared, part_rows)
+        prepared = next(parts_of)
+        if len(prepared) == part_rows:
+            return plan_parts(
+                chain([prepared], parts_of), campaign, one_per=one_per, chunk_size=chunk_size
+            )
     _check_prepared(prepared)
     campaign = _stated(_campaign(campaign), prepared, one_per)
     draft = _Draft.of(prepared, campaign, {})

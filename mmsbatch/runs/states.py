@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from sys import intern
 from typing import Final
 
 from mmsbatch import spec
@@ -70,7 +71,9 @@ class Request:
         """Return the same without the numbers that its answer names."""
         if self.answer is None:
             return self
-        return replace(self, answer=replace(self.answer, ids=(), refused=()))
+        words = intern(self.answer.text)  # the same of most answers
+        answer = replace(self.answer, text=words, ids=(), refused=())
+        return replace(self, answer=answer, reason=intern(self.reason))
 
     @property
     def status(self) -> spec.Status | None:

@@ -108,3 +108,13 @@ def test_a_column_that_does_not_exist_is_refused_at_once() -> None:
     parts = dd.from_pandas(SAMPLE, npartitions=3)
     with pytest.raises(ContactsError, match=r"no column 'mobil'.*mean 'mobile'"):
         mms.prepare(parts, phone="mobil")
+
+
+def test_a_long_frame_is_fetched_part_by_part() -> None:
+    """Cut at other rows than the partitions are, the plan is that of pandas."""
+    campaign = mms.Campaign("noel", mms.Text("Bonjour {{ ville }}"))
+    whole = mms.plan(prepared(SAMPLE), campaign, part_rows=700)
+    parts = prepared(dd.from_pandas(SAMPLE, npartitions=7))
+    plan = mms.plan(parts, campaign, part_rows=700)
+    assert len(plan.parts) == len(whole.parts) > 2
+    assert plan.fingerprint == whole.fingerprint

@@ -8,9 +8,12 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pandas as pd
+import polars as pl
 import pyarrow.dataset as ds
 import pytest
+from dask import dataframe as dd
 
 import mmsbatch as mms
 from conftest import account_at, fictional, half_sent
@@ -81,9 +84,14 @@ def test_a_run_in_parts_is_sent_proved_and_read_by_one_name(
     assert mms.status(run).outcomes == mms.summary(results).outcomes
     for name in ("plan.parquet", "results.parquet", "requests.parquet"):
         assert len(list((run / name).glob("*.parquet"))) == 4
-    read = pd.read_parquet(run / "results.parquet")
-    assert read["mms_e164"].tolist() == results["mms_e164"].tolist()
-    assert ds.dataset(run / "requests.parquet").count_rows() == plan.requests
+    for name, rows in (("results.parquet", 1_000), ("requests.parquet", plan.requests)):
+        table = str(run / name)
+        assert len(pd.read_parquet(table)) == rows
+        assert ds.dataset(table).count_rows() == rows
+        assert pl.read_parquet(table).height == rows
+        assert len(dd.read_parquet(table)) == rows
+        assert duckdb.sql(f"FROM '{table}'").shape[0] == rows
+    assert pd.read_parquet(run / "results.parquet")["mms_e164"].equals(results["mms_e164"])
     mms.write_results(run)
     pd.testing.assert_frame_equal(mms.results(run), results, check_categorical=False)
 
