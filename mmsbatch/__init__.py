@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from mmsbatch.planning.planner import plan
     from mmsbatch.planning.prepare import prepare
     from mmsbatch.planning.preview import preview
+    from mmsbatch.planning.spark import spark_prepare
     from mmsbatch.planning.suppression import SuppressionList
     from mmsbatch.planning.suppression_files import read_suppression_list
     from mmsbatch.reconciliation.reconcile import reconcile, settle
@@ -125,6 +126,7 @@ __all__ = [
     "sample",
     "send",
     "settle",
+    "spark_prepare",
     "status",
     "stop",
     "summary",
@@ -180,6 +182,7 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "planning.planner": ("plan",),
     "planning.prepare": ("prepare",),
     "planning.preview": ("preview",),
+    "planning.spark": ("spark_prepare",),
     "planning.suppression": ("SuppressionList",),
     "planning.suppression_files": ("read_suppression_list",),
     "reconciliation.reconcile": (

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
@@ -113,6 +115,19 @@ def year(tmp_path_factory: pytest.TempPathFactory) -> Year:
     from year_of_runs import make  # noqa: PLC0415  (which is written with this module's words)
 
     return make(tmp_path_factory.mktemp("year"))
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[Any]:
+    """Spark on this machine, with two threads and no sockets but on loopback."""
+    if shutil.which("java") is None:
+        pytest.skip("Java is not installed: apt-get install default-jre-headless")
+    sql = pytest.importorskip("pyspark.sql")
+    loopback = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+    settings = {"spark.ui.enabled": "false", "spark.pyspark.python": sys.executable, **loopback}
+    session = sql.SparkSession.builder.master("local[2]").config(map=settings).getOrCreate()
+    yield session
+    session.stop()
 
 
 @pytest.fixture(scope="session")

@@ -37,7 +37,7 @@ RunOption = Annotated[
     str,
     typer.Option(metavar="DIR", help="The run's folder, or its URL; its name is the run's name."),
 ]
-RunArgument = Annotated[str, typer.Argument(metavar="DIR", help="A run's folder, or its URL.")]
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or its URL.")]
 PlacesArgument = Annotated[
     list[str],
     typer.Argument(metavar="DIR...", help="Folders of runs, or runs; or their URLs."),

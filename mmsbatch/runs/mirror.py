@@ -12,8 +12,6 @@ from contextlib import contextmanager, suppress
 from pathlib import PurePosixPath
 from typing import Any
 
-import fsspec
-
 from mmsbatch.errors import RunError, nearest
 from mmsbatch.files import TemporaryFolder
 
@@ -31,6 +29,8 @@ def file_system(url: str) -> tuple[Any, str]:
     RunError
         No file system is known by that name, or its package is not installed.
     """
+    import fsspec  # noqa: PLC0415  (a run on this machine starts without it)
+
     protocol = url.partition("://")[0]
     try:
         files, root = fsspec.core.url_to_fs(url)

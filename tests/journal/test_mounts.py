@@ -8,7 +8,7 @@ import pytest
 
 import mmsbatch as mms
 from conftest import account_at, planned
-from mmsbatch.errors import InputError, RunError
+from mmsbatch.errors import RunError
 from mmsbatch.journal import mounts
 from mmsbatch.sandbox import Sandbox
 from postgres_cluster import Cluster
@@ -52,11 +52,3 @@ def test_a_folder_beside_the_mount_is_of_this_machine(
 ) -> None:
     """The longest place that it is in counts."""
     assert len(mms.send(planned(), account_at(sandbox), run=run)) == 500
-
-
-def test_a_url_is_no_folder(sandbox: Sandbox) -> None:
-    """Rather than a folder named ``s3:``."""
-    with pytest.raises(
-        InputError, match="s3://bucket/noel is a URL, and a run is kept in a folder"
-    ):
-        mms.send(planned(), account_at(sandbox), run="s3://bucket/noel")

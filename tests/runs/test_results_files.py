@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -133,29 +134,18 @@ def test_polars_reads_it(run: Path) -> None:
     assert [b"Status=100"] == [body[:10] for body in attempts["answer"] if body]
 
 
-def test_spark_reads_it(run: Path) -> None:
-    """Where Spark and its Java are installed."""
-    sql = pytest.importorskip("pyspark.sql", reason="Spark is no dependency, not even of the tests")
-    session = (
-        sql.SparkSession.builder.master("local[1]")
-        .config("spark.ui.enabled", "false")
-        .getOrCreate()
+def test_spark_reads_it(run: Path, spark: Any) -> None:
+    frame = spark.read.parquet(str(run / "results.parquet"))
+    counts = {
+        row["mms_outcome"]: row["count"] for row in frame.groupBy("mms_outcome").count().collect()
+    }
+    assert {"accepted": 3, "duplicate": 1, "in_doubt": 1, "invalid": 1, "rejected": 1} == counts
+    types = dict(frame.dtypes)
+    assert ("int", "timestamp", "boolean") == tuple(
+        types[name] for name in ("mms_status", "mms_sent_at", "mms_rejected")
     )
-    try:
-        frame = session.read.parquet(str(run / "results.parquet"))
-        counts = {
-            row["mms_outcome"]: row["count"]
-            for row in frame.groupBy("mms_outcome").count().collect()
-        }
-        assert {"accepted": 3, "duplicate": 1, "in_doubt": 1, "invalid": 1, "rejected": 1} == counts
-        types = dict(frame.dtypes)
-        assert ("int", "timestamp", "boolean") == tuple(
-            types[name] for name in ("mms_status", "mms_sent_at", "mms_rejected")
-        )
-        attempts = session.read.parquet(str(run / "requests.parquet")).orderBy("request").collect()
-        assert bytes(attempts[0]["answer"]).startswith(b"Status=100\n")
-    finally:
-        session.stop()
+    attempts = spark.read.parquet(str(run / "requests.parquet")).orderBy("request").collect()
+    assert bytes(attempts[0]["answer"]).startswith(b"Status=100\n")
 
 
 def test_every_column_of_ours_says_what_it_means(run: Path) -> None:
