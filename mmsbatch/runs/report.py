@@ -58,7 +58,7 @@ class AccountReport:
     recipients: int
     """People in requests that the gateway took from it."""
     refused: str = ""
-    """Why the gateway refused it last, if what it said last was a refusal."""
+    """Why the gateway refused it in the last execution, if it did."""
 
     def __str__(self) -> str:
         """Write it as a line."""
@@ -198,21 +198,34 @@ def _account(login: str, facts: Sequence[Fact]) -> AccountReport:
         _first_balance(facts),
         _last_credits(facts),
         sum(taken),
-        next((said for fact in reversed(facts) if (said := _refusal(fact)) is not None), ""),
+        _refusal(facts),
     )
 
 
-def _refusal(fact: Fact) -> str | None:
-    """Return why the gateway, or its account tool, refuses the account; None: it says nothing."""
-    if fact.kind is FactKind.ANSWER and fact.reading.answer is not None:
-        return fact.reading.reason if fact.reading.event is Event.REFUSED else ""
+def _refusal(facts: Sequence[Fact]) -> str:
+    """Return why the gateway, or its account tool, refused the account in the last execution."""
+    refusal = ""
+    for fact in facts:
+        if fact.kind is FactKind.STARTED:
+            refusal = ""
+        # Not only the last: answers to several workers come in any order.
+        refusal = _speaks_against(fact) or refusal
+    return refusal
+
+
+def _speaks_against(fact: Fact) -> str:
     answer = answer_in(fact)
     if answer is None:
-        return None
+        refused = fact.kind is FactKind.ANSWER and fact.reading.http_status in {401, 403}
+        return fact.reading.reason if refused and fact.reading.event is Event.NOT_SENT else ""
+    if fact.kind is FactKind.ANSWER:
+        scope = spec.sending_status(answer.status).scope
+        return fact.reading.reason if scope is spec.Scope.ACCOUNT else ""
     known = spec.account_status(answer.status)
-    if known.scope is spec.Scope.NOTHING:
-        return ""
-    return f"the account tool said {answer.status} {answer.text or known.text}"
+    if known.scope is spec.Scope.ACCOUNT:
+        return f"the account tool said {answer.status} {answer.text or known.text}"
+    out = answer.credits is not None and answer.credits <= 0
+    return "the account has no credits left" if out else ""
 
 
 def _together(

@@ -89,6 +89,7 @@ def test_a_campaign_from_send_to_done(accounts: Sandbox, tmp_path: Path) -> None
     assert set(claims(run)) == {"north", "south"}
     told = command("status", str(run))["accounts"]
     assert told["north"]["credits"] == 0
+    assert told["north"]["refused"] == "the account has no credits left"
     assert told["south"]["refused"] is None
     shown = CliRunner().invoke(app, ["status", str(run)]).stdout
     assert "accounts" in shown

@@ -123,6 +123,8 @@ def test_a_run_beside_it_of_the_other_account_is_none_of_its_business(run: Path)
         north, south = both(sandbox)
         mms.send(small_requests(1, 11), north, run=run.with_name("a"))
         assert not failed(reconcile(run, accounts=[north, south]))
+        mms.send(small_requests(1, 13), accounts=[north, south], run=run.with_name("c"))
+        assert not failed(reconcile(run, accounts=[north, south]))  # it went with north
         mms.send(small_requests(2, 12), accounts=[north, south], run=run.with_name("b"))
         assert "no_other_run" in failed(reconcile(run, accounts=[north, south]))
 

@@ -32,9 +32,12 @@ from conftest import account_at, planned
 from mmsbatch.errors import AccountError, RunInDoubt, RunStopped
 from mmsbatch.journal.facts import FactKind
 from mmsbatch.runs.folder import RunFolder
+from mmsbatch.runs.states import fold
 from mmsbatch.sandbox import Sandbox
 from mmsbatch.sending.balance import CreditsMissing
 from mmsbatch.sending.execution import AccountLeftOut
+from mmsbatch.sending.queue import Queue, Rules, Turn
+from mmsbatch.sending.sender import Sender
 from mmsbatch.sending.sharing import Shares
 from postgres_cluster import Cluster
 
@@ -371,7 +374,7 @@ def test_credits_that_are_gone_are_added_up(run: Path) -> None:
 
 def test_credits_that_one_account_lost_are_told(run: Path, tmp_path: Path) -> None:
     """A colleague has used it: no reason to stop, and the other account is not named."""
-    with two_accounts(cost=3) as sandbox:
+    with two_accounts(north=50_000, cost=3) as sandbox:
         with pytest.raises(KeyboardInterrupt):
             mms.send(small_requests(40), accounts=both(sandbox), run=run, on_request=_interrupt(10))
         far = tmp_path / "far" / "run"
@@ -393,6 +396,24 @@ def _interrupt(after: int) -> Callable[[object], None]:
 
 
 # ----- workers in other processes ----------------------------------------------------------------
+
+
+def test_what_the_journal_says_decides_whose_a_request_is(run: Path) -> None:
+    """A worker that had written it for another account before it heard writes it anew."""
+    plan = small_requests(2)
+    with two_accounts() as sandbox:
+        accounts = mms.Accounts(tuple(both(sandbox)))
+        folder = RunFolder(run)
+        assert folder.create(plan, accounts.target)
+        with folder.journal.open() as journal:
+            rules = Rules(logins=accounts.logins)
+            queue = Queue(plan, fold([], plan.requests), 1, rules, "me")
+            sender = Sender(queue, accounts, journal)
+            claimed = sender._claim_first("worker", Turn(1, "south"))
+            assert claimed is not None
+            assert (claimed[0].number, claimed[0].login) == (1, "north")
+            assert b"<CLIENT>NORTH</CLIENT>" in claimed[0].xml
+        assert claims(run) == {"north": 1}
 
 
 def test_processes_share_requests_and_accounts(run: Path, postgres: Cluster) -> None:
