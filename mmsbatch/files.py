@@ -68,7 +68,12 @@ def replace_folder(path: Path, fill: Callable[[Path], Any]) -> None:
             # A crash between the two renames leaves nothing under the name, and never a mixture.
             old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
             path.replace(old / path.name)
-        beside.replace(path)
+        try:
+            beside.replace(path)
+        except OSError:
+            if old is not None:
+                (old / path.name).replace(path)
+            raise
         beside = None
         sync_folder(path.parent)
     except (OSError, pa.ArrowException) as error:

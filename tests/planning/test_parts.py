@@ -207,3 +207,25 @@ def test_parts_that_cannot_be_planned_are_refused() -> None:
     with_consent = mms.Campaign("essai", mms.Text("Bonjour"), consent=mms.Consent("accord"))
     with pytest.raises(PlanError, match="not prepared with the campaign's consent column 'accord'"):
         plan_parts(batches(contacts(), 300), with_consent)
+
+
+def test_a_folder_that_cannot_be_replaced_stays(
+    sandbox: Sandbox, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both renames fail in turn; a file that is written meanwhile fails too."""
+    mms.send(in_memory(), account_at(sandbox), run=run)
+    before = {path: path.read_bytes() for path in run.rglob("part-*.parquet")}
+    replace = Path.replace
+    for failing in (run / "results.parquet", "results.parquet"):
+
+        def refuse(path: Path, target: Path, failing: object = failing) -> Path:
+            if target == failing or (failing == target.name and path == run / failing):
+                monkeypatch.setattr(Path, "replace", replace)  # what follows succeeds
+                raise OSError("full")
+            return replace(path, target)
+
+        monkeypatch.setattr(Path, "replace", refuse)
+        with pytest.raises(RunError, match=r"results.parquet cannot be written \(full\)"):
+            mms.write_results(run)
+        assert {path: path.read_bytes() for path in run.rglob("part-*")} == before
+    assert mms.verify(run).holds
