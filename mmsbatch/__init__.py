@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from mmsbatch.campaign.file import load_campaign
     from mmsbatch.contacts.reading import read_contacts
     from mmsbatch.demo import sample
-    from mmsbatch.erasure.erase import Forgetting, forget
+    from mmsbatch.erasure.erase import forget
+    from mmsbatch.erasure.forgetting import Forgetting
     from mmsbatch.erasure.retention import retention
     from mmsbatch.errors import (
         AccountError,
@@ -154,10 +155,8 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "campaign.file": ("load_campaign",),
     "contacts.reading": ("read_contacts",),
     "demo": ("sample",),
-    "erasure.erase": (
-        "Forgetting",
-        "forget",
-    ),
+    "erasure.erase": ("forget",),
+    "erasure.forgetting": ("Forgetting",),
     "erasure.retention": ("retention",),
     "errors": (
         "AccountError",

@@ -11,15 +11,8 @@ import duckdb
 import pandas as pd
 
 from mmsbatch import hints
-from mmsbatch.auditing.collection import (
-    Collection,
-    OpenedRun,
-    campaign_of,
-    listed,
-    literal,
-    open_runs,
-    scheduled_for,
-)
+from mmsbatch.auditing.collection import Collection, campaign_of, open_runs, scheduled_for
+from mmsbatch.auditing.opening import OpenedRun, listed, literal
 from mmsbatch.display import Block, Document, ShowsItself, counts
 from mmsbatch.errors import InputError, RunError
 from mmsbatch.runs.outcomes import Outcome

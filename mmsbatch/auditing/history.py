@@ -7,14 +7,8 @@ from typing import Any, Final
 
 import pandas as pd
 
-from mmsbatch.auditing.collection import (
-    RESULTS,
-    Collection,
-    campaign_of,
-    literal,
-    open_runs,
-    scheduled_for,
-)
+from mmsbatch.auditing.collection import Collection, campaign_of, open_runs, scheduled_for
+from mmsbatch.auditing.opening import RESULTS, literal
 from mmsbatch.errors import InputError
 from mmsbatch.phones.problems import PROBLEMS
 from mmsbatch.planning.prepare import prepare

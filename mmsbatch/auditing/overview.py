@@ -10,15 +10,8 @@ from typing import Final
 import pandas as pd
 
 from mmsbatch import hints
-from mmsbatch.auditing.collection import (
-    REQUESTS,
-    RESULTS,
-    Collection,
-    OpenedRun,
-    listed,
-    literal,
-    open_runs,
-)
+from mmsbatch.auditing.collection import Collection, open_runs
+from mmsbatch.auditing.opening import REQUESTS, RESULTS, OpenedRun, listed, literal
 from mmsbatch.auditing.selection import EVERYTHING, Filters
 from mmsbatch.display import plural
 from mmsbatch.runs.folder import RunFolder

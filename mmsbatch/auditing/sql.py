@@ -28,7 +28,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mmsbatch import frames
-from mmsbatch.auditing.collection import REQUESTS, RESULTS, Collection, listed, open_runs
+from mmsbatch.auditing.collection import Collection, open_runs
+from mmsbatch.auditing.opening import REQUESTS, RESULTS, listed
 from mmsbatch.auditing.overview import summarize
 from mmsbatch.auditing.run_files import in_memory
 from mmsbatch.auditing.selection import Filters

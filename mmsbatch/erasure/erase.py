@@ -22,12 +22,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -35,8 +35,9 @@ import pandas as pd
 import pyarrow as pa
 
 from mmsbatch import hints, parquet
-from mmsbatch.display import Block, Document, ShowsItself
 from mmsbatch.erasure import replacement
+from mmsbatch.erasure.forgetting import Forgetting
+from mmsbatch.erasure.other_files import half_made, remove_leftovers, texts_in
 from mmsbatch.erasure.rewriting import ErasedPlan, erase, rewritten
 from mmsbatch.errors import InputError, RunError
 from mmsbatch.files import __version__, digests
@@ -50,8 +51,9 @@ from mmsbatch.planning.part import PartRows, RowsInFile, RowsInTable
 from mmsbatch.planning.plan import Plan
 from mmsbatch.planning.suppression import KEY_NAME, read_key, remember
 from mmsbatch.runs import outcomes
-from mmsbatch.runs.folder import RunFolder, identity_in, target_of
+from mmsbatch.runs.folder import RunFolder
 from mmsbatch.runs.locations import RunPaths, every_run
+from mmsbatch.runs.opened import identity_in, target_of
 from mmsbatch.runs.run import Run
 from mmsbatch.runs.states import State, may_go
 from mmsbatch.times import utc_now
@@ -62,49 +64,6 @@ from mmsbatch.verification.journal import CheckFailed, read_rows
 ERASED: Final = "erased"
 ALREADY: Final = "already erased"
 NOT_IN_IT: Final = "not in it"
-
-
-@dataclass(frozen=True, repr=False)
-class Forgetting(ShowsItself):
-    """What was erased where."""
-
-    token: str
-    """What stands for the number now."""
-    runs: pd.DataFrame
-    """One row per run: ``run``, ``state`` (erased, already erased, not in it), ``rows``, ``cells``
-    of other rows, ``facts`` and ``files`` that held the number (int64)."""
-    left: tuple[str, ...]
-    """What a person must look at."""
-    key_file: Path
-    """The key that the token was made under."""
-    dry_run: bool = False
-    """Whether it was only looked at: nothing was changed."""
-
-    def document(self) -> Document:
-        """Show what was erased in which run, and what a person must look at."""
-        lines = self.runs.to_string(index=False).splitlines()
-        blocks = [Block("runs", tuple(lines))]
-        if self.dry_run:
-            blocks.insert(0, Block("dry run", ("nothing was changed; this would be erased",)))
-        else:
-            kept = (
-                f"{self.key_file}: keep it as confidential as the numbers were; without it this "
-                "person is not known again"
-            )
-            blocks = [Block("token", (self.token,)), *blocks, Block("key", (kept,))]
-        if self.left:
-            blocks.append(Block("look at", self.left))
-        return Document(tuple(blocks))
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the same as plain values, under names that do not change."""
-        return {
-            "dry_run": self.dry_run,
-            "token": self.token,
-            "key_file": str(self.key_file),
-            "runs": self.runs.to_dict("records"),
-            "left": list(self.left),
-        }
 
 
 def forget(
@@ -169,7 +128,7 @@ def forget(
                 replacement.commit(folder)
     frame = pd.DataFrame([one.row for one in found])
     left = [note for one in found for note in one.left]
-    left += [f"{path}: a run that was never made; remove it" for path in _half_made(home)]
+    left += [f"{path}: a run that was never made; remove it" for path in half_made(home)]
     left += [f"{other.label}: not searched, {other.why}" for other in others]
     token = "" if dry_run else f"+{erasure.token}"
     return Forgetting(token, frame, tuple(left), path, dry_run)
@@ -199,7 +158,7 @@ class _Erasure:
         """Check a run, and make its new files."""
         notation = Notation(self.number)
         replacement.abandon(folder)
-        _remove_leftovers(folder)
+        remove_leftovers(folder)
         run = _checked(folder)
         unsent = self._unsent(run, notation)
         rows = cells = 0
@@ -213,7 +172,7 @@ class _Erasure:
             for row in run.rows()
             if notation.is_in(row["data"]) or notation.is_in_bytes(row["body"] or b"")
         ]
-        texts, left = _texts(folder, notation)
+        texts, left = texts_in(folder, notation)
         if notation.is_in(run.plan.campaign.content.message):
             left.append(f"{folder.campaign_path}: the message that everybody got holds the number")
         changes = bool(rows or cells or facts or texts or _messages_hold(run.plan, notation))
@@ -411,43 +370,6 @@ def _messages_hold(plan: Plan, notation: Notation) -> bool:
 
 
 # ----- files and places --------------------------------------------------------------------------
-
-_OWN_FILES: Final = ("plan.parquet", "campaign.toml", "results.parquet", "requests.parquet")
-
-
-def _remove_leftovers(folder: RunFolder) -> None:
-    """Remove what a killed process left of a file that was being written."""
-    for name in _OWN_FILES:
-        for path in folder.path.glob(f".{name}.*"):
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
-
-
-def _texts(folder: RunFolder, notation: Notation) -> tuple[dict[Path, bytes], list[str]]:
-    """Read the files that are not a run's; give those to change, and what a person must look at."""
-    own = {*_OWN_FILES, "writer.lock"}
-    found: dict[Path, bytes] = {}
-    left = []
-    for path in sorted(folder.path.rglob("*")):
-        if not path.is_file() or path.is_symlink():
-            continue
-        name = path.relative_to(folder.path).parts[0]
-        if name in own or name.startswith("journal."):
-            continue
-        content = path.read_bytes()
-        if b"\0" in content:
-            left.append(f"{path}: not text, so not searched")
-        elif notation.is_in_bytes(content):
-            found[path] = content
-            left.append(f"{path}: the number was replaced; look what else it shows of the person")
-    return found, left
-
-
-def _half_made(home: Path) -> Iterator[Path]:
-    """Return the folders of runs whose making was cut off, with contacts in them."""
-    yield from sorted(path.parent for path in home.glob(".*/plan.parquet"))
 
 
 def _home(folders: list[RunFolder]) -> Path:

@@ -40,8 +40,9 @@ from mmsbatch.reconciliation.balances import BY_CREDITS, BY_PERSON
 from mmsbatch.reconciliation.conditions import AccountAddress, BalanceReadings, OtherRun
 from mmsbatch.reconciliation.finding import Conclusion, Finding, assess
 from mmsbatch.reconciliation.reconciliation import Look, Reconciliation
-from mmsbatch.runs.folder import RunFolder, check_target, target_of
+from mmsbatch.runs.folder import RunFolder
 from mmsbatch.runs.identity import check_same_files
+from mmsbatch.runs.opened import check_target, target_of
 from mmsbatch.runs.run import Run, status
 from mmsbatch.runs.states import Request, State, fold
 from mmsbatch.times import instant

@@ -20,8 +20,9 @@ from datetime import UTC, datetime
 from mmsbatch import hints, times
 from mmsbatch.errors import MmsbatchError, RunError
 from mmsbatch.journal.facts import Fact, FactKind, stamp
-from mmsbatch.runs.folder import RunFolder, identity_in, target_of
+from mmsbatch.runs.folder import RunFolder
 from mmsbatch.runs.locations import RunPaths, every_run
+from mmsbatch.runs.opened import identity_in, target_of
 
 
 def identity_of(opened: Fact) -> str:

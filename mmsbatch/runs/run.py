@@ -18,8 +18,9 @@ from mmsbatch.journal.facts import Fact
 from mmsbatch.planning.part import Part
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs import outcomes
-from mmsbatch.runs.folder import RunFolder, identity_in, target_of
+from mmsbatch.runs.folder import RunFolder
 from mmsbatch.runs.known import Known
+from mmsbatch.runs.opened import identity_in, target_of
 from mmsbatch.runs.report import (
     ResultsSummary,
     RunReport,

@@ -21,8 +21,9 @@ from mmsbatch.gateway.account import Target
 from mmsbatch.gateway.accounts import Accounts
 from mmsbatch.journal.facts import Fact, FactKind, of_account
 from mmsbatch.planning.plan import Plan
-from mmsbatch.runs.folder import RunFolder, check_target, token
+from mmsbatch.runs.folder import RunFolder, token
 from mmsbatch.runs.identity import check_same_files, mark_execution
+from mmsbatch.runs.opened import check_target
 from mmsbatch.runs.report import RunReport, Stop
 from mmsbatch.runs.run import Run
 from mmsbatch.runs.states import Request

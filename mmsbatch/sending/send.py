@@ -24,8 +24,9 @@ from mmsbatch.gateway.accounts import Accounts
 from mmsbatch.gateway.client import GatewayClient
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs import outcomes
-from mmsbatch.runs.folder import RunFolder, check_target, target_of
+from mmsbatch.runs.folder import RunFolder
 from mmsbatch.runs.names import check_filled_in
+from mmsbatch.runs.opened import check_target, target_of
 from mmsbatch.runs.report import RunReport
 from mmsbatch.sending.estimate import previous_runs
 from mmsbatch.sending.execution import OnRequest, SendOptions, send_rest

@@ -9,7 +9,8 @@ from pathlib import Path
 from mmsbatch import hints, times
 from mmsbatch.errors import RunError
 from mmsbatch.journal.facts import FactKind
-from mmsbatch.runs.folder import RunFolder, target_of
+from mmsbatch.runs.folder import RunFolder
+from mmsbatch.runs.opened import target_of
 
 
 def stop(run: str | Path, *, journal: str | None = None) -> None:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from mmsbatch import hints
 from mmsbatch.errors import RunError
 from mmsbatch.journal.facts import FactKind
-from mmsbatch.runs.folder import identity_in
+from mmsbatch.runs.opened import identity_in
 from mmsbatch.verification.inputs import UNREADABLE, RunInputs, digests_of, unreadable
 from mmsbatch.verification.journal import CheckFailed
 

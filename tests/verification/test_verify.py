@@ -25,7 +25,8 @@ from mmsbatch.cli import app
 from mmsbatch.gateway.wire import Answer, decode_answer
 from mmsbatch.journal.facts import FactKind
 from mmsbatch.journal.sqlite import SqliteJournal
-from mmsbatch.runs.folder import RunFolder, identity_in
+from mmsbatch.runs.folder import RunFolder
+from mmsbatch.runs.opened import identity_in
 from mmsbatch.runs.run import write_results
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 
