@@ -17,6 +17,7 @@ _FRENCH_DIGITS: Final = 11
 _LONGEST: Final = 40
 _RUN = re.compile(r"\d(?:[^\w/;,&|\n]*\d)*")
 """Digits with nothing but separators between them; what may part two numbers ends a run."""
+_SCIENTIFIC = re.compile(r"(\s*\d[.,])(\d+)([eE]\+?\d{1,2}\s*)")
 _E164 = re.compile(r"\+33([1-9])([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})")
 _BETWEEN: Final = r"[\s.\-()/]*"
 _PHONE = re.compile(
@@ -37,7 +38,13 @@ def mask(text: str) -> str:
     '06 39 98 •• ••'
     >>> mask("tél 0639981234/0639985678")
     'tél 063998••••/063998••••'
+    >>> mask("6,3998E+08")
+    '6,••••E+08'
     """
+    if rounded := _SCIENTIFIC.fullmatch(text):  # its exponent says what is wrong with it
+        start, digits, exponent = rounded.groups()
+        kept = max(0, min(len(digits) - _MASKED_DIGITS, _KEPT_DIGITS - 1))
+        return f"{start}{digits[:kept]}{MASK * (len(digits) - kept)}{exponent}"
     masked = _RUN.sub(lambda run: _mask_run(run[0]), text)
     return masked if len(masked) <= _LONGEST else masked[: _LONGEST - 1] + "…"
 
