@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from mmsbatch.planning.planner import plan
     from mmsbatch.planning.prepare import prepare
     from mmsbatch.planning.preview import preview
+    from mmsbatch.planning.saved import SavedPlan
     from mmsbatch.planning.spark import spark_prepare
     from mmsbatch.planning.suppression import SuppressionList
     from mmsbatch.planning.suppression_files import read_suppression_list
@@ -94,6 +95,7 @@ __all__ = [
     "RunError",
     "RunInDoubt",
     "RunStopped",
+    "SavedPlan",
     "Sound",
     "SoundImage",
     "SuppressionList",
@@ -181,6 +183,7 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "planning.planner": ("plan",),
     "planning.prepare": ("prepare",),
     "planning.preview": ("preview",),
+    "planning.saved": ("SavedPlan",),
     "planning.spark": ("spark_prepare",),
     "planning.suppression": ("SuppressionList",),
     "planning.suppression_files": ("read_suppression_list",),

@@ -87,6 +87,25 @@ class Document:
         return self.html()
 
 
+def page(title: str, document: Document) -> str:
+    """Lay a document out as a page of its own, which loads nothing and runs nothing.
+
+    It follows the reader's light or dark scheme, and fits a phone.
+    """
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark">'
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
+        "style-src 'unsafe-inline'\">"
+        f"<title>{html.escape(title)}</title><style>"
+        ":root{color-scheme:light dark}"
+        "body{font:1rem/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
+        "table{max-width:100%;overflow-wrap:anywhere}</style></head><body><main>"
+        f"<h1>{html.escape(title)}</h1>{document.html()}</main></body></html>\n"
+    )
+
+
 class ShowsItself:
     """Shows itself in a terminal and in a notebook, both from one document."""
 

@@ -59,11 +59,13 @@ def replace_folder(path: Path, fill: Callable[[Path], Any]) -> None:
     try:
         beside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))  # 0700
         fill(beside)
-        for file in beside.iterdir():
-            file.chmod(0o600)
-            with file.open("rb") as written:
+        for made in (*beside.rglob("*"), beside):
+            if made.is_dir():
+                sync_folder(made)
+                continue
+            made.chmod(0o600)
+            with made.open("rb") as written:
                 os.fsync(written.fileno())
-        sync_folder(beside)
         if path.exists():
             # A crash between the two renames leaves nothing under the name, and never a mixture.
             old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))

@@ -136,6 +136,17 @@ def send(words: list[str], run: str, *, live: bool, fingerprint: str) -> str:
     return f"{program()} send {shlex.join([*words, '--run', run, *confirmed])}"
 
 
+def show(saved: str | Path) -> str:
+    """Show a plan that was saved."""
+    return f"{program()} show {_quoted(saved)}"
+
+
+def send_saved(saved: str | Path, run: str, *, live: bool, fingerprint: str) -> str:
+    """Send exactly a plan that was saved and confirmed."""
+    words = ["--plan", str(saved), "--confirm", fingerprint[:12], "--run", run]
+    return f"{program()} send {shlex.join([*words, *(['--live'] if live else [])])}"
+
+
 def sandbox(port: int | None = None) -> str:
     """Start a sandbox gateway of its own; in another terminal, since it runs until Ctrl-C."""
     return f"{program()} sandbox --port {port or 8025}"

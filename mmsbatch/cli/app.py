@@ -30,6 +30,9 @@ COMMANDS: Final = {
         "preparing",
         "Show what would be sent: rows by problem, requests, and the fingerprint to confirm.",
     ),
+    "show": Command(
+        "preparing", "Show a plan that was saved, numbers masked, and how to send exactly that."
+    ),
     "send": Command(
         "sending",
         "Send a campaign. The same command again goes on where it stands, and repeats nothing.",

@@ -18,6 +18,7 @@ from mmsbatch.planning.plan_file import plan_file
 from mmsbatch.planning.prepared import Prepared
 from mmsbatch.planning.suppression import SuppressionList
 from mmsbatch.planning.suppression_files import read_suppression_list
+from mmsbatch.runs.mirror import is_url
 from mmsbatch.sending.policy import OnDoubt
 
 
@@ -69,6 +70,14 @@ class ContactsOptions:
             for one in value if isinstance(value, list) else [value]:
                 words += [] if one is None else [f"--{field.name.replace('_', '-')}", str(one)]
         return words
+
+    def sources(self, campaign: Path, one_per: str | None) -> dict[str, Any]:
+        """Return what a plan is made from, as plain values that hold in any folder."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        given["contacts"] = _absolute(self.contacts)
+        given["suppress"] = [*map(_absolute, self.suppress)] if self.suppress else None
+        given["key_file"] = _absolute(self.key_file) if self.key_file else None
+        return {**given, "campaign": _absolute(campaign), "one_per": one_per}
 
     def say_columns(self, taken: Iterable[object]) -> None:
         """Say on stderr which phone column was taken, if none was named."""
@@ -123,6 +132,17 @@ def planned(options: ContactsOptions, campaign: Path, one_per: str | None) -> Pl
     )
 
 
+def planned_again(sources: Mapping[str, Any]) -> Plan:
+    """Make a saved plan again from what it was made from."""
+    given = dict(sources)
+    campaign, one_per = Path(given.pop("campaign")), given.pop("one_per")
+    return planned(ContactsOptions(**given), campaign, one_per)
+
+
+def _absolute(place: str | Path) -> str:
+    return str(place) if is_url(place) else str(Path(place).expanduser().absolute())
+
+
 def one_per_word(word: str | None) -> Literal["number", "message"] | None:
     """Read --one-per."""
     if word is None:
@@ -145,6 +165,12 @@ def refuse_without(wanted: str, given: Mapping[str, object]) -> None:
     if strays:
         needs = "needs" if len(strays) == 1 else "need"
         raise InputError(f"{' and '.join(strays)} {needs} {wanted}")
+
+
+def refuse_with(option: str, given: Mapping[str, object]) -> None:
+    """Refuse what another option stands for."""
+    if strays := [name for name, value in given.items() if value is not None]:
+        raise InputError(f"{option} says what is sent: leave out {' and '.join(strays)}")
 
 
 def doubt_policy(word: str) -> OnDoubt:

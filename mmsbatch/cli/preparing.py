@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mmsbatch import demo as demonstration
-from mmsbatch import hints
+from mmsbatch import files, hints
 from mmsbatch.cli.check import Checked
 from mmsbatch.cli.check import check as check_file
 from mmsbatch.cli.inputs import ContactsOptions, planned
@@ -34,9 +34,10 @@ from mmsbatch.cli.shared import (
     print_result,
 )
 from mmsbatch.contacts.reading import rows_hint
-from mmsbatch.display import labelled
+from mmsbatch.display import labelled, page
 from mmsbatch.phones.problems import PROBLEMS
 from mmsbatch.planning.preview import preview
+from mmsbatch.planning.saved import SavedPlan
 from mmsbatch.runs.names import run_name_of
 from mmsbatch.times import utc_now
 
@@ -99,6 +100,12 @@ def plan(
     phone: PhoneOption = None,
     live: LiveOption = False,
     one_per: OnePerOption = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Save the plan in a new folder, for another person to look at."
+        ),
+    ] = None,
     consent: ConsentOption = None,
     consent_yes: ConsentYesOption = None,
     consent_no: ConsentNoOption = None,
@@ -119,8 +126,31 @@ def plan(
         words += [] if one_per is None else ["--one-per", one_per]
         run = f"data/runs/{run_name_of(made.campaign.name)}"
         send = hints.send(words, run, live=live, fingerprint=made.fingerprint)
+        if save is not None:
+            SavedPlan.save(made, save, options.sources(campaign, one_per))
+            send = hints.show(save)
         parts = [repr(made), repr(preview(made)), labelled("next", send)]
         print_result(as_json, made.to_json(), "\n".join(parts))
+
+
+def show(
+    saved: Annotated[Path, typer.Argument(metavar="DIR", help="A plan that was saved.")],
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write it as one page, to be sent around."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a plan that was saved, numbers masked, and how to send exactly that."""
+    with errors(as_json):
+        loaded = SavedPlan.load(saved)
+        live = bool(loaded.sources.get("live"))
+        run = f"data/runs/{run_name_of(loaded.plan.campaign.name)}"
+        send = hints.send_saved(saved, run, live=live, fingerprint=loaded.fingerprint)
+        if html is not None:
+            text = page(f"Plan of {loaded.plan.campaign.name}", loaded.document())
+            files.replace_file(html, lambda path: path.write_text(text, encoding="utf-8"))
+        print_result(as_json, loaded.to_json(), f"{loaded!r}\n{labelled('next', send)}")
 
 
 def _checked_text(checked: Checked) -> str:

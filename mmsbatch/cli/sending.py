@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from mmsbatch import hints
 from mmsbatch.cli.inputs import (
     ContactsOptions,
     accounts_from,
     doubt_policy,
     planned,
+    planned_again,
+    refuse_with,
     refuse_without,
 )
 from mmsbatch.cli.shared import (
-    CampaignOption,
     ConsentNoOption,
     ConsentOption,
     ConsentYesOption,
-    ContactsArgument,
     EncodingOption,
     HeaderOption,
     JournalOption,
@@ -43,13 +46,17 @@ from mmsbatch.cli.shared import (
     print_result,
     print_run,
 )
-from mmsbatch.errors import InputError
+from mmsbatch.display import plural
+from mmsbatch.errors import InputError, PlanError
+from mmsbatch.planning.plan import Plan
+from mmsbatch.planning.saved import SavedPlan
 from mmsbatch.reconciliation.reconcile import reconcile as look
 from mmsbatch.reconciliation.reconcile import settle
+from mmsbatch.runs.folder import RunFolder
 from mmsbatch.runs.names import run_path
 from mmsbatch.sending.execution import SendOptions
 from mmsbatch.sending.limits import Limits
-from mmsbatch.sending.send import go_on, start
+from mmsbatch.sending.send import confirms, go_on, start
 
 DateOption = Annotated[
     str | None,
@@ -67,9 +74,22 @@ NotAfterOption = Annotated[
 
 
 def send(
-    contacts: ContactsArgument,
-    campaign: CampaignOption,
     run: RunOption,
+    contacts: Annotated[
+        str | None,
+        typer.Argument(
+            help="CSV, Excel, Parquet, JSON or Feather: a file, a folder of parts, or a URL."
+        ),
+    ] = None,
+    campaign: Annotated[Path | None, typer.Option(help="The campaign's TOML file.")] = None,
+    saved: Annotated[
+        Path | None,
+        typer.Option(
+            "--plan",
+            metavar="DIR",
+            help="Instead of contacts and campaign: a plan that was saved and confirmed.",
+        ),
+    ] = None,
     phone: PhoneOption = None,
     date: DateOption = None,
     live: LiveOption = False,
@@ -134,12 +154,48 @@ def send(
         )
         run = run_path(run, date)
         accounts = accounts_from(live)
-        people = ContactsOptions.of(locals())
-        made = planned(people, campaign, one_per)
+        if saved is not None:
+            refuse_with("--plan", {"CONTACTS": contacts, "--campaign": campaign, "--phone": phone})
+            made = _approved(saved, RunFolder.at(run, journal), confirm, live=live)
+            options = replace(options, confirm=made.fingerprint)
+        elif contacts is None or campaign is None:
+            raise InputError("give CONTACTS and --campaign FILE, or --plan DIR")
+        else:
+            made = planned(ContactsOptions.of(locals()), campaign, one_per)
         for warning in made.consent_warning(live=live):
             print(f"mmsbatch: {warning}", file=sys.stderr)
         done = start(made, accounts, run, options)
         print_run(as_json, done, run)
+
+
+def _approved(saved: Path, folder: RunFolder, confirm: str | None, *, live: bool) -> Plan:
+    """Return what is sent of a plan that was saved: all of it, but who has objected since."""
+    loaded = SavedPlan.load(saved)
+    show = hints.show(saved)
+    if confirm is None:
+        raise InputError(
+            f"--plan needs --confirm FINGERPRINT: `{show}` shows the plan and prints it"
+        )
+    if not confirms(confirm, loaded.fingerprint):
+        raise PlanError(
+            f"the confirmed fingerprint {confirm} is not that of {saved} ({loaded.fingerprint}): "
+            f"`{show}` shows what would be sent"
+        )
+    if "contacts" not in loaded.sources:
+        raise InputError(f"{saved} was saved without what it was made from: give CONTACTS instead")
+    if bool(loaded.sources.get("live")) is not live:
+        made_for = "people (--live)" if loaded.sources.get("live") else "the sandbox"
+        raise InputError(f"{saved} was made for {made_for}: send it there, or save it anew")
+    if folder.exists() and loaded.objected_since(begun := folder.load_plan()) is not None:
+        return begun  # who objects after a run has begun counts from the next run on
+    again = loaded.checked(planned_again(loaded.sources))
+    if objected := loaded.objected_since(again):
+        print(
+            f"mmsbatch: {plural(objected, 'recipient')} of the plan objected since it was saved, "
+            "and get nothing",
+            file=sys.stderr,
+        )
+    return again
 
 
 def resume(

@@ -14,9 +14,7 @@ from shutil import rmtree
 from string import ascii_lowercase
 from typing import Final, Self
 
-import pyarrow as pa
-
-from mmsbatch import files, frames, hints, parquet, times
+from mmsbatch import files, hints, times
 from mmsbatch.campaign.campaign import Campaign
 from mmsbatch.campaign.file import dump_campaign, load_campaign
 from mmsbatch.errors import (
@@ -32,8 +30,8 @@ from mmsbatch.journal import lock
 from mmsbatch.journal.address import Address
 from mmsbatch.journal.facts import Fact, FactKind
 from mmsbatch.journal.location import JournalLocation, folder_held, journal_of
-from mmsbatch.planning.part import RowsInFile, RowsInMemory
 from mmsbatch.planning.plan import Plan
+from mmsbatch.planning.plan_files import FINGERPRINT, read_plan, write_plan
 from mmsbatch.runs.mirror import Mirror, is_url
 
 SCHEMA_VERSION: Final = "1"
@@ -163,10 +161,8 @@ class RunFolder:
             The folder holds no run, or its plan is not the one that was written.
         """
         self.check_exists()
-        parts = [RowsInFile(file) for file in parquet.part_files(self.plan_path)]
-        written = parquet.read_metadata(parts[0].path).get("mmsbatch.fingerprint")
-        one = [RowsInMemory(parts[0].frame())] if len(parts) == 1 else parts
-        plan = Plan(one, self._load_campaign())
+        plan, metadata = read_plan(self.plan_path, self._load_campaign())
+        written = metadata.get(FINGERPRINT)
         if written != plan.fingerprint:
             raise RunError(
                 f"{self.place}: plan.parquet and campaign.toml do not give the plan that was "
@@ -232,7 +228,7 @@ class RunFolder:
             "mmsbatch.schema_version": SCHEMA_VERSION,
             "mmsbatch.run": self.name,
             "mmsbatch.campaign": json.dumps(plan.campaign.canonical(), ensure_ascii=False),
-            "mmsbatch.fingerprint": plan.fingerprint,
+            FINGERPRINT: plan.fingerprint,
             "mmsbatch.package_version": __version__,
         }
 
@@ -276,13 +272,7 @@ class RunFolder:
             beside = Path(tempfile.mkdtemp(dir=self.path.parent, prefix=f".{self.path.name}."))
             made = RunFolder(beside, self.address)
             identity = token()
-            schema = pa.unify_schemas([part.table().schema for part in plan.parts])
-            parquet.write_parts(
-                (frames.aligned(part.table(), schema) for part in plan.parts),
-                len(plan.parts),
-                made.plan_path,
-                self.metadata(plan, identity),
-            )
+            write_plan(plan, made.plan_path, self.metadata(plan, identity))
             text = dump_campaign(plan.campaign)
             files.replace_file(
                 made.campaign_path, lambda path: path.write_text(text, encoding="utf-8")

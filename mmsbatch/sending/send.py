@@ -307,7 +307,7 @@ def check_may_send(
     PlanError
         Another plan was confirmed, a limit is passed, or going live lacks its positive word.
     """
-    if confirm is not None and not _confirms(confirm, plan.fingerprint):
+    if confirm is not None and not confirms(confirm, plan.fingerprint):
         raise PlanError(
             f"the confirmed fingerprint {confirm} is not this plan's ({plan.fingerprint}): look "
             "at the plan again; the contacts, the campaign or the rules have changed"
@@ -328,5 +328,6 @@ def check_may_send(
         )
 
 
-def _confirms(given: str, fingerprint: str) -> bool:
+def confirms(given: str, fingerprint: str) -> bool:
+    """Return whether somebody has confirmed a plan: by its fingerprint, or enough of it."""
     return len(given) >= MIN_CONFIRMATION and fingerprint.startswith(given.lower())
