@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mmsbatch.auditing.diff import Diff, diff
     from mmsbatch.auditing.history import history
     from mmsbatch.auditing.overview import audit
+    from mmsbatch.auditing.past import past_contacts
     from mmsbatch.auditing.sql import connect
     from mmsbatch.campaign.campaign import Campaign
     from mmsbatch.campaign.consent import Consent
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from mmsbatch.gateway.account import Account
     from mmsbatch.gateway.accounts import Accounts
     from mmsbatch.notebook.parameters import check_parameters
+    from mmsbatch.planning.frequency import Frequency
     from mmsbatch.planning.plan import Plan
     from mmsbatch.planning.plan_file import plan_file
     from mmsbatch.planning.planner import plan
@@ -83,6 +85,7 @@ __all__ = [
     "ContactsError",
     "Diff",
     "Forgetting",
+    "Frequency",
     "Image",
     "InDoubt",
     "InputError",
@@ -113,6 +116,7 @@ __all__ = [
     "history",
     "load_campaign",
     "moved",
+    "past_contacts",
     "plan",
     "plan_file",
     "plots",
@@ -144,6 +148,7 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "auditing.history": ("history",),
     "auditing.overview": ("audit",),
+    "auditing.past": ("past_contacts",),
     "auditing.sql": ("connect",),
     "campaign.campaign": ("Campaign",),
     "campaign.consent": ("Consent",),
@@ -178,6 +183,7 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "gateway.account": ("Account",),
     "gateway.accounts": ("Accounts",),
     "notebook.parameters": ("check_parameters",),
+    "planning.frequency": ("Frequency",),
     "planning.plan": ("Plan",),
     "planning.plan_file": ("plan_file",),
     "planning.planner": ("plan",),

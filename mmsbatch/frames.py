@@ -21,6 +21,7 @@ RESULTS: Final[Mapping[str, str]] = {
     "mms_detail": "the territory or country of an overseas or foreign number",
     "mms_phone_column": "which column the number is from, when several were given",
     "mms_duplicate_of": "position of the earlier row with the same number",
+    "mms_last_contact": "the run and the day of the last contact before, where that was looked at",
     "mms_message": "the message this row gets",
     "mms_request": "the request it is in, from 1",
     "mms_outcome": "the verdict: accepted, scheduled, rejected, unreported, refused, in_doubt, "
@@ -87,6 +88,7 @@ MMS_TYPES: Mapping[str, pa.DataType] = {
     "mms_detail": _WORD,
     "mms_phone_column": _WORD,
     "mms_duplicate_of": pa.int64(),
+    "mms_last_contact": _WORD,
     "mms_message": _WORD,
     "mms_request": pa.int32(),
     "mms_outcome": _WORD,

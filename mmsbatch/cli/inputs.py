@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from mmsbatch.auditing.past import past_contacts
 from mmsbatch.campaign.consent import Consent
 from mmsbatch.campaign.file import load_campaign
 from mmsbatch.errors import InputError
 from mmsbatch.gateway.account import Target
 from mmsbatch.gateway.accounts import Accounts
+from mmsbatch.planning.frequency import Frequency
 from mmsbatch.planning.plan import Plan
 from mmsbatch.planning.plan_file import plan_file
 from mmsbatch.planning.prepared import Prepared
 from mmsbatch.planning.suppression import SuppressionList
 from mmsbatch.planning.suppression_files import read_suppression_list
 from mmsbatch.runs.mirror import is_url
+from mmsbatch.runs.names import run_name_of
 from mmsbatch.sending.policy import OnDoubt
+from mmsbatch.times import PARIS, utc_now
+
+_RUNS = "data/runs"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +45,15 @@ class ContactsOptions:
     consent: str | None
     consent_yes: list[str] | None
     consent_no: list[str] | None
+    not_contacted_within: int | None = None
+    rejected_before: int | None = None
+    past_runs: str | None = None
 
     @classmethod
     def of(cls, command: Mapping[str, Any]) -> ContactsOptions:
         """Take from a command's arguments those that are about contacts, by their names."""
-        return cls(**{field.name: command[field.name] for field in fields(cls)})
+        named = (field.name for field in fields(cls) if field.name in command)
+        return cls(**{name: command[name] for name in named})
 
     @property
     def columns(self) -> str | list[str] | None:
@@ -77,7 +88,27 @@ class ContactsOptions:
         given["contacts"] = _absolute(self.contacts)
         given["suppress"] = [*map(_absolute, self.suppress)] if self.suppress else None
         given["key_file"] = _absolute(self.key_file) if self.key_file else None
+        if self.not_contacted_within is not None or self.rejected_before is not None:
+            given["past_runs"] = _absolute(self.past_runs or _RUNS)
         return {**given, "campaign": _absolute(campaign), "one_per": one_per}
+
+    def read_frequency(self, run: str) -> Frequency | None:
+        """Read --not-contacted-within, --rejected-before and --past-runs, for a run."""
+        given = {
+            "not_contacted_within": self.not_contacted_within,
+            "rejected_before": self.rejected_before,
+        }
+        if all(value is None for value in given.values()):
+            refuse_without(
+                "--not-contacted-within or --rejected-before", {"--past-runs": self.past_runs}
+            )
+            return None
+        past = past_contacts(
+            self.past_runs or os.path.dirname(run) or ".",  # noqa: PTH120  (it may be a URL)
+            target="live" if self.live else "sandbox",
+            besides=run,
+        )
+        return Frequency(past=past, as_of=utc_now().astimezone(PARIS).date(), **given)
 
     def say_columns(self, taken: Iterable[object]) -> None:
         """Say on stderr which phone column was taken, if none was named."""
@@ -106,10 +137,13 @@ class ContactsOptions:
         return Consent.read({"column": self.consent, **given})
 
 
-def planned(options: ContactsOptions, campaign: Path, one_per: str | None) -> Plan:
-    """Read the campaign, the suppression lists and the contacts, and plan."""
+def planned(
+    options: ContactsOptions, campaign: Path, one_per: str | None, run: str | None = None
+) -> Plan:
+    """Read the campaign, the suppression lists, the past and the contacts, and plan for a run."""
     loaded = load_campaign(campaign)  # first: it is quick, and most often what is wrong
     suppressed = options.read_suppressed()
+    frequency = options.read_frequency(run or f"{_RUNS}/{run_name_of(loaded.name)}")
     said = False
 
     def say(prepared: Prepared) -> None:
@@ -127,16 +161,17 @@ def planned(options: ContactsOptions, campaign: Path, one_per: str | None) -> Pl
         suppress=suppressed,
         consent=options.read_consent(),
         one_per=one_per_word(one_per),
+        frequency=frequency,
         on_part=say,
         **options.reading,
     )
 
 
-def planned_again(sources: Mapping[str, Any]) -> Plan:
-    """Make a saved plan again from what it was made from."""
+def planned_again(sources: Mapping[str, Any], run: str) -> Plan:
+    """Make a saved plan again from what it was made from, for a run."""
     given = dict(sources)
     campaign, one_per = Path(given.pop("campaign")), given.pop("one_per")
-    return planned(ContactsOptions(**given), campaign, one_per)
+    return planned(ContactsOptions(**given), campaign, one_per, run)
 
 
 def _absolute(place: str | Path) -> str:

@@ -34,13 +34,16 @@ from mmsbatch.cli.shared import (
     OnDoubtOption,
     OnePerOption,
     PaceOption,
+    PastRunsOption,
     PhoneOption,
+    RejectedOption,
     RunArgument,
     RunOption,
     SeparatorOption,
     SheetOption,
     SpentElsewhereOption,
     SuppressOption,
+    WithinOption,
     WorkersOption,
     errors,
     print_result,
@@ -126,6 +129,9 @@ def send(
     not_after: NotAfterOption = None,
     journal: JournalOption = None,
     one_per: OnePerOption = None,
+    not_contacted_within: WithinOption = None,
+    rejected_before: RejectedOption = None,
+    past_runs: PastRunsOption = None,
     consent: ConsentOption = None,
     consent_yes: ConsentYesOption = None,
     consent_no: ConsentNoOption = None,
@@ -161,7 +167,7 @@ def send(
         elif contacts is None or campaign is None:
             raise InputError("give CONTACTS and --campaign FILE, or --plan DIR")
         else:
-            made = planned(ContactsOptions.of(locals()), campaign, one_per)
+            made = planned(ContactsOptions.of(locals()), campaign, one_per, str(run))
         for warning in made.consent_warning(live=live):
             print(f"mmsbatch: {warning}", file=sys.stderr)
         done = start(made, accounts, run, options)
@@ -188,7 +194,7 @@ def _approved(saved: Path, folder: RunFolder, confirm: str | None, *, live: bool
         raise InputError(f"{saved} was made for {made_for}: send it there, or save it anew")
     if folder.exists() and loaded.objected_since(begun := folder.load_plan()) is not None:
         return begun  # who objects after a run has begun counts from the next run on
-    again = loaded.checked(planned_again(loaded.sources))
+    again = loaded.checked(planned_again(loaded.sources, str(folder.place)))
     if objected := loaded.objected_since(again):
         print(
             f"mmsbatch: {plural(objected, 'recipient')} of the plan objected since it was saved, "

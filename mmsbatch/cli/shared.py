@@ -37,6 +37,29 @@ RunOption = Annotated[
     str,
     typer.Option(metavar="DIR", help="The run's folder, or its URL; its name is the run's name."),
 ]
+WithinOption = Annotated[
+    int | None,
+    typer.Option(
+        "--not-contacted-within",
+        metavar="DAYS",
+        help="Leave out who was contacted on one of the last so many days, by any run beside it.",
+    ),
+]
+RejectedOption = Annotated[
+    int | None,
+    typer.Option(
+        "--rejected-before",
+        metavar="TIMES",
+        help="Leave out numbers that the gateway refused in so many runs beside it.",
+    ),
+]
+PastRunsOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DIR",
+        help="The runs that these two look at; without it those beside --run, or data/runs.",
+    ),
+]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or its URL.")]
 PlacesArgument = Annotated[
     list[str],

@@ -13,6 +13,7 @@ from mmsbatch.campaign.campaign import Campaign
 from mmsbatch.campaign.consent import Consent
 from mmsbatch.campaign.file import load_campaign
 from mmsbatch.contacts.reading import contact_batches
+from mmsbatch.planning.frequency import Frequency
 from mmsbatch.planning.part import PART_ROWS
 from mmsbatch.planning.plan import Plan
 from mmsbatch.planning.planner import OnePer, plan, plan_parts
@@ -30,6 +31,7 @@ def plan_file(
     suppress: SuppressionList | None = None,
     consent: str | Consent | None = None,
     one_per: OnePer | None = None,
+    frequency: Frequency | None = None,
     sheet: str | None = None,
     separator: str | None = None,
     encoding: str | None = None,
@@ -46,7 +48,7 @@ def plan_file(
     ----------
     source, sheet, separator, encoding, header
         As for `read_contacts`.
-    campaign, one_per
+    campaign, one_per, frequency
         As for `plan`.
     phone, fictional, suppress
         As for `prepare`; a phone column that is not given is looked for in the first million rows.
@@ -87,7 +89,7 @@ def plan_file(
     if len(first) < PART_ROWS:
         prepared = prepare(first, phone, fictional=fictional, suppress=suppress, consent=agreed)
         on_part(prepared)
-        return plan(prepared, campaign, one_per=one_per)
+        return plan(prepared, campaign, one_per=one_per, frequency=frequency)
     refusing = refusing_numbers(read(), phone, agreed, fictional=fictional) if agreed else None
 
     def parts() -> Iterator[Prepared]:
@@ -103,4 +105,4 @@ def plan_file(
             on_part(part)
             yield part
 
-    return plan_parts(parts(), campaign, one_per=one_per)
+    return plan_parts(parts(), campaign, one_per=one_per, frequency=frequency)

@@ -27,6 +27,7 @@ from mmsbatch.files import TemporaryFolder
 from mmsbatch.frames import categorical, is_dask
 from mmsbatch.phones.e164 import as_integers
 from mmsbatch.planning.duplicates import Duplicates
+from mmsbatch.planning.frequency import FREQUENCY_PROBLEMS, LAST_CONTACT, Frequency
 from mmsbatch.planning.grouping import cut, first_alike
 from mmsbatch.planning.part import PART_ROWS, RowsInFile, RowsInMemory
 from mmsbatch.planning.plan import PLAN_COLUMNS, Plan
@@ -41,6 +42,7 @@ def plan(
     campaign: Campaign | str | os.PathLike[str],
     *,
     one_per: OnePer | None = None,
+    frequency: Frequency | None = None,
     chunk_size: int = spec.MAX_RECIPIENTS_PER_REQUEST,
     part_rows: int = PART_ROWS,
 ) -> Plan:
@@ -58,6 +60,9 @@ def plan(
     one_per
         Stated here or by the campaign. ``"number"``, the default: one message for one number,
         whatever the text. ``"message"``: one for each number and text.
+    frequency
+        Whom runs before keep from being written to: such rows become ``too_soon`` or
+        ``rejected_before``, and ``mms_last_contact`` is added.
     chunk_size
         Numbers per request, 1 to 200.
     part_rows
@@ -90,11 +95,16 @@ def plan(
         prepared = next(parts_of)
         if len(prepared) == part_rows:
             return plan_parts(
-                chain([prepared], parts_of), campaign, one_per=one_per, chunk_size=chunk_size
+                chain([prepared], parts_of),
+                campaign,
+                one_per=one_per,
+                frequency=frequency,
+                chunk_size=chunk_size,
             )
     _check_prepared(prepared)
     campaign = _stated(_campaign(campaign), prepared, one_per)
-    draft = _Draft.of(prepared, campaign, {})
+    draft = _Draft.of(prepared, campaign, frequency, {})
+    prepared = _with_last_contact(prepared, draft, frequency)
     texts = draft.codes if campaign.one_per == "message" else None
     first = first_alike(draft.numbers, texts, draft.problem.none)
     parts: list[RowsInMemory] = []
@@ -111,6 +121,7 @@ def plan_parts(
     campaign: Campaign | str | os.PathLike[str],
     *,
     one_per: OnePer | None = None,
+    frequency: Frequency | None = None,
     chunk_size: int = spec.MAX_RECIPIENTS_PER_REQUEST,
 ) -> Plan:
     """Plan a table longer than memory: what `plan` gives of all its parts together.
@@ -120,7 +131,7 @@ def plan_parts(
     parts
         Prepared frames of as many rows each, the last of fewer; a million is what `plan` cuts.
         Duplicates need not be marked in them. Each is looked at once.
-    campaign, one_per, chunk_size
+    campaign, one_per, frequency, chunk_size
         As for `plan`.
 
     Returns
@@ -147,9 +158,10 @@ def plan_parts(
             _check_prepared(prepared)
             _check_sizes(chunk_size, len(prepared))
             campaign = _stated(campaign, prepared, None)
-            draft = _Draft.of(prepared, campaign, texts, whole=False)
+            draft = _Draft.of(prepared, campaign, frequency, texts, whole=False)
             duplicates.add(position, draft.numbers, draft.codes, draft.problem.none)
             files.append(RowsInFile(folder.path / parquet.part_name(len(files)), folder))
+            prepared = _with_last_contact(prepared, draft, frequency)  # noqa: PLW2901
             parquet.write(draft.written(prepared), files[-1].path, {})
             position += len(prepared)
         if not files:
@@ -180,6 +192,7 @@ class _Draft:
         cls,
         prepared: pd.DataFrame,
         campaign: Campaign,
+        frequency: Frequency | None,
         texts: dict[str, int],
         *,
         whole: bool = True,
@@ -188,7 +201,7 @@ class _Draft:
 
         Parameters
         ----------
-        prepared, campaign
+        prepared, campaign, frequency
             What is sent to whom.
         texts
             The codes of earlier parts' texts; those of this part are added.
@@ -206,6 +219,9 @@ class _Draft:
         if consent is not None and consent.canonical() != prepared.attrs.get(CONSENT):
             missing = _without_consent(consent, prepared, numbers, whole=whole)
             problem.set("no_consent", problem.none & missing)
+        if frequency is not None:
+            problem.set("too_soon", problem.none & frequency.too_soon(numbers))
+            problem.set("rejected_before", problem.none & frequency.rejected(numbers))
         problem.add(rendered.problem)
         codes = np.array([*places, -1], dtype=np.int64)[rendered.codes]
         return cls(numbers, problem, codes, tuple(texts))
@@ -272,14 +288,27 @@ class _Draft:
         return texts.remove_unused_categories()  # those of people who get none
 
 
+def _with_last_contact(
+    prepared: pd.DataFrame, draft: _Draft, frequency: Frequency | None
+) -> pd.DataFrame:
+    """Add when each person was last contacted, where that was looked at."""
+    if frequency is None:
+        return prepared
+    last: Any = frequency.last_contact(draft.numbers)
+    return pd.DataFrame(prepared).assign(**{LAST_CONTACT: last})
+
+
 def _with_recipients(made: Plan) -> Plan:
     """Refuse a plan that is for nobody."""
     if not made.recipients:
         counts = ", ".join(f"{n} {word}" for word, n in made.summary.problems.items())
-        raise PlanError(
-            f"no row can be sent: {made.size} rows, {counts or 'none at all'}. Is this the column "
-            f"with the mobile numbers? Another is taken with {hints.option('phone', 'COLUMN')}"
-        )
+        told = f"no row can be sent: {made.size} rows, {counts or 'none at all'}"
+        if made.summary.problems.keys() - FREQUENCY_PROBLEMS.keys() or not counts:
+            told += (
+                ". Is this the column with the mobile numbers? Another is taken with "
+                f"{hints.option('phone', 'COLUMN')}"
+            )
+        raise PlanError(told)
     return made
 
 

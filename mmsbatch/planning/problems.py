@@ -15,9 +15,11 @@ from mmsbatch.campaign.message import MESSAGE_PROBLEMS
 from mmsbatch.display import Block, Document, ShowsItself, counts, plural
 from mmsbatch.frames import categorical
 from mmsbatch.phones.problems import PROBLEMS, REPAIRS
+from mmsbatch.planning.frequency import FREQUENCY_PROBLEMS
 
 PROBLEM_MEANINGS: Mapping[str, str] = {
-    word: meaning for word, (meaning, _) in {**PROBLEMS, **MESSAGE_PROBLEMS}.items()
+    word: meaning
+    for word, (meaning, _) in {**PROBLEMS, **MESSAGE_PROBLEMS, **FREQUENCY_PROBLEMS}.items()
 }
 
 _EXAMPLES: Final = 2

@@ -193,6 +193,18 @@ def find(given: RunPaths) -> Iterator[RunLocation | LeftOut]:
                 yield place
 
 
+def is_empty(given: RunPaths) -> bool:
+    """Return whether folders are there, and nothing is in any of them.
+
+    Raises
+    ------
+    RunError
+        One does not exist, is no folder or cannot be read.
+    """
+    folders = (os.fspath(one) for one in _each(given))
+    return not any(_listed(*_file_system(folder), folder) for folder in folders)
+
+
 def _each(given: RunPaths) -> list[str | os.PathLike[str]]:
     return [given] if isinstance(given, str | os.PathLike) else list(given)
 

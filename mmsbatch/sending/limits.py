@@ -17,6 +17,7 @@ from mmsbatch import hints
 from mmsbatch.errors import InputError, PlanError
 from mmsbatch.gateway.wire import Answer
 from mmsbatch.journal.facts import Fact, answer_in
+from mmsbatch.planning.frequency import FREQUENCY_PROBLEMS
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs.report import Stop
 
@@ -35,7 +36,7 @@ class Limits:
         spend more.
     max_problem_share
         The largest share of rows with a problem, 0 to 1; people who must not be written to
-        (``suppressed``, ``no_consent``) do not count.
+        (``suppressed``, ``no_consent``, ``too_soon``, ``rejected_before``) do not count.
     max_change
         The largest change of the number of recipients against the previous run of the same
         campaign in the same folder of runs, as a share of it: 0.2 allows 800 to 1,200 after 1,000.
@@ -112,7 +113,7 @@ def _check_problems(plan: Plan, most: float | None) -> None:
     if most is None:
         return
     # Who does not want messages is no flaw of the export.
-    unwilling = {"suppressed", "no_consent"}
+    unwilling = {"suppressed", "no_consent", *FREQUENCY_PROBLEMS}
     problems = {word: n for word, n in plan.summary.problems.items() if word not in unwilling}
     found = sum(problems.values())
     share = found / plan.size
