@@ -117,7 +117,7 @@ class Frequency:
 
     def too_soon(self, numbers: Numbers) -> npt.NDArray[np.bool_]:
         """Return who was contacted too short a while ago."""
-        if self.not_contacted_within is None:
+        if self.not_contacted_within is None or not len(self.past):
             return np.zeros(len(numbers), dtype=np.bool_)
         first = self.as_of - timedelta(days=self.not_contacted_within - 1)
         begins = datetime.combine(first, time(), PARIS).astimezone(UTC)
@@ -126,7 +126,7 @@ class Frequency:
 
     def rejected(self, numbers: Numbers) -> npt.NDArray[np.bool_]:
         """Return whose number the gateway has refused too often."""
-        if self.rejected_before is None:
+        if self.rejected_before is None or not len(self.past):
             return np.zeros(len(numbers), dtype=np.bool_)
         places = self.past.places(numbers)
         return (places >= 0) & (self.past.rejections[places] >= self.rejected_before)
@@ -134,7 +134,8 @@ class Frequency:
     def last_contact(self, numbers: Numbers) -> pd.Categorical:
         """Return the run and the day (Paris) of each number's last contact; missing if none."""
         places = self.past.places(numbers)
-        contacted = (places >= 0) & (self.past.last_ms[places] >= 0)
+        contacted = places >= 0
+        contacted[contacted] = self.past.last_ms[places[contacted]] >= 0
         known = np.unique(places[contacted])
         at = pd.to_datetime(self.past.last_ms[known], unit="ms", utc=True).tz_convert(PARIS)
         runs = [self.past.runs[code] for code in self.past.run[known]]
