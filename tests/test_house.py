@@ -19,6 +19,7 @@ LAYERS: Final = (
     {"errors"},
     {"spec", "hints"},
     {"times", "display", "files", "drawing"},
+    {"hours"},
     {"frames"},
     {"parquet"},
     {"phones", "contacts", "campaign", "sandbox"},

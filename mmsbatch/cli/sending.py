@@ -67,6 +67,14 @@ DateOption = Annotated[
         help="The day the run is for, YYYY-MM-DD; it fills {date:%G-W%V} in the name of --run."
     ),
 ]
+HoursOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOURS",
+        help="When requests may leave: default (Mon-Sat 8-20 h in Paris, no holidays), operator "
+        "(to 22 h), service, off; +alsace-moselle adds that region's holidays.",
+    ),
+]
 NotAfterOption = Annotated[
     str | None,
     typer.Option(
@@ -127,6 +135,13 @@ def send(
     workers: WorkersOption = 1,
     requests_per_minute: PaceOption = None,
     not_after: NotAfterOption = None,
+    hours: HoursOption = None,
+    at_opening: Annotated[
+        bool,
+        typer.Option(
+            "--at-opening", help="If it is closed now, let the gateway send it at the opening."
+        ),
+    ] = False,
     journal: JournalOption = None,
     one_per: OnePerOption = None,
     not_contacted_within: WithinOption = None,
@@ -152,6 +167,8 @@ def send(
             workers=workers,
             requests_per_minute=requests_per_minute,
             not_after=not_after,
+            hours=hours,
+            at_opening=at_opening,
             progress=True,  # away from a terminal too: a line in half a minute
             moved=moved,
             spent_elsewhere=spent_elsewhere,
@@ -214,6 +231,7 @@ def resume(
     workers: WorkersOption = 1,
     requests_per_minute: PaceOption = None,
     not_after: NotAfterOption = None,
+    hours: HoursOption = None,
     journal: JournalOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -225,6 +243,7 @@ def resume(
             workers=workers,
             requests_per_minute=requests_per_minute,
             not_after=not_after,
+            hours=hours,
             progress=True,  # away from a terminal too: a line in half a minute
             moved=moved,
             spent_elsewhere=spent_elsewhere,

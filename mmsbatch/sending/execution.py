@@ -16,9 +16,11 @@ from decimal import Decimal
 from typing import Any
 
 from mmsbatch import hints, times
+from mmsbatch.campaign.campaign import Campaign
 from mmsbatch.errors import BrokenOff, RunError, RunInDoubt, RunStopped
 from mmsbatch.gateway.account import Target
 from mmsbatch.gateway.accounts import Accounts
+from mmsbatch.hours import OpeningHours, read_hours
 from mmsbatch.journal.facts import Fact, FactKind, of_account
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs.folder import RunFolder, token
@@ -71,6 +73,8 @@ class SendOptions:
     workers: int = 1
     requests_per_minute: float | None = None
     not_after: NotAfter = None
+    hours: str | None = None
+    at_opening: bool = False
     progress: bool | None = None
     on_request: OnRequest | None = None
     journal: str | None = field(default=None, repr=False)
@@ -85,7 +89,12 @@ class SendOptions:
         check_pace(self.requests_per_minute)
         object.__setattr__(self, "deadline", Deadline.read(self.not_after))
 
-    def rules(self, accounts: Accounts, costs: Mapping[str, Decimal]) -> Rules:
+    def opening_hours(self, campaign: Campaign, accounts: Accounts) -> OpeningHours | None:
+        """Return when requests may leave; raises as `read_hours` does."""
+        live = accounts.target is Target.LIVE
+        return read_hours(self.hours, campaign.purpose, live=live)
+
+    def rules(self, campaign: Campaign, accounts: Accounts, costs: Mapping[str, Decimal]) -> Rules:
         """Return what the workers keep to, with what a recipient costs by login, where known."""
         return Rules(
             on_doubt=self.on_doubt,
@@ -94,6 +103,7 @@ class SendOptions:
             logins=accounts.logins,
             costs=costs,
             not_after=self.deadline,
+            hours=self.opening_hours(campaign, accounts),
         )
 
 
@@ -115,7 +125,7 @@ def send_rest(
             journal.record(fact)
             facts.append(fact)
             seen += 1
-        rules = options.rules(accounts, _costs(facts, accounts, previous))
+        rules = options.rules(plan.campaign, accounts, _costs(facts, accounts, previous))
         queue = Queue(plan, begun.requests, seen, rules, token())
         sender = Sender(queue, accounts, journal, workers=options.workers)
         try:

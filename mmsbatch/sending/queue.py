@@ -18,6 +18,7 @@ from typing import Any
 from mmsbatch.errors import CampaignError
 from mmsbatch.gateway.client import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from mmsbatch.hints import RECONCILE
+from mmsbatch.hours import OpeningHours
 from mmsbatch.journal.facts import ATTEMPT_KINDS, Fact, FactKind, answer_in
 from mmsbatch.journal.journal import NumberedFact
 from mmsbatch.planning.plan import Plan
@@ -55,6 +56,8 @@ class Rules:
     costs: Mapping[str, Decimal] = field(default_factory=dict)
     """Credits per recipient by login, where known from before."""
     not_after: Deadline | None = None
+    hours: OpeningHours | None = None
+    """When requests may leave; None: at any time."""
 
     @property
     def interval(self) -> timedelta:
@@ -175,6 +178,7 @@ class Queue:
             self._asked
             or self.accounts.why_stopped()
             or self.too_late(now)
+            or self._closed(now)
             or self._schedule_passed(now)
             or self._lost(now)
         )
@@ -204,6 +208,13 @@ class Queue:
         """Stop if the time for sending has passed."""
         passed = self.rules.not_after.passed(now) if self.rules.not_after else ""
         return Stop(passed, TOO_LATE_ADVICE) if passed else None
+
+    def _closed(self, now: datetime) -> Stop | None:
+        """Stop outside of the opening hours; what the gateway is told to send later may leave."""
+        scheduled = self.plan.campaign.send_at is not None
+        hours = None if scheduled else self.rules.hours
+        why = hours.why_closed(now) if hours else ""
+        return Stop(f"closing time: {why}", "resume") if why else None
 
     def _schedule_passed(self, now: datetime) -> Stop | None:
         try:

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +23,7 @@ from mmsbatch.errors import (
 from mmsbatch.gateway.account import Account, Target
 from mmsbatch.gateway.accounts import Accounts
 from mmsbatch.gateway.client import GatewayClient
+from mmsbatch.hours import OpeningHours
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs import outcomes
 from mmsbatch.runs.folder import RunFolder
@@ -52,6 +54,8 @@ def send(
     workers: int = 1,
     requests_per_minute: float | None = None,
     not_after: NotAfter = None,
+    hours: str | None = None,
+    at_opening: bool = False,
     progress: bool | None = None,
     on_request: OnRequest | None = None,
     journal: str | None = None,
@@ -100,6 +104,14 @@ def send(
     not_after
         The last day (all of it) or moment at which a request may leave, in Paris time where it has
         no zone: a run that was missed is not sent late. A run that is done is none the worse.
+    hours
+        When requests may leave: ``"default"`` (Monday to Saturday 08:00 to 20:00 in Paris, no
+        public holidays), ``"operator"`` (to 22:00), ``"service"``, ``"off"``, or with the holidays
+        of a region ``"default+alsace-moselle"``. None: what ``MMSBATCH_HOURS`` says, and else
+        ``"default"`` for people, unless the campaign's purpose is ``"service"``. A run stops at
+        closing time, and goes on when it is called again after the opening.
+    at_opening
+        If it is closed now: have the gateway send it at the next opening.
     progress
         None: a bar where somebody looks, on a terminal or in a notebook, else log lines; True:
         plain lines where no bar can be; False: nothing.
@@ -140,6 +152,8 @@ def send(
         workers=workers,
         requests_per_minute=requests_per_minute,
         not_after=not_after,
+        hours=hours,
+        at_opening=at_opening,
         progress=progress,
         on_request=on_request,
         journal=journal,
@@ -169,11 +183,16 @@ def start(plan: Plan, accounts: Accounts, run: str | Path, options: SendOptions)
     folder = RunFolder.at(run, options.journal)
     check_filled_in(folder.path)
     new = not folder.exists()
+    hours = options.opening_hours(plan.campaign, accounts)
+    wanted = plan
     if not new:
+        plan = as_begun(folder, plan) if options.at_opening else plan
         check_belongs(folder, plan)
         check_target(folder, folder.facts(first=1), accounts.first)
     previous = previous_runs(folder, plan, accounts)
-    check_may_send(plan, accounts.target, options.confirm, options.limits, previous)
+    check_may_send(wanted, accounts.target, options.confirm, options.limits, previous)
+    if new and hours:
+        plan = within(plan, hours, times.utc_now(), at_opening=options.at_opening)
     if new and options.deadline:
         options.deadline.check(times.utc_now())
     GatewayClient(accounts.first).check_sandbox()
@@ -202,6 +221,7 @@ def resume(
     workers: int = 1,
     requests_per_minute: float | None = None,
     not_after: NotAfter = None,
+    hours: str | None = None,
     progress: bool | None = None,
     on_request: OnRequest | None = None,
     journal: str | None = None,
@@ -220,6 +240,7 @@ def resume(
         workers=workers,
         requests_per_minute=requests_per_minute,
         not_after=not_after,
+        hours=hours,
         progress=progress,
         on_request=on_request,
         journal=journal,
@@ -238,6 +259,44 @@ def go_on(run: str | Path, accounts: Accounts, options: SendOptions) -> RunRepor
     check(plan, options.limits, previous)
     GatewayClient(accounts.first).check_sandbox()
     return send_rest(folder, plan, accounts, options, previous)
+
+
+def within(plan: Plan, hours: OpeningHours, now: datetime, *, at_opening: bool) -> Plan:
+    """Return a plan that may be begun now.
+
+    Parameters
+    ----------
+    plan
+        What is to be sent; one that is scheduled must be for a moment within the hours.
+    hours, now
+        When messages may leave, and what time it is.
+    at_opening
+        Whether to have the gateway send it at the next opening, if it is closed now.
+
+    Raises
+    ------
+    PlanError
+        It is closed, and nothing says what to do about that.
+    """
+    send_at = plan.campaign.send_at
+    if why := hours.why_closed(now if send_at is None else times.instant(send_at)):
+        if send_at is not None:
+            raise PlanError(f"campaign.send_at is {send_at}, and {why}: choose another time")
+        if not at_opening:
+            raise PlanError(
+                f"{why}. Send it then; or let the gateway send it then "
+                f"({hints.option('at_opening')}); or give other hours "
+                f"({hints.option('hours', 'operator')})"
+            )
+        opening = hours.next_opening(now).astimezone(times.PARIS).replace(tzinfo=None)
+        return Plan(plan.parts, replace(plan.campaign, send_at=opening))
+    return plan
+
+
+def as_begun(folder: RunFolder, plan: Plan) -> Plan:
+    """Return a plan for the moment that its run was begun for."""
+    begun = folder.load_plan().campaign.send_at
+    return Plan(plan.parts, replace(plan.campaign, send_at=begun))
 
 
 def _doubts(done: RunReport, run: str | Path) -> str:

@@ -47,7 +47,7 @@ def main() -> None:
             return took
 
         begun_s = time.perf_counter()
-        duckdb.sql(
+        duckdb.execute(
             f"SELECT mms_e164, max(mms_sent_at) FROM '{runs}/*/results.parquet' GROUP BY 1"
         ).fetchnumpy()
         rival_s = took_s("DuckDB, last contact of each number", begun_s)
