@@ -53,7 +53,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     nth, parts = map(int, (config.getoption("--slice") or "0/0").split("/"))
     for item in items:
         in_slice = parts and zlib.crc32(item.nodeid.encode()) % parts == nth % parts
-        if "full" in item.keywords and not in_slice:
+        if item.get_closest_marker("full") and not in_slice:
             item.add_marker(pytest.mark.skip(reason="a long sweep: pytest --full"))
 
 

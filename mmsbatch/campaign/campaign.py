@@ -10,7 +10,7 @@ from dataclasses import field, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_args
 
-from pydantic import ValidationError, field_validator, model_validator
+from pydantic import ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
 from mmsbatch import errors, spec
@@ -26,7 +26,13 @@ from mmsbatch.campaign.content import (
     reported,
     require,
 )
-from mmsbatch.campaign.message import columns_of, illegal_character, is_blank, with_line_feeds
+from mmsbatch.campaign.message import (
+    columns_of,
+    illegal_character,
+    is_blank,
+    unencodable,
+    with_line_feeds,
+)
 from mmsbatch.errors import CampaignError, nearest
 from mmsbatch.times import PARIS, happens_twice, instant, wall_time
 
@@ -41,6 +47,8 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9 _-]{1,50}")
 _CONTROL = re.compile(r"[\x00-\x1f]")
 PURPOSES: Final = ("commercial", "service")
 ONE_PER: Final = ("number", "message")
+ENCODINGS: Final = ("utf-8", "cp1252")
+NEWLINES: Final = ("lf", "literal")
 
 
 def _name_rules(name: str) -> Iterator[str]:
@@ -85,6 +93,12 @@ class Campaign:
     one_per
         ``"number"``: a run reaches a number once, whatever the text. ``"message"``: once with each
         text, so that two children of one phone get an invitation each.
+    encoding
+        How the gateway reads the bytes of a request, which its document does not say: ``"utf-8"``
+        or ``"cp1252"`` (Windows-1252). Where the other is true, people read Ã© for é.
+    newline
+        What it takes for a line break: ``"lf"``, a line feed, or ``"literal"``, a backslash and an
+        n. Where the other is true, people see a blank, or the backslash and the n.
 
     Raises
     ------
@@ -103,6 +117,8 @@ class Campaign:
     purpose: str | None = field(default=None, kw_only=True)
     consent: Consent | None = field(default=None, kw_only=True)
     one_per: str = field(default="number", kw_only=True)
+    encoding: str = field(default="utf-8", kw_only=True)
+    newline: str = field(default="lf", kw_only=True)
 
     if TYPE_CHECKING:
         # What may be given is wider than what is kept.
@@ -116,6 +132,8 @@ class Campaign:
             purpose: Literal["commercial", "service"] | None = None,
             consent: Consent | str | None = None,
             one_per: Literal["number", "message"] = "number",
+            encoding: Literal["utf-8", "cp1252"] = "utf-8",
+            newline: Literal["lf", "literal"] = "lf",
         ) -> None: ...
 
     @field_validator("name")
@@ -160,6 +178,26 @@ class Campaign:
     @classmethod
     def _number_or_message(cls, given: str) -> str:
         require(_word_rules(given, ONE_PER))
+        return given
+
+    @field_validator("encoding")
+    @classmethod
+    def _holds_the_texts(cls, given: str, info: ValidationInfo) -> str:
+        require(_word_rules(given, ENCODINGS))
+        content = info.data.get("content")
+        texts = (info.data.get("name", ""), content.message if content else "")
+        found = next(filter(None, (unencodable(text, given) for text in texts)), None)
+        if found:
+            raise errors.BrokenRules(
+                f"{given} has no {found!r} (U+{ord(found):04X}), which the campaign's own text "
+                "holds. Write it otherwise."
+            )
+        return given
+
+    @field_validator("newline")
+    @classmethod
+    def _lf_or_literal(cls, given: str) -> str:
+        require(_word_rules(given, NEWLINES))
         return given
 
     @model_validator(mode="wrap")
@@ -239,7 +277,7 @@ class Campaign:
         -------
         dict
             ``{"content": {"kind", "message", …}, "name", "notify_by_mail", "send_at", "purpose",
-            "consent", "one_per"}``.
+            "consent", "one_per", "encoding", "newline"}``.
         """
         content = {
             one.name: getattr(self.content, one.name)
@@ -261,6 +299,10 @@ class Campaign:
             whole["consent"] = self.consent.canonical()
         if self.one_per != "number":
             whole["one_per"] = self.one_per
+        if self.encoding != "utf-8":
+            whole["encoding"] = self.encoding
+        if self.newline != "lf":
+            whole["newline"] = self.newline
         return whole
 
 

@@ -13,6 +13,8 @@ The keys are §1.2's fields::
     purpose = "commercial"           # or service
     consent = "optin_sms"            # or {column = "optin_sms", yes = ["oui"], no = ["non"]}
     one_per = "number"               # or message: a number gets each text once
+    encoding = "utf-8"               # or cp1252: how the gateway reads bytes
+    newline = "lf"                   # or literal: what it takes for a line break
 
 ``bytes`` and what begins with ``send_at`` may be left out; a medium that the kind does not use
 must be. A mistake names the key and the nearest known one, and all mistakes are named at once.
@@ -34,7 +36,15 @@ from mmsbatch.spec import ContentKind
 if TYPE_CHECKING:
     from os import PathLike
 
-_OPTIONS: Final = ("send_at", "notify_by_mail", "purpose", "consent", "one_per")
+_OPTIONS: Final = (
+    "send_at",
+    "notify_by_mail",
+    "purpose",
+    "consent",
+    "one_per",
+    "encoding",
+    "newline",
+)
 _ABOUT: Final = ("name", *_OPTIONS)
 _MEDIA: Final = {
     ContentKind.TEXT: (),
@@ -235,8 +245,9 @@ def dump_campaign(campaign: Campaign) -> str:
                 "no": _listed(campaign.consent.no),
             }
         )
-    if campaign.one_per != "number":
-        lines["one_per"] = _quoted(campaign.one_per)
+    for key, usual in (("one_per", "number"), ("encoding", "utf-8"), ("newline", "lf")):
+        if getattr(campaign, key) != usual:
+            lines[key] = _quoted(getattr(campaign, key))
     return "".join(f"{key} = {value}\n" for key, value in lines.items())
 
 

@@ -85,6 +85,10 @@ MESSAGE_PROBLEMS: Final = {
         "With this row's values the message holds a character that XML cannot carry (§1.3).",
         "Remove the control character from the cell.",
     ),
+    "message_not_encodable": (
+        "With this row's values the message holds a character that Windows-1252 lacks (§1.1).",
+        "Write the cell without it, or leave encoding out of the campaign file.",
+    ),
 }
 """Why a row's message cannot be sent: its meaning, and what to do."""
 
@@ -205,7 +209,18 @@ def columns_of(message: str) -> frozenset[str]:
         raise CampaignError(f"campaign.message: {problem}.") from None
 
 
-def render(message: str, kind: ContentKind, frame: pd.DataFrame) -> Rendered:
+def unencodable(text: str, encoding: str) -> str:
+    """Return the first character that an encoding lacks; empty if it has them all."""
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError as error:
+        return text[error.start]
+    return ""
+
+
+def render(
+    message: str, kind: ContentKind, frame: pd.DataFrame, encoding: str = "utf-8"
+) -> Rendered:
     """Write the message of every row.
 
     Parameters
@@ -217,6 +232,8 @@ def render(message: str, kind: ContentKind, frame: pd.DataFrame) -> Rendered:
     frame
         Any rows, any index, any columns; never modified. A cell that is missing, or is text of
         blanks only, is missing for the message too.
+    encoding
+        How a request's bytes are read; a message with a character that it lacks cannot be sent.
 
     Returns
     -------
@@ -255,7 +272,7 @@ def render(message: str, kind: ContentKind, frame: pd.DataFrame) -> Rendered:
         }
         text = message if compiled is None else _filled(compiled, values)
         text = text if text is None else with_line_feeds(text)
-        problem = _problem(text, kind)
+        problem = _problem(text, kind, encoding)
         if text is not None and problem is None:
             code_of[place] = texts.setdefault(text, len(texts))
         elif problem is not None:
@@ -278,7 +295,7 @@ def _filled(compiled: jinja2.Template, values: dict[str, str | StrictUndefined])
         raise CampaignError(f"campaign.message: the template fails: {error}.") from None
 
 
-def _problem(text: str | None, kind: ContentKind) -> str | None:
+def _problem(text: str | None, kind: ContentKind, encoding: str) -> str | None:
     """Return what forbids sending a row's message."""
     if text is None:
         return "message_value_missing"
@@ -286,6 +303,8 @@ def _problem(text: str | None, kind: ContentKind) -> str | None:
         return "message_illegal_character"
     if is_blank(text):
         return "message_blank"
+    if unencodable(text, encoding):
+        return "message_not_encodable"
     return "message_too_long" if length(text) > MAX_MESSAGE_LENGTH[kind] else None
 
 

@@ -49,7 +49,8 @@ def encode_request(campaign: Campaign, message: str, numbers: Sequence[str], log
     Returns
     -------
     bytes
-        UTF-8, without a declaration: what ``XMLFlow`` holds before percent-encoding.
+        In the campaign's encoding, without a declaration: what ``XMLFlow`` holds before
+        percent-encoding.
 
     Source: §1.2.1, §1.4.
     """
@@ -78,14 +79,16 @@ def _around_the_numbers(campaign: Campaign, message: str, login: str) -> tuple[b
     etree.SubElement(data, "MOBILEPHONE")
     content = campaign.content
     _add(data, "MSGCLASS", str(spec.MSGCLASS[content.kind]))
-    _add(data, "MESSAGE", message)
+    literal = campaign.newline == "literal"
+    _add(data, "MESSAGE", message.replace("\n", r"\n") if literal else message)
     if isinstance(content, Image | SoundImage):
         _add(data, "IMAGE", content.image)
     if isinstance(content, Video):
         _add_clip(data, "VIDEO", content.video, content.duration_s)
     if isinstance(content, Sound | SoundImage):
         _add_clip(data, "SON", content.sound, content.duration_s)
-    xml = etree.tostring(data, encoding="utf-8", xml_declaration=False)
+    # A plan holds no text that the encoding lacks.
+    xml: bytes = etree.tostring(data, encoding=campaign.encoding, xml_declaration=False)  # type: ignore[assignment]
     before, _, after = xml.partition(b"<MOBILEPHONE/>")  # in a text it would be escaped
     return before, after
 

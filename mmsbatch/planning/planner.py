@@ -208,7 +208,9 @@ class _Draft:
         whole
             Whether these are all the rows that there are.
         """
-        rendered = messages.render(campaign.content.message, campaign.content.kind, prepared)
+        rendered = messages.render(
+            campaign.content.message, campaign.content.kind, prepared, campaign.encoding
+        )
         places = [texts.setdefault(text, len(texts)) for text in rendered.messages]
         numbers = as_integers(prepared["mms_e164"])
         problem = ProblemColumn.read(prepared["mms_problem"])

@@ -269,7 +269,7 @@ def _batch(case: Case, sent: tuple[str, ...], entry: Received) -> Batch:
     return Batch(
         entry.request,
         sent,
-        as_shown(case.sheet.message or ""),
+        as_shown(case.sheet.message or "", case.options.newline),
         KINDS[case.sheet.msgclass or ""],
         _media(case),
         case.scheduled_for,
@@ -292,7 +292,7 @@ def _with_facts(entry: Received, case: Case, *, accepted: bool) -> Received:
         campaign_name=sheet.campaign_name,
         mail_notif=sheet.mail_notif,
         kind=KINDS.get(sheet.msgclass or ""),
-        message=None if sheet.message is None else as_shown(sheet.message),
+        message=None if sheet.message is None else as_shown(sheet.message, case.options.newline),
         media=_media(case) if accepted else (),
         scheduled_for=case.scheduled_for if accepted else None,
         numbers=sheet.numbers,

@@ -87,8 +87,10 @@ class SandboxOptions(BaseModel):
     """True: media addresses need only begin with ``http://``, not ``http://www.`` (§1.2)."""
     count_bytes: bool = False
     """True: the length of a message is counted in UTF-8 bytes, as PHP's ``strlen`` does."""
-    charset: Literal["utf-8", "latin-1"] = "utf-8"
-    """How XMLFlow is decoded; ``latin-1`` shows and counts an UTF-8 ``é`` as two characters."""
+    charset: Literal["utf-8", "latin-1", "cp1252"] = "utf-8"
+    """How XMLFlow is decoded; the other two show and count an UTF-8 ``é`` as two characters."""
+    newline: Literal["both", "lf", "literal"] = "both"
+    """What a line break is: a line feed, the two characters ``\\n``, or both (§1.3)."""
     naive_xml: bool = False
     """True: tags are cut out of the text; entities and CDATA sections are not decoded."""
     collapse_duplicates: bool = False

@@ -58,6 +58,9 @@ def read_form(body: bytes) -> dict[str, bytes]:
 _FREQUENT = ((b"+", b" "), (b"%3C", b"<"), (b"%3E", b">"), (b"%2F", b"/"))
 
 
+_CHARSETS: Final = {"utf-8": None, "latin-1": "iso-8859-1", "cp1252": "windows-1252"}
+
+
 def read_flow(xml: bytes, *, charset: str = "utf-8", naive: bool = False) -> Flow | None:
     """Read the XML of a sending request (§1.2.1). Tags are case-sensitive, their order is free.
 
@@ -70,7 +73,7 @@ def read_flow(xml: bytes, *, charset: str = "utf-8", naive: bool = False) -> Flo
         xml = xml.replace(b"&", b"&amp;").replace(b"<![CDATA[", b"&lt;![CDATA[")
         xml = xml.replace(b"]]>", b"]]&gt;")
     parser = etree.XMLParser(
-        encoding="iso-8859-1" if charset == "latin-1" else None,
+        encoding=_CHARSETS[charset],
         resolve_entities=False,
         no_network=True,
         load_dtd=False,
@@ -127,9 +130,13 @@ def length(message: str, *, in_bytes: bool) -> int:
     return (len(text.encode()) if in_bytes else len(text)) + text.count("\n")
 
 
-def as_shown(message: str) -> str:
-    r"""What a phone shows (§1.3): € becomes E; ``\n`` and line ends become a line break."""
-    return _LINE_END.sub("\n", message).replace(r"\n", "\n").replace("€", "E")
+def as_shown(message: str, newline: str = "both") -> str:
+    r"""What a phone shows (§1.3): € becomes E; ``\n`` and line ends become a line break.
+
+    Where only one of the two is a line break, ``\n`` stands as it is, or a line end is a blank.
+    """
+    text = _LINE_END.sub(" " if newline == "literal" else "\n", message)
+    return (text if newline == "lf" else text.replace(r"\n", "\n")).replace("€", "E")
 
 
 FIELDS: Final = ("Status", "StatusText", "Credits", "UnvalidNums", "CampaignID", "IDs")

@@ -241,9 +241,9 @@ def test_no_rows_give_no_messages(message: str) -> None:
 def test_every_problem_of_a_row() -> None:
     """Each way in which a row's message cannot be sent has its word, and its line of help."""
     frame = pd.DataFrame(
-        {"a": ["ok", None, "x\x07", "\u200b", "y" * 101, "z" * 99 + "\r", "w" * 100]}
+        {"a": ["ok", None, "x\x07", "\u200b", "y" * 101, "z" * 99 + "\r", "→", "w" * 100]}
     )
-    rendered = render("{{ a }}", ContentKind.IMAGE, frame)
+    rendered = render("{{ a }}", ContentKind.IMAGE, frame, "cp1252")
     expected = [
         None,
         "message_value_missing",
@@ -251,6 +251,7 @@ def test_every_problem_of_a_row() -> None:
         "message_blank",
         "message_too_long",
         "message_too_long",
+        "message_not_encodable",
         None,
     ]
     assert expected == problems(rendered)
