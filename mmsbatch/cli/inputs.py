@@ -48,6 +48,7 @@ class ContactsOptions:
     not_contacted_within: int | None = None
     rejected_before: int | None = None
     past_runs: str | None = None
+    canary: int | None = None
 
     @classmethod
     def of(cls, command: Mapping[str, Any]) -> ContactsOptions:
@@ -162,6 +163,7 @@ def planned(
         consent=options.read_consent(),
         one_per=one_per_word(one_per),
         frequency=frequency,
+        canary=options.canary,
         on_part=say,
         **options.reading,
     )

@@ -14,6 +14,7 @@ from mmsbatch.cli.check import check as check_file
 from mmsbatch.cli.inputs import ContactsOptions, planned
 from mmsbatch.cli.shared import (
     CampaignOption,
+    CanaryOption,
     ConsentNoOption,
     ConsentOption,
     ConsentYesOption,
@@ -112,6 +113,7 @@ def plan(
     not_contacted_within: WithinOption = None,
     rejected_before: RejectedOption = None,
     past_runs: PastRunsOption = None,
+    canary: CanaryOption = None,
     consent: ConsentOption = None,
     consent_yes: ConsentYesOption = None,
     consent_no: ConsentNoOption = None,

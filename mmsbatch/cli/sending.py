@@ -20,6 +20,7 @@ from mmsbatch.cli.inputs import (
     refuse_without,
 )
 from mmsbatch.cli.shared import (
+    CanaryOption,
     ConsentNoOption,
     ConsentOption,
     ConsentYesOption,
@@ -147,6 +148,7 @@ def send(
     not_contacted_within: WithinOption = None,
     rejected_before: RejectedOption = None,
     past_runs: PastRunsOption = None,
+    canary: CanaryOption = None,
     consent: ConsentOption = None,
     consent_yes: ConsentYesOption = None,
     consent_no: ConsentNoOption = None,
@@ -169,6 +171,7 @@ def send(
             not_after=not_after,
             hours=hours,
             at_opening=at_opening,
+            canary=canary,
             progress=True,  # away from a terminal too: a line in half a minute
             moved=moved,
             spent_elsewhere=spent_elsewhere,

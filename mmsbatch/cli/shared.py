@@ -53,6 +53,13 @@ RejectedOption = Annotated[
         help="Leave out numbers that the gateway refused in so many runs beside it.",
     ),
 ]
+CanaryOption = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Send to the first N recipients, and stop: look at what came of it, then resume.",
+    ),
+]
 PastRunsOption = Annotated[
     str | None,
     typer.Option(

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mmsbatch import spec
+from mmsbatch import hints, spec
 from mmsbatch.campaign.campaign import Campaign
 from mmsbatch.display import Block, Document, ShowsItself, joined, plural
 from mmsbatch.errors import PlanError
@@ -172,6 +172,25 @@ class Plan(ShowsItself):
         self._check(number)
         code = self._requests.messages[number - 1]
         return self._requests.texts[code] if code >= 0 else ""
+
+    def last_within(self, recipients: int) -> int:
+        """Return the request at whose end so many recipients have been sent to.
+
+        Raises
+        ------
+        PlanError
+            No request ends there.
+        """
+        ends = np.cumsum(self._requests.sizes)
+        number = int(np.searchsorted(ends, recipients)) + 1
+        if number <= len(ends) and ends[number - 1] == recipients:
+            return number
+        if recipients >= self.recipients:
+            return self.requests
+        raise PlanError(
+            f"no request of the plan ends at recipient {recipients}: plan with "
+            f"{hints.option('canary', recipients)}"
+        )
 
     def recipients_of(self, number: int) -> int:
         """Count the rows of one request."""

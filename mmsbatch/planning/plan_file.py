@@ -32,6 +32,7 @@ def plan_file(
     consent: str | Consent | None = None,
     one_per: OnePer | None = None,
     frequency: Frequency | None = None,
+    canary: int | None = None,
     sheet: str | None = None,
     separator: str | None = None,
     encoding: str | None = None,
@@ -48,7 +49,7 @@ def plan_file(
     ----------
     source, sheet, separator, encoding, header
         As for `read_contacts`.
-    campaign, one_per, frequency
+    campaign, one_per, frequency, canary
         As for `plan`.
     phone, fictional, suppress
         As for `prepare`; a phone column that is not given is looked for in the first million rows.
@@ -89,7 +90,7 @@ def plan_file(
     if len(first) < PART_ROWS:
         prepared = prepare(first, phone, fictional=fictional, suppress=suppress, consent=agreed)
         on_part(prepared)
-        return plan(prepared, campaign, one_per=one_per, frequency=frequency)
+        return plan(prepared, campaign, one_per=one_per, frequency=frequency, canary=canary)
     refusing = refusing_numbers(read(), phone, agreed, fictional=fictional) if agreed else None
 
     def parts() -> Iterator[Prepared]:
@@ -105,4 +106,4 @@ def plan_file(
             on_part(part)
             yield part
 
-    return plan_parts(parts(), campaign, one_per=one_per, frequency=frequency)
+    return plan_parts(parts(), campaign, one_per=one_per, frequency=frequency, canary=canary)

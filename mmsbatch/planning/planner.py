@@ -28,7 +28,7 @@ from mmsbatch.frames import categorical, is_dask
 from mmsbatch.phones.e164 import as_integers
 from mmsbatch.planning.duplicates import Duplicates
 from mmsbatch.planning.frequency import FREQUENCY_PROBLEMS, LAST_CONTACT, Frequency
-from mmsbatch.planning.grouping import cut, first_alike
+from mmsbatch.planning.grouping import cut_after, first_alike
 from mmsbatch.planning.part import PART_ROWS, RowsInFile, RowsInMemory
 from mmsbatch.planning.plan import PLAN_COLUMNS, Plan
 from mmsbatch.planning.problems import ProblemColumn
@@ -43,6 +43,7 @@ def plan(
     *,
     one_per: OnePer | None = None,
     frequency: Frequency | None = None,
+    canary: int | None = None,
     chunk_size: int = spec.MAX_RECIPIENTS_PER_REQUEST,
     part_rows: int = PART_ROWS,
 ) -> Plan:
@@ -63,6 +64,9 @@ def plan(
     frequency
         Whom runs before keep from being written to: such rows become ``too_soon`` or
         ``rejected_before``, and ``mms_last_contact`` is added.
+    canary
+        The first so many rows that can be sent get requests of their own, before all others, so
+        that `send` can stop behind them.
     chunk_size
         Numbers per request, 1 to 200.
     part_rows
@@ -88,6 +92,7 @@ def plan(
     Source: §1.1 (requests of 200), §1.2.1 (one message per request).
     """
     _check_sizes(chunk_size, part_rows)
+    _check_canary(canary)
     if is_dask(prepared):
         from mmsbatch.planning.partitions import in_parts  # noqa: PLC0415  (an extra)
 
@@ -99,6 +104,7 @@ def plan(
                 campaign,
                 one_per=one_per,
                 frequency=frequency,
+                canary=canary,
                 chunk_size=chunk_size,
             )
     _check_prepared(prepared)
@@ -111,7 +117,9 @@ def plan(
     last = 0
     for begin in range(0, max(len(prepared), 1), part_rows):
         here = slice(begin, begin + part_rows)
-        rows, last = draft.part(here).planned(prepared.iloc[here], first[here], chunk_size, last)
+        rows, last = draft.part(here).planned(
+            prepared.iloc[here], first[here], chunk_size, last, 0 if begin else canary or 0
+        )
         parts.append(RowsInMemory(rows))
     return _with_recipients(Plan(parts, campaign))
 
@@ -122,6 +130,7 @@ def plan_parts(
     *,
     one_per: OnePer | None = None,
     frequency: Frequency | None = None,
+    canary: int | None = None,
     chunk_size: int = spec.MAX_RECIPIENTS_PER_REQUEST,
 ) -> Plan:
     """Plan a table longer than memory: what `plan` gives of all its parts together.
@@ -131,8 +140,8 @@ def plan_parts(
     parts
         Prepared frames of as many rows each, the last of fewer; a million is what `plan` cuts.
         Duplicates need not be marked in them. Each is looked at once.
-    campaign, one_per, frequency, chunk_size
-        As for `plan`.
+    campaign, one_per, frequency, canary, chunk_size
+        As for `plan`; a canary is of the first part.
 
     Returns
     -------
@@ -146,6 +155,7 @@ def plan_parts(
     RunError
         The temporary folder cannot be written to: full disk.
     """
+    _check_canary(canary)
     folder = TemporaryFolder("mmsbatch-plan-")
     campaign = _campaign(campaign)
     if one_per is not None:
@@ -171,7 +181,8 @@ def plan_parts(
         for file in files:
             frame = file.frame()
             first = duplicates.of(position, len(frame))
-            rows, last = _Draft.read(frame, texts).planned(frame, first, chunk_size, last)
+            before = 0 if position else canary or 0
+            rows, last = _Draft.read(frame, texts).planned(frame, first, chunk_size, last, before)
             parquet.write(rows, file.path, {})
             position += len(frame)
     return _with_recipients(Plan(files, campaign))
@@ -253,7 +264,12 @@ class _Draft:
         return rows
 
     def planned(
-        self, prepared: pd.DataFrame, first: npt.NDArray[np.int64], chunk_size: int, last: int
+        self,
+        prepared: pd.DataFrame,
+        first: npt.NDArray[np.int64],
+        chunk_size: int,
+        last: int,
+        canary: int = 0,
     ) -> tuple[pd.DataFrame, int]:
         """Return the rows with the requests they are in.
 
@@ -267,6 +283,8 @@ class _Draft:
             Numbers per request.
         last
             The last request of the parts before.
+        canary
+            How many rows get requests of their own, before all others.
 
         Returns
         -------
@@ -277,7 +295,7 @@ class _Draft:
         self.problem.set("duplicate", duplicate)
         sendable = self.problem.none
         _check_numbers(self.numbers, sendable)
-        requests = cut(self.codes, sendable, chunk_size) + np.int32(last)
+        requests = cut_after(self.codes, sendable, chunk_size, canary) + np.int32(last)
         rows = pd.DataFrame(prepared.copy(deep=False))
         rows["mms_problem"] = self.problem.categorical()
         rows["mms_duplicate_of"] = pd.arrays.IntegerArray(np.maximum(first, 0), ~duplicate)
@@ -312,6 +330,11 @@ def _with_recipients(made: Plan) -> Plan:
             )
         raise PlanError(told)
     return made
+
+
+def _check_canary(canary: int | None) -> None:
+    if canary is not None and canary < 1:
+        raise PlanError(f"{hints.option('canary')} must be 1 or more, found {canary}")
 
 
 def _check_sizes(chunk_size: int, part_rows: int) -> None:

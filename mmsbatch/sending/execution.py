@@ -75,6 +75,7 @@ class SendOptions:
     not_after: NotAfter = None
     hours: str | None = None
     at_opening: bool = False
+    canary: int | None = None
     progress: bool | None = None
     on_request: OnRequest | None = None
     journal: str | None = field(default=None, repr=False)
@@ -94,7 +95,7 @@ class SendOptions:
         live = accounts.target is Target.LIVE
         return read_hours(self.hours, campaign.purpose, live=live)
 
-    def rules(self, campaign: Campaign, accounts: Accounts, costs: Mapping[str, Decimal]) -> Rules:
+    def rules(self, plan: Plan, accounts: Accounts, costs: Mapping[str, Decimal]) -> Rules:
         """Return what the workers keep to, with what a recipient costs by login, where known."""
         return Rules(
             on_doubt=self.on_doubt,
@@ -103,7 +104,8 @@ class SendOptions:
             logins=accounts.logins,
             costs=costs,
             not_after=self.deadline,
-            hours=self.opening_hours(campaign, accounts),
+            upto=None if self.canary is None else plan.last_within(self.canary),
+            hours=self.opening_hours(plan.campaign, accounts),
         )
 
 
@@ -125,7 +127,7 @@ def send_rest(
             journal.record(fact)
             facts.append(fact)
             seen += 1
-        rules = options.rules(plan.campaign, accounts, _costs(facts, accounts, previous))
+        rules = options.rules(plan, accounts, _costs(facts, accounts, previous))
         queue = Queue(plan, begun.requests, seen, rules, token())
         sender = Sender(queue, accounts, journal, workers=options.workers)
         try:

@@ -56,6 +56,8 @@ class Rules:
     costs: Mapping[str, Decimal] = field(default_factory=dict)
     """Credits per recipient by login, where known from before."""
     not_after: Deadline | None = None
+    upto: int | None = None
+    """The last request that may be sent in this execution; None: all."""
     hours: OpeningHours | None = None
     """When requests may leave; None: at any time."""
 
@@ -179,6 +181,7 @@ class Queue:
             or self.accounts.why_stopped()
             or self.too_late(now)
             or self._closed(now)
+            or self._canary_sent(number)
             or self._schedule_passed(now)
             or self._lost(now)
         )
@@ -208,6 +211,13 @@ class Queue:
         """Stop if the time for sending has passed."""
         passed = self.rules.not_after.passed(now) if self.rules.not_after else ""
         return Stop(passed, TOO_LATE_ADVICE) if passed else None
+
+    def _canary_sent(self, number: int) -> Stop | None:
+        upto = self.rules.upto
+        if upto is None or number <= upto:
+            return None
+        sent = sum(map(self.recipients, range(1, upto + 1)))
+        return Stop(f"the canary is sent: the first {sent:,} recipients", "resume")
 
     def _closed(self, now: datetime) -> Stop | None:
         """Stop outside of the opening hours; what the gateway is told to send later may leave."""

@@ -56,6 +56,7 @@ def send(
     not_after: NotAfter = None,
     hours: str | None = None,
     at_opening: bool = False,
+    canary: int | None = None,
     progress: bool | None = None,
     on_request: OnRequest | None = None,
     journal: str | None = None,
@@ -112,6 +113,9 @@ def send(
         closing time, and goes on when it is called again after the opening.
     at_opening
         If it is closed now: have the gateway send it at the next opening.
+    canary
+        Stop behind the first so many recipients, of a plan that was made with the same `canary`:
+        `resume` sends the others.
     progress
         None: a bar where somebody looks, on a terminal or in a notebook, else log lines; True:
         plain lines where no bar can be; False: nothing.
@@ -154,6 +158,7 @@ def send(
         not_after=not_after,
         hours=hours,
         at_opening=at_opening,
+        canary=canary,
         progress=progress,
         on_request=on_request,
         journal=journal,
@@ -184,6 +189,8 @@ def start(plan: Plan, accounts: Accounts, run: str | Path, options: SendOptions)
     check_filled_in(folder.path)
     new = not folder.exists()
     hours = options.opening_hours(plan.campaign, accounts)
+    if options.canary is not None:
+        plan.last_within(options.canary)  # which says so if it was planned without
     wanted = plan
     if not new:
         plan = as_begun(folder, plan) if options.at_opening else plan
