@@ -147,6 +147,12 @@ def send_saved(saved: str | Path, run: str, *, live: bool, fingerprint: str) -> 
     return f"{program()} send {shlex.join([*words, *(['--live'] if live else [])])}"
 
 
+def trial(number: str, run: str, *, live: bool) -> str:
+    """Say what was seen of a trial; nothing is sent again."""
+    words = ["--to", number, "--run", run, "--accents", "right", "--lines", "two"]
+    return f"{program()} trial {shlex.join([*words, *(['--live'] if live else [])])}"
+
+
 def sandbox(port: int | None = None) -> str:
     """Start a sandbox gateway of its own; in another terminal, since it runs until Ctrl-C."""
     return f"{program()} sandbox --port {port or 8025}"

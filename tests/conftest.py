@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent
 
+os.environ["MMSBATCH_GATEWAY"] = os.devnull  # nothing is known of the gateway
 os.environ["MMSBATCH_HOURS"] = "off"  # whatever the time is when the tests run
 os.environ.pop("UV_RUN_RECURSION_DEPTH", None)  # hints begin with "mmsbatch", however tests are run
 

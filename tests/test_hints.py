@@ -59,7 +59,7 @@ HINTS: dict[str, list[Make]] = {
 }
 """Each function that makes a hint about a run, called with its folder and whether it is live."""
 
-OTHERS = {"commands", "option", "program", "send", "sandbox", "send_saved", "show"}
+OTHERS = {"commands", "option", "program", "send", "sandbox", "send_saved", "show", "trial"}
 """The other functions of the module; those that make hints have tests of their own below."""
 
 

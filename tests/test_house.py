@@ -29,7 +29,7 @@ LAYERS: Final = (
     {"sending", "reconciliation", "auditing", "verification"},
     {"erasure"},
     {"notebook", "plots"},
-    {"demo"},
+    {"demo", "trial"},
     {"cli"},
 )
 """From the ground up; rooms of one layer know nothing of each other."""

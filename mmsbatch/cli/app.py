@@ -78,6 +78,9 @@ COMMANDS: Final = {
         "gateway",
         "Ask the gateway about the account: does it exist, is it active, what has it left.",
     ),
+    "trial": Command(
+        "trial", "Send one text to your own phone, and write down what it shows of the gateway."
+    ),
     "sandbox": Command(
         "gateway",
         "Run the sandbox gateway until Ctrl-C. It sends nothing; its inbox is at its address.",

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from mmsbatch.auditing.past import past_contacts
 from mmsbatch.campaign.consent import Consent
 from mmsbatch.campaign.file import load_campaign
+from mmsbatch.campaign.readings import as_read
 from mmsbatch.errors import InputError
 from mmsbatch.gateway.account import Target
 from mmsbatch.gateway.accounts import Accounts
@@ -142,7 +143,8 @@ def planned(
     options: ContactsOptions, campaign: Path, one_per: str | None, run: str | None = None
 ) -> Plan:
     """Read the campaign, the suppression lists, the past and the contacts, and plan for a run."""
-    loaded = load_campaign(campaign)  # first: it is quick, and most often what is wrong
+    # First: it is quick, and most often what is wrong.
+    loaded = as_read(load_campaign(campaign), live=options.live)
     suppressed = options.read_suppressed()
     frequency = options.read_frequency(run or f"{_RUNS}/{run_name_of(loaded.name)}")
     said = False
