@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date, time
 from decimal import Decimal
 from itertools import chain
@@ -72,9 +73,17 @@ def _write_parquet(parts: Iterable[pd.DataFrame], path: Path) -> None:
     schema = first.schema.with_metadata(metadata)
     # A dictionary of texts that hardly repeat takes half of the time and gives a larger file.
     words = [field.name for field in schema if pa.types.is_dictionary(field.type)]
-    with pq.ParquetWriter(path, schema, use_dictionary=words) as file:
-        for table in chain([first], tables):
-            file.write_table(table.cast(schema))
+    with (
+        pq.ParquetWriter(path, schema, use_dictionary=words) as file,
+        ThreadPoolExecutor(1) as writer,
+    ):
+        written: Future[None] | None = None
+        for table in chain([first], tables):  # the next part is made while one is written
+            if written is not None:
+                written.result()
+            written = writer.submit(file.write_table, table.cast(schema))
+        if written is not None:
+            written.result()
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
