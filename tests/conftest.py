@@ -126,7 +126,8 @@ def spark() -> Iterator[Any]:
         pytest.skip("Java is not installed: apt-get install default-jre-headless")
     sql = pytest.importorskip("pyspark.sql")
     loopback = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
-    settings = {"spark.ui.enabled": "false", "spark.pyspark.python": sys.executable, **loopback}
+    settings = {"spark.ui.enabled": "false", **loopback}
+    os.environ["PYSPARK_PYTHON"] = sys.executable
     session = sql.SparkSession.builder.master("local[2]").config(map=settings).getOrCreate()
     yield session
     session.stop()
