@@ -11,16 +11,20 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
+from traitlets.config import Config
 
 from mmsbatch.notebook.parameters import without
 
 ENGINE: Final = "mmsbatch"
+_TRANSPORT: Final = {"transport": "tcp" if os.name == "nt" else "ipc"}
+"""Files, not ports: a port that is free when chosen may be taken when the kernel starts."""
 _IPYKERNEL: Final = (sys.executable, "-m", "ipykernel_launcher")
 
 
@@ -95,14 +99,18 @@ class _Engine(NBClientEngine):  # type: ignore[misc]  # papermill is untyped
     def execute_managed_notebook(
         cls, nb_man: Any, kernel_name: str, *, start_timeout: int = 60, **_: Any
     ) -> Any:
-        client = _Client(
-            nb_man,
-            kernel_name=kernel_name,
-            kernel_manager_class=_OwnKernel,
-            startup_timeout=start_timeout,
-            timeout=None,
-        )
-        return client.execute()
+        with TemporaryDirectory(prefix="mmsbatch-") as sockets:
+            client = _Client(
+                nb_man,
+                kernel_name=kernel_name,
+                kernel_manager_class=_OwnKernel,
+                config=Config(
+                    AsyncKernelManager=_TRANSPORT | {"connection_file": f"{sockets}/kernel.json"}
+                ),
+                startup_timeout=start_timeout,
+                timeout=None,
+            )
+            return client.execute()
 
 
 def secrets() -> list[str]:

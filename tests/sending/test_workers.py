@@ -202,9 +202,11 @@ def test_a_run_that_was_broken_off_is_held_until_its_last_answer(run: Path) -> N
 def test_after_an_interrupt_no_worker_takes_what_waits(run: Path) -> None:
     """Each ends what it has under way, and nothing else leaves."""
     all_but_one_stall = dict.fromkeys(range(2, 6), "stall")
+    answered: list[int] = []
 
     def interrupt(request: Request) -> None:
-        if request.number == 1:
+        answered.append(request.number)  # any of the first four may arrive first
+        if len(answered) == 1:
             sandbox.wait_for(5)
             signal.raise_signal(signal.SIGINT)
             sandbox.release()
