@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mmsbatch.campaign.consent import Consent
     from mmsbatch.campaign.content import Image, Sound, SoundImage, Text, Video
     from mmsbatch.campaign.file import load_campaign
+    from mmsbatch.campaign.split import Split
     from mmsbatch.contacts.reading import read_contacts
     from mmsbatch.demo import sample
     from mmsbatch.erasure.erase import forget
@@ -101,6 +102,7 @@ __all__ = [
     "SavedPlan",
     "Sound",
     "SoundImage",
+    "Split",
     "SuppressionList",
     "Text",
     "UnreadableAnswer",
@@ -160,6 +162,7 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
         "Video",
     ),
     "campaign.file": ("load_campaign",),
+    "campaign.split": ("Split",),
     "contacts.reading": ("read_contacts",),
     "demo": ("sample",),
     "erasure.erase": ("forget",),

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_args
 
 from pydantic import ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic.dataclasses import dataclass
+from pydantic_core import ArgsKwargs
 
 from mmsbatch import errors, spec
 from mmsbatch.campaign.consent import Consent
 from mmsbatch.campaign.content import (
+    MEDIA,
     STRICT,
     Content,
     Image,
@@ -27,21 +29,32 @@ from mmsbatch.campaign.content import (
     require,
 )
 from mmsbatch.campaign.message import (
-    columns_of,
     illegal_character,
     is_blank,
     unencodable,
     with_line_feeds,
 )
+from mmsbatch.campaign.rendering import content_columns
+from mmsbatch.campaign.split import Split
 from mmsbatch.errors import CampaignError, nearest
 from mmsbatch.times import PARIS, happens_twice, instant, wall_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from pydantic import ModelWrapValidatorHandler
 
-__all__ = ["Campaign", "Consent", "Content", "Image", "Sound", "SoundImage", "Text", "Video"]
+__all__ = [
+    "Campaign",
+    "Consent",
+    "Content",
+    "Image",
+    "Sound",
+    "SoundImage",
+    "Split",
+    "Text",
+    "Video",
+]
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9 _-]{1,50}")
 _CONTROL = re.compile(r"[\x00-\x1f]")
@@ -76,7 +89,10 @@ class Campaign:
     name
         1 to 255 characters on one line; blanks around it are dropped. Every request carries it.
     content
-        `Text`, `Image`, `Video`, `Sound` or `SoundImage`.
+        `Text`, `Image`, `Video`, `Sound` or `SoundImage`. Of a split with variants the first has
+        its place.
+    split
+        Several contents to compare, or a part of the people who get nothing: a `Split`.
     send_at
         When the gateway is to send: a datetime or ``YYYY-MM-DD HH:MM:SS``, in whole seconds; None
         sends at once. A time without a zone is Paris wall time; one with a zone becomes Paris wall
@@ -119,14 +135,16 @@ class Campaign:
     one_per: str = field(default="number", kw_only=True)
     encoding: str = field(default="utf-8", kw_only=True)
     newline: str = field(default="lf", kw_only=True)
+    split: Split | None = field(default=None, kw_only=True)
 
     if TYPE_CHECKING:
         # What may be given is wider than what is kept.
         def __init__(
             self,
             name: str,
-            content: Content,
+            content: Content | None = None,
             *,
+            split: Split | None = None,
             send_at: datetime | str | None = None,
             notify_by_mail: bool | None = None,
             purpose: Literal["commercial", "service"] | None = None,
@@ -186,12 +204,22 @@ class Campaign:
         require(_word_rules(given, ENCODINGS))
         content = info.data.get("content")
         texts = (info.data.get("name", ""), content.message if content else "")
-        found = next(filter(None, (unencodable(text, given) for text in texts)), None)
-        if found:
-            raise errors.BrokenRules(
-                f"{given} has no {found!r} (U+{ord(found):04X}), which the campaign's own text "
-                "holds. Write it otherwise."
-            )
+        require(_encoding_rules(given, *texts))
+        return given
+
+    @field_validator("split", mode="plain")  # it was checked when built
+    @classmethod
+    def _of_these_contents(cls, given: object, info: ValidationInfo) -> object:
+        if given is not None and not isinstance(given, Split):
+            raise errors.BrokenRules(f"a Split is needed; found {errors.shown(given)}.")
+        if given is None or not given.variants:
+            return given
+        if info.data.get("content", given.first) != given.first:
+            raise errors.BrokenRules("its variants have contents of their own: leave content out.")
+        if "encoding" in info.data:
+            for name, content in given.variants.items():
+                rules = _encoding_rules(info.data["encoding"], content.message)
+                require(f"variants.{name}: {rule}" for rule in rules)
         return given
 
     @field_validator("newline")
@@ -203,20 +231,45 @@ class Campaign:
     @model_validator(mode="wrap")
     @classmethod
     def _all_at_once(cls, given: Any, build: ModelWrapValidatorHandler[Self]) -> Self:
+        if isinstance(given, ArgsKwargs) and len(given.args) < 2:  # noqa: PLR2004  (name, content)
+            named = dict(given.kwargs or {})
+            split = named.get("split")
+            if isinstance(split, Split) and split.variants and named.get("content") is None:
+                given = ArgsKwargs(given.args, named | {"content": split.first})
         try:
             return build(given)
         except ValidationError as error:
             raise reported(error, "a campaign", [one.name for one in fields(cls)]) from None
 
     @property
+    def contents(self) -> Mapping[str, Content]:
+        """Every content by the name of its variant; under an empty name if there is only one."""
+        return (self.split and self.split.variants) or {"": self.content}
+
+    @property
+    def texts(self) -> frozenset[str]:
+        """The contents' messages and addresses, as the campaign has them."""
+        return frozenset(
+            value
+            for content in self.contents.values()
+            for name in ("message", *MEDIA)
+            if (value := getattr(content, name, None))
+        )
+
+    @property
     def columns(self) -> frozenset[str]:
-        """The columns that the message names."""
-        return columns_of(self.content.message)
+        """The columns that the contents name."""
+        return frozenset().union(*map(content_columns, self.contents.values()))
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What breaks no rule and may go wrong all the same; each names field and section."""
-        return (*(f"campaign.{doubt}" for doubt in self._doubts()), *self.content.warnings)
+        of_contents = (
+            f"{name}: {doubt}" if name else doubt
+            for name, content in self.contents.items()
+            for doubt in content.warnings
+        )
+        return (*(f"campaign.{doubt}" for doubt in self._doubts()), *of_contents)
 
     def _doubts(self) -> Iterator[str]:
         if not _PLAIN_NAME.fullmatch(self.name):
@@ -276,19 +329,13 @@ class Campaign:
         Returns
         -------
         dict
-            ``{"content": {"kind", "message", …}, "name", "notify_by_mail", "send_at", "purpose",
-            "consent", "one_per", "encoding", "newline"}``.
+            ``{"content": {"kind", "message", …}, "name", "split", "notify_by_mail", "send_at",
+            "purpose", "consent", "one_per", "encoding", "newline"}``.
         """
-        content = {
-            one.name: getattr(self.content, one.name)
-            for one in fields(self.content)
-            if not one.name.endswith("_bytes")
-        }
-        content |= {
-            "kind": str(self.content.kind),
-            "message": with_line_feeds(self.content.message),
-        }
-        whole: dict[str, Any] = {"content": dict(sorted(content.items())), "name": self.name}
+        whole: dict[str, Any] = {"content": _canonical(self.content), "name": self.name}
+        if self.split is not None:
+            contents = {name: _canonical(one) for name, one in self.split.variants.items()}
+            whole["split"] = self.split.canonical() | {"contents": contents}
         if self.notify_by_mail is not None:
             whole["notify_by_mail"] = self.notify_by_mail
         if self.send_at is not None:
@@ -304,6 +351,25 @@ class Campaign:
         if self.newline != "lf":
             whole["newline"] = self.newline
         return whole
+
+
+def _canonical(content: Content) -> dict[str, Any]:
+    given = {
+        one.name: getattr(content, one.name)
+        for one in fields(content)
+        if not one.name.endswith("_bytes")
+    }
+    given |= {"kind": str(content.kind), "message": with_line_feeds(content.message)}
+    return dict(sorted(given.items()))
+
+
+def _encoding_rules(encoding: str, *texts: str) -> Iterator[str]:
+    found = next(filter(None, (unencodable(text, encoding) for text in texts)), None)
+    if found:
+        yield (
+            f"{encoding} has no {found!r} (U+{ord(found):04X}), which the campaign's own text "
+            "holds. Write it otherwise."
+        )
 
 
 def _word_rules(given: str, known: tuple[str, ...]) -> Iterator[str]:

@@ -10,7 +10,14 @@ from __future__ import annotations
 from dataclasses import field, fields
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Self
 
-from pydantic import AfterValidator, ConfigDict, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    ValidationError,
+    WrapValidator,
+    field_validator,
+    model_validator,
+)
 from pydantic.dataclasses import dataclass
 
 from mmsbatch import spec
@@ -101,7 +108,12 @@ def _obeys(rule: Callable[..., Iterator[str]], *medium: MediumLimits) -> AfterVa
     return AfterValidator(check)
 
 
-_Duration = Annotated[int, _obeys(media.duration_rules)]
+def _duration(value: Any, _handler: object) -> Any:
+    require(media.duration_rules(value))
+    return value
+
+
+_Duration = Annotated[int | str, WrapValidator(_duration)]
 _ImageUrl = Annotated[str, _obeys(media.url_rules, spec.IMAGE)]
 _VideoUrl = Annotated[str, _obeys(media.url_rules, spec.VIDEO)]
 _SoundUrl = Annotated[str, _obeys(media.url_rules, spec.SOUND)]
@@ -109,7 +121,8 @@ _ImageBytes = Annotated[int | None, _obeys(media.size_rules, spec.IMAGE)]
 _VideoBytes = Annotated[int | None, _obeys(media.size_rules, spec.VIDEO)]
 _SoundBytes = Annotated[int | None, _obeys(media.size_rules, spec.SOUND)]
 
-_MEDIA: Final = {"image": spec.IMAGE, "video": spec.VIDEO, "sound": spec.SOUND}
+MEDIA: Final = {"image": spec.IMAGE, "video": spec.VIDEO, "sound": spec.SOUND}
+"""The limits of each medium, by the field that has its address."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -142,7 +155,7 @@ class _Captioned:
 
     def _doubts(self) -> Iterator[tuple[str, str]]:
         yield from (("message", doubt) for doubt in messages.doubts(self.message, self.kind))
-        for name, medium in _MEDIA.items():
+        for name, medium in MEDIA.items():
             url, size = getattr(self, name, None), getattr(self, f"{name}_bytes", None)
             if url is not None:
                 yield from ((name, doubt) for doubt in media.url_doubts(url))

@@ -16,6 +16,17 @@ The keys are §1.2's fields::
     encoding = "utf-8"               # or cp1252: how the gateway reads bytes
     newline = "lf"                   # or literal: what it takes for a line break
 
+    [split]                          # several contents to compare
+    hold_out = 10                    # per cent who get nothing
+    key = "noel"                     # another key, another split; else the campaign's name
+    [split.variants.A]               # what it leaves out is as above
+    share = 45                       # per cent; without shares, equal parts
+    message = "Joyeux Noël {{ prenom }}"
+    [split.variants.B]
+    share = 45
+    kind = "image"
+
+An address and a duration may name columns as the message does: ``"http://www.…/{{ ville }}.jpg"``.
 ``bytes`` and what begins with ``send_at`` may be left out; a medium that the kind does not use
 must be. A mistake names the key and the nearest known one, and all mistakes are named at once.
 """
@@ -30,6 +41,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mmsbatch.campaign.campaign import Campaign
 from mmsbatch.campaign.content import CONTENTS, Content, Text
 from mmsbatch.campaign.message import ARTICLES
+from mmsbatch.campaign.split import Split
 from mmsbatch.errors import CampaignError, nearest, shown
 from mmsbatch.spec import ContentKind
 
@@ -46,6 +58,7 @@ _OPTIONS: Final = (
     "newline",
 )
 _ABOUT: Final = ("name", *_OPTIONS)
+_SPLIT: Final = ("hold_out", "key", "variants")
 _MEDIA: Final = {
     ContentKind.TEXT: (),
     ContentKind.IMAGE: ("image",),
@@ -70,7 +83,8 @@ _STAND_INS: Final[dict[str, dict[str, Any]]] = {
 }
 _SHORT_ESCAPES: Final = {'"': r"\"", "\\": r"\\", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
 _ESCAPED = re.compile(r'["\\\x00-\x1f\x7f]')
-_KEYS: Final = ("name", "kind", "message", *_TABLE_KEYS, *_OPTIONS)
+_CONTENT: Final = ("kind", "message", *_TABLE_KEYS)
+_KEYS: Final = ("name", *_CONTENT, *_OPTIONS, "split")
 
 
 def load_campaign(path: str | PathLike[str]) -> Campaign:
@@ -125,11 +139,16 @@ def load_campaign(path: str | PathLike[str]) -> Campaign:
 def _read(given: dict[str, Any]) -> tuple[list[str], Campaign | None]:
     """Build a campaign from a file's keys, or list all that is wrong with them."""
     problems = _unknown("campaign", given, _KEYS)
-    content = _content(given, problems)
+    split, content = _split(given, problems), None
+    several = isinstance(given.get("split"), dict) and "variants" in given["split"]
+    if not several:
+        content = _content(given, problems)
     if "name" not in given:
         problems.append("campaign.name: missing (§1.2). Give the campaign a name.")
     # Stand-ins for what is missing or broken let everything else be checked all the same.
-    values: dict[str, Any] = {"name": "-", "content": content or Text("-")}
+    values: dict[str, Any] = {"name": "-", "split": split}
+    if split is None or not split.variants:
+        values["content"] = content or Text("-")
     values |= {key: given[key] for key in _ABOUT if key in given}
     try:
         campaign = Campaign(**values)
@@ -144,6 +163,48 @@ def _unknown(place: str, given: dict[str, Any], known: tuple[str, ...]) -> list[
         for key in given
         if key not in known
     ]
+
+
+def _split(given: dict[str, Any], problems: list[str]) -> Split | None:
+    """Read the contents that are compared, or add what is wrong with them to ``problems``."""
+    if "split" not in given:
+        return None
+    table = given["split"]
+    variants = table.get("variants", {}) if isinstance(table, dict) else None
+    if not isinstance(variants, dict) or not all(
+        isinstance(one, dict) for one in variants.values()
+    ):
+        problems.append(
+            "campaign.split: write [split] with hold_out = …, and a [split.variants.NAME] for each "
+            f"content; found {shown(table)}."
+        )
+        return None
+    found = _unknown("campaign.split", table, _SPLIT)
+    contents, shares = {}, {}
+    for name, variant in variants.items():
+        place, wrong = f"campaign.split.variants.{name}", list[str]()
+        found += _unknown(place, variant, ("share", *_CONTENT))
+        if "share" in variant:
+            shares[name] = variant["share"]
+        contents[name] = _content(_inherited(given, variant), wrong)
+        found += [line.replace("campaign", place, 1) for line in wrong]
+    options = {key: table[key] for key in ("hold_out", "key") if key in table}
+    stand_ins = {name: content or Text("-") for name, content in contents.items()}
+    try:
+        split = Split(stand_ins, shares=shares, **options)
+    except CampaignError as error:
+        found += str(error).split("\n")
+    problems += found
+    return None if found else split
+
+
+def _inherited(given: dict[str, Any], variant: dict[str, Any]) -> dict[str, Any]:
+    """Return a variant's content with what it leaves to the campaign."""
+    kind = str(variant.get("kind", given.get("kind")))
+    media = _MEDIA[ContentKind(kind)] if kind in [*ContentKind] else ()
+    return {key: given[key] for key in ("kind", "message", *media) if key in given} | {
+        key: variant[key] for key in _CONTENT if key in variant
+    }
 
 
 def _kind(given: dict[str, Any], problems: list[str]) -> ContentKind | None:
@@ -217,20 +278,8 @@ def dump_campaign(campaign: Campaign) -> str:
     str
         The same text for equal campaigns; one key a line, in the order of the module's example.
     """
-    content = campaign.content
-    lines = {
-        "name": _quoted(campaign.name),
-        "kind": _quoted(content.kind),
-        "message": _quoted(content.message),
-    }
-    for key in _MEDIA[content.kind]:
-        inner = {"url": _quoted(getattr(content, key))}
-        if "duration_s" in _TABLE_KEYS[key]:
-            inner["duration_s"] = str(getattr(content, "duration_s"))  # noqa: B009  (a union)
-        size = getattr(content, f"{key}_bytes")
-        if size is not None:
-            inner["bytes"] = str(size)
-        lines[key] = inner["url"] if len(inner) == 1 else _table(inner)
+    variants = campaign.split.variants if campaign.split else {}
+    lines = {"name": _quoted(campaign.name)} | ({} if variants else _dumped(campaign.content))
     if campaign.send_at is not None:
         lines["send_at"] = campaign.send_at.isoformat(sep=" ")
     if campaign.notify_by_mail is not None:
@@ -248,7 +297,35 @@ def dump_campaign(campaign: Campaign) -> str:
     for key, usual in (("one_per", "number"), ("encoding", "utf-8"), ("newline", "lf")):
         if getattr(campaign, key) != usual:
             lines[key] = _quoted(getattr(campaign, key))
-    return "".join(f"{key} = {value}\n" for key, value in lines.items())
+    text = _lines(lines)
+    if campaign.split is not None:
+        options = {"hold_out": f"{campaign.split.hold_out!r}"}
+        options |= {"key": _quoted(campaign.split.key)} if campaign.split.key else {}
+        text += f"\n[split]\n{_lines(options)}"
+        for name, content in variants.items():
+            share = campaign.split.shares.get(name)
+            shown_share = {} if share is None else {"share": f"{share!r}"}
+            text += f"\n[split.variants.{name}]\n{_lines(shown_share | _dumped(content))}"
+    return text
+
+
+def _dumped(content: Content) -> dict[str, str]:
+    """Write a content's keys."""
+    lines = {"kind": _quoted(content.kind), "message": _quoted(content.message)}
+    for key in _MEDIA[content.kind]:
+        inner = {"url": _quoted(getattr(content, key))}
+        if "duration_s" in _TABLE_KEYS[key]:
+            lasts = getattr(content, "duration_s")  # noqa: B009  (a union)
+            inner["duration_s"] = _quoted(lasts) if isinstance(lasts, str) else str(lasts)
+        size = getattr(content, f"{key}_bytes")
+        if size is not None:
+            inner["bytes"] = str(size)
+        lines[key] = inner["url"] if len(inner) == 1 else _table(inner)
+    return lines
+
+
+def _lines(values: dict[str, str]) -> str:
+    return "".join(f"{key} = {value}\n" for key, value in values.items())
 
 
 def _table(values: dict[str, str]) -> str:

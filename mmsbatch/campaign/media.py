@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
 from mmsbatch import spec
+from mmsbatch.campaign import template
 from mmsbatch.errors import shown
 
 if TYPE_CHECKING:
@@ -32,7 +33,32 @@ def _split(url: str) -> SplitResult | None:
 
 
 def url_rules(url: str, medium: MediumLimits) -> Iterator[str]:
-    """Return which rules an address breaks (§1.2)."""
+    """Return which rules an address breaks (§1.2); of a template, as far as no row decides it."""
+    if template.is_template(url):
+        yield from _template_rules(url, medium)
+    else:
+        yield from filled_url_rules(url, medium)
+
+
+def _template_rules(url: str, medium: MediumLimits) -> Iterator[str]:
+    try:
+        fixed = template.parse(url).all_text
+    except template.TemplateProblem as problem:
+        yield f"{problem} (an address with {{{{ or {{% is a template)."
+        return
+    found = f"found {shown(url)}"
+    begins = url[: url.index("{")]
+    if not begins.startswith("http://"[: len(begins)]):
+        yield f"an address that begins with http:// is needed (§1.2); {found}."
+    ends = url[url.rindex("}") + 1 :].lower()
+    if "." in ends and not ends.endswith(medium.extensions):
+        extensions = " or ".join(medium.extensions)
+        yield f"the file's name must end in {extensions} (§1.2); {found}."
+    yield from _url_character_rules(fixed, found)
+
+
+def filled_url_rules(url: str, medium: MediumLimits) -> Iterator[str]:
+    """Return which rules an address breaks that names no columns (§1.2)."""
     found = "found a login in it" if "@" in url else f"found {shown(url)}"
     if url.startswith("https://"):
         yield (
@@ -65,9 +91,7 @@ def _url_character_rules(url: str, found: str) -> Iterator[str]:
             f"only ASCII characters are allowed in an address (§1.2); found {foreign[0]!r}. "
             "Percent-encode it, or rename the file."
         )
-    if "{{" in url or "{%" in url:
-        yield f"an address cannot name columns, only the message can (§1.2); {found}."
-    elif unfit := _UNFIT.search(url):
+    if unfit := _UNFIT.search(url):
         yield f"{unfit[0]} is not allowed in an address (§1.2); {found}. Percent-encode it."
 
 
@@ -109,8 +133,14 @@ def size_doubts(size: int | None, medium: MediumLimits) -> Iterator[str]:
         )
 
 
-def duration_rules(seconds: int) -> Iterator[str]:
-    """Return which rules a duration breaks (§1.2)."""
+def duration_rules(seconds: object) -> Iterator[str]:
+    """Return which rules a duration breaks (§1.2); a text must be a template."""
+    if isinstance(seconds, str):
+        yield from _duration_template_rules(seconds)
+        return
+    if not isinstance(seconds, int) or isinstance(seconds, bool):
+        yield f"a whole number (int) is needed (§1.2); found {shown(seconds)}."
+        return
     low, high = spec.MIN_DURATION_S, spec.MAX_DURATION_S
     if seconds == 0:
         yield (
@@ -119,3 +149,13 @@ def duration_rules(seconds: int) -> Iterator[str]:
         )
     elif not low <= seconds <= high:
         yield f"from {low} to {high} whole seconds (§1.2); found {seconds}."
+
+
+def _duration_template_rules(text: str) -> Iterator[str]:
+    if not template.is_template(text):
+        yield f"a whole number (int) is needed (§1.2); found {shown(text)}."
+        return
+    try:
+        template.parse(text)
+    except template.TemplateProblem as problem:
+        yield f"{problem} (a duration with {{{{ or {{% is a template)."

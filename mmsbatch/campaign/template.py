@@ -1,4 +1,4 @@
-"""Messages that name columns: a small, safe part of Jinja2. Pure. Source: §1.2.
+"""Texts that name columns: a small, safe part of Jinja2. Pure. Source: §1.2.
 
 What a template may hold: ``{{ column }}``, ``{{ row["a column"] }}`` for a name that is not one
 word, ``~`` to join, the filters and tests listed below, ``== != in not in and or not`` and
@@ -64,7 +64,7 @@ _RESERVED: Final = ("self", "loop", "super", "caller", "varargs", "kwargs")  # J
 
 
 class TemplateProblem(Exception):  # noqa: N818  (becomes one line of a CampaignError)
-    """Why a message cannot be read as a template, with its line."""
+    """Why a text cannot be read as a template, with its line."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ _ENVIRONMENT = _environment()
 
 
 def is_template(message: str) -> bool:
-    """Whether a message is read as a template: it holds ``{{``, ``{%`` or ``{#``."""
+    """Whether a text is read as a template: it holds ``{{``, ``{%`` or ``{#``."""
     return any(mark in message for mark in ("{{", "{%", "{#"))
 
 
@@ -127,7 +127,7 @@ def _check(node: nodes.Node) -> Iterator[str]:
                 "a dot",
                 f'; write row["….{node.attr}"] for a column with a dot in its name',
             )
-        raise _problem(node, f"{what} is not allowed in a message{hint}")
+        raise _problem(node, f"{what} is not allowed in a template{hint}")
     if isinstance(node, nodes.Filter) and node.name not in FILTERS:
         raise _problem(
             node,

@@ -47,6 +47,7 @@ from mmsbatch.phones.column import read_phones
 from mmsbatch.phones.e164 import KEY_BYTES, seal
 from mmsbatch.phones.e164 import token as make_token
 from mmsbatch.phones.in_text import Notation
+from mmsbatch.planning.contents import TEXTS, columns_of
 from mmsbatch.planning.part import PartRows, RowsInFile, RowsInTable
 from mmsbatch.planning.plan import Plan
 from mmsbatch.planning.suppression import KEY_NAME, read_key, remember
@@ -173,9 +174,9 @@ class _Erasure:
             if notation.is_in(row["data"]) or notation.is_in_bytes(row["body"] or b"")
         ]
         texts, left = texts_in(folder, notation)
-        if notation.is_in(run.plan.campaign.content.message):
+        if any(map(notation.is_in, run.plan.campaign.texts)):
             left.append(f"{folder.campaign_path}: the message that everybody got holds the number")
-        changes = bool(rows or cells or facts or texts or _messages_hold(run.plan, notation))
+        changes = bool(rows or cells or facts or texts or _contents_hold(run.plan, notation))
         state = ERASED if changes else ALREADY if known else NOT_IN_IT
         if changes:
             self._make(folder, run, notation, texts, unsent, rows)
@@ -206,7 +207,7 @@ class _Erasure:
             notation,
             self.token,
             unsent=np.isin(positions, unsent),
-            campaign_message=plan.campaign.content.message,
+            own=plan.campaign.texts,
         )
 
     def _unsent(self, run: RunInputs, notation: Notation) -> npt.NDArray[np.int64]:
@@ -215,7 +216,8 @@ class _Erasure:
         for number, request in run.requests.items():
             positions = plan.positions(number)
             concerned = positions[plan.numbers_of(number) == self.number]
-            written = notation.is_in(plan.message_of(number)) and len(positions) > len(concerned)
+            texts = map(str, plan.content_of(number))
+            written = any(map(notation.is_in, texts)) and len(positions) > len(concerned)
             if not len(concerned) and not written:
                 continue
             if request.state is State.IN_DOUBT or (written and may_go(request)):
@@ -359,13 +361,14 @@ def _changed(before: Iterable[Row], after: Iterable[Row]) -> list[int]:
     ]
 
 
-def _messages_hold(plan: Plan, notation: Notation) -> bool:
-    own = plan.campaign.content.message
+def _contents_hold(plan: Plan, notation: Notation) -> bool:
+    columns = [name for name in columns_of(plan.campaign) if name in TEXTS]
     return any(
         notation.is_in(str(word))
         for part in plan.parts
-        for word in pd.Categorical(part.frame(["mms_message"])["mms_message"]).categories
-        if word != own
+        for _, column in part.frame(columns).items()
+        for word in pd.Categorical(column).categories
+        if word not in plan.campaign.texts
     )
 
 

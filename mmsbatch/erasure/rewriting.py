@@ -18,6 +18,7 @@ from mmsbatch.journal.facts import FactKind
 from mmsbatch.journal.rows import Row, chained_hash
 from mmsbatch.phones.e164 import seal
 from mmsbatch.phones.in_text import Notation
+from mmsbatch.planning.contents import TEXTS
 from mmsbatch.planning.plan import Plan
 
 ERASED_MESSAGE: Final = "(erased)"
@@ -44,7 +45,7 @@ def erase(
     token: int,
     *,
     unsent: npt.NDArray[np.bool_],
-    campaign_message: str,
+    own: frozenset[str],
 ) -> ErasedPlan:
     """Erase a person from a plan's table.
 
@@ -58,14 +59,14 @@ def erase(
         The number, and what takes its place.
     unsent
         Which of these rows have not left and shall not: they become ``suppressed``.
-    campaign_message
-        The campaign's message; if everybody got it as it is, it stays.
+    own
+        The campaign's own texts and addresses; what everybody got as it is stays.
     """
     cells, changed = 0, {}
     for name in table.column_names:
         column = table.column(name)
-        if name == "mms_message":
-            made = _messages(column, mine, notation, token, unsent, campaign_message)
+        if name in TEXTS:
+            made = _texts(column, mine, notation, token, unsent, own)
         elif name == "mms_e164":
             made = pc.if_else(pa.array(mine), pa.scalar(f"+{token}"), column)
         elif name == "mms_problem":
@@ -84,7 +85,7 @@ def erase(
         place = table.column_names.index(name)
         table = table.set_column(place, table.schema.field(place), column)
     table = table.replace_schema_metadata(_nullable(table))
-    return ErasedPlan(table, int(mine.sum()), cells, notation.is_in(campaign_message))
+    return ErasedPlan(table, int(mine.sum()), cells, any(map(notation.is_in, own)))
 
 
 # ----- cells -------------------------------------------------------------------------------------
@@ -133,13 +134,13 @@ def _with_word(column: pa.ChunkedArray, where: npt.NDArray[np.bool_], word: str)
     return pc.if_else(pa.array(where), pa.scalar(word), plain).dictionary_encode()
 
 
-def _messages(
+def _texts(
     column: pa.ChunkedArray,
     mine: npt.NDArray[np.bool_],
     notation: Notation,
     token: int,
     unsent: npt.NDArray[np.bool_],
-    campaign_message: str,
+    own: frozenset[str],
 ) -> pa.ChunkedArray:
     """Take out what was written for this person alone, and the number wherever it is written."""
     whole = _combined(column)
@@ -147,9 +148,9 @@ def _messages(
     words = [str(word) for word in whole.dictionary.to_pylist()]
     others = set(np.unique(codes[~mine]).tolist())
     for code in set(np.unique(codes[mine]).tolist()) - others - {-1}:
-        if words[code] != campaign_message:
+        if words[code] not in own:
             words[code] = ERASED_MESSAGE
-    words = [word if word == campaign_message else notation.replaced(word, token) for word in words]
+    words = [word if word in own else notation.replaced(word, token) for word in words]
     codes = np.where(unsent, -1, codes)
     plain = pa.array(words, type=pa.string()).take(pa.array(codes, mask=codes < 0))
     return pa.chunked_array([plain.dictionary_encode()])
@@ -301,7 +302,7 @@ def _digest(plans: tuple[Plan, Plan], request: int, login: str, recorded: str) -
     before, after = (
         wire.encode_request(
             plan.campaign,
-            plan.message_of(request),
+            plan.content_of(request),
             [*map(str, plan.numbers_of(request).tolist())],
             login,
         )

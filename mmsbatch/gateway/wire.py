@@ -22,7 +22,8 @@ from urllib.parse import quote_plus, urlencode
 from lxml import etree
 
 from mmsbatch import spec
-from mmsbatch.campaign.campaign import Campaign, Image, Sound, SoundImage, Video
+from mmsbatch.campaign.campaign import Campaign
+from mmsbatch.campaign.rendering import Filled
 from mmsbatch.errors import UnreadableAnswer
 
 MAX_ANSWER_BYTES: Final = 1 << 20
@@ -32,15 +33,17 @@ MAX_ANSWER_BYTES: Final = 1 << 20
 # ----- writing ---------------------------------------------------------------------------------
 
 
-def encode_request(campaign: Campaign, message: str, numbers: Sequence[str], login: str) -> bytes:
+def encode_request(
+    campaign: Campaign, content: Filled, numbers: Sequence[str], login: str
+) -> bytes:
     """Write one request's XML.
 
     Parameters
     ----------
     campaign
-        Its content gives the kind and the media.
-    message
-        The text as these recipients get it (a personalised one is already filled in).
+        Its name, its date, and how the gateway reads.
+    content
+        What these recipients get.
     numbers
         1 to 200 numbers in E.164 (``+33639980012``); they travel without the ``+``.
     login
@@ -54,7 +57,7 @@ def encode_request(campaign: Campaign, message: str, numbers: Sequence[str], log
 
     Source: §1.2.1, §1.4.
     """
-    before, after = _around_the_numbers(campaign, message, login)
+    before, after = _around_the_numbers(campaign, content, login)
     # Digits need no escaping, and 200 elements made one by one cost more than all the rest.
     digits = [number.removeprefix("+") for number in numbers]
     if not "".join(digits).isdecimal() or not all(digits):
@@ -67,7 +70,7 @@ _NEXT_NUMBER: Final = "</MOBILEPHONE><MOBILEPHONE>"
 
 
 @lru_cache(maxsize=64)
-def _around_the_numbers(campaign: Campaign, message: str, login: str) -> tuple[bytes, bytes]:
+def _around_the_numbers(campaign: Campaign, content: Filled, login: str) -> tuple[bytes, bytes]:
     """Write a request without its numbers: what comes before them, and what comes after."""
     data = etree.Element("DATA")
     _add(data, "CLIENT", login.strip().upper())
@@ -77,15 +80,15 @@ def _around_the_numbers(campaign: Campaign, message: str, login: str) -> tuple[b
     if campaign.notify_by_mail is not None:
         _add(data, "MAIL_NOTIF", str(int(campaign.notify_by_mail)))
     etree.SubElement(data, "MOBILEPHONE")
-    content = campaign.content
     _add(data, "MSGCLASS", str(spec.MSGCLASS[content.kind]))
     literal = campaign.newline == "literal"
-    _add(data, "MESSAGE", message.replace("\n", r"\n") if literal else message)
-    if isinstance(content, Image | SoundImage):
+    text = content.message
+    _add(data, "MESSAGE", text.replace("\n", r"\n") if literal else text)
+    if content.image:
         _add(data, "IMAGE", content.image)
-    if isinstance(content, Video):
+    if content.video:
         _add_clip(data, "VIDEO", content.video, content.duration_s)
-    if isinstance(content, Sound | SoundImage):
+    if content.sound:
         _add_clip(data, "SON", content.sound, content.duration_s)
     # A plan holds no text that the encoding lacks.
     xml: bytes = etree.tostring(data, encoding=campaign.encoding, xml_declaration=False)  # type: ignore[assignment]

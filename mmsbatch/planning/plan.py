@@ -16,9 +16,11 @@ import pandas as pd
 
 from mmsbatch import hints, spec
 from mmsbatch.campaign.campaign import Campaign
+from mmsbatch.campaign.rendering import Filled
 from mmsbatch.display import Block, Document, ShowsItself, joined, plural
 from mmsbatch.errors import PlanError
 from mmsbatch.frames import union_of_words
+from mmsbatch.planning.contents import Contents
 from mmsbatch.planning.grouping import in_order
 from mmsbatch.planning.part import Part, PartRows
 from mmsbatch.planning.problems import Summary, summarize, total
@@ -39,9 +41,15 @@ class PlannedRequest:
 
     number: int
     """From 1, in the order of sending."""
-    message: str
+    content: Filled
+    """What each of them gets."""
     numbers: tuple[str, ...]
     """E.164, in row order, none twice."""
+
+    @property
+    def message(self) -> str:
+        """The text that they get."""
+        return self.content.message
 
     def __repr__(self) -> str:
         return f"<request {self.number}: {self.message!r} to {len(self.numbers)} numbers>"
@@ -79,27 +87,29 @@ class Plan(ShowsItself):
         form, the distinct messages and problems in order of appearance), then part by part for all
         its rows the number (int64), the request (int32), the message and the problem (int32 codes
         into the header's lists, -1 for none), little-endian. The index, other columns and dtypes
-        are not in it.
+        are not in it. Where more than the message differs from row to row, each of the header's
+        messages is the list of its words.
         """
-        messages, problems = _Words(), _Words()
+        contents, problems = Contents(self.campaign), _Words()
+        columns = [*contents.columns, "mms_problem"]
         for rows in self.parts:
-            words = rows.frame(["mms_message", "mms_problem"])
-            messages.code(words["mms_message"])
+            words = rows.frame(columns)
+            contents.code(words)
             problems.code(words["mms_problem"])
         header = {
             "rules": RULE_VERSION,
             "campaign": self.campaign.canonical(),
             "rows": self.size,
-            "messages": list(messages.places),
+            "messages": contents.listed(),
             "problems": list(problems.places),
         }
         digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
         for place, rows in enumerate(self.parts):
             part = self.part(place)
-            words = rows.frame(["mms_message", "mms_problem"])
+            words = rows.frame(columns)
             digest.update(part.numbers.astype("<i8").tobytes())
             digest.update(part.request_of_row.astype("<i4").tobytes())
-            digest.update(messages.code(words["mms_message"]).astype("<i4").tobytes())
+            digest.update(contents.code(words).astype("<i4").tobytes())
             digest.update(problems.code(words["mms_problem"]).astype("<i4").tobytes())
         return digest.hexdigest()
 
@@ -165,13 +175,14 @@ class Plan(ShowsItself):
     def request(self, number: int) -> PlannedRequest:
         """Return one request, by its number from 1."""
         numbers = self.numbers_of(number).tolist()
-        return PlannedRequest(number, self.message_of(number), tuple(f"+{n}" for n in numbers))
+        return PlannedRequest(number, self.content_of(number), tuple(f"+{n}" for n in numbers))
 
-    def message_of(self, number: int) -> str:
-        """Return the message of one request: what requests refused for their content share."""
+    def content_of(self, number: int) -> Filled:
+        """Return the content of one request: what requests refused for their content share."""
         self._check(number)
-        code = self._requests.messages[number - 1]
-        return self._requests.texts[code] if code >= 0 else ""
+        known = self._requests
+        code = known.codes[number - 1]
+        return known.contents.filled(known.keys[code] if code >= 0 else known.nothing)
 
     def last_within(self, recipients: int) -> int:
         """Return the request at whose end so many recipients have been sent to.
@@ -311,22 +322,23 @@ class Plan(ShowsItself):
     @cached_property
     def _requests(self) -> _Requests:
         """What is known of each request without its rows: one look at all of them."""
-        words, last, rows = _Words(), 0, [0]
-        sizes, messages, people, lasts = [], [], [], []
+        contents, last, rows = Contents(self.campaign), 0, [0]
+        sizes, given, people, lasts = [], [], [], []
         for place, found in enumerate(self.parts):
             part = self._read(place, rows[-1], last + 1)
-            codes = np.append(words.code(found.frame(["mms_message"])["mms_message"]), -1)
+            codes = np.append(contents.code(found.frame(contents.columns)), -1)
             sizes.append(part.sizes)
-            messages.append(codes[part.firsts()])
+            given.append(codes[part.firsts()])
             people.append(part.have_people())
             last = part.requests.stop - 1
             rows.append(rows[-1] + len(part))
             lasts.append(last)
         return _Requests(
             np.concatenate(sizes),
-            np.concatenate(messages),
+            np.concatenate(given),
             np.concatenate(people),
-            list(words.places),
+            contents,
+            contents.distinct,
             lasts,
             rows,
         )
@@ -356,14 +368,20 @@ class _Requests:
     """One entry a request, of all parts together."""
 
     sizes: npt.NDArray[np.int64]
-    messages: npt.NDArray[np.int64]
-    """Codes of `texts`; -1 if no row is left in it."""
+    codes: npt.NDArray[np.int64]
+    """Of what it sends; -1 if no row is left in it."""
     people: npt.NDArray[np.bool_]
-    texts: list[str]
+    contents: Contents
+    keys: list[tuple[str, ...]]
     last_requests: list[int]
     """Of each part: the last request up to there."""
     first_rows: list[int]
     """Of each part, and at the end the number of all rows."""
+
+    @property
+    def nothing(self) -> tuple[str, ...]:
+        """The key of what a request sends that no row is left in."""
+        return ("",) * len(self.contents.columns)
 
 
 class _Words:

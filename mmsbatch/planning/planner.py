@@ -18,14 +18,16 @@ import numpy.typing as npt
 import pandas as pd
 
 from mmsbatch import hints, parquet, spec
-from mmsbatch.campaign import message as messages
 from mmsbatch.campaign.campaign import Campaign
 from mmsbatch.campaign.consent import Consent
 from mmsbatch.campaign.file import load_campaign
+from mmsbatch.campaign.rendering import Filled
+from mmsbatch.campaign.split import HELD_OUT
 from mmsbatch.errors import PlanError, kind_of
 from mmsbatch.files import TemporaryFolder
-from mmsbatch.frames import categorical, is_dask
+from mmsbatch.frames import is_dask
 from mmsbatch.phones.e164 import as_integers
+from mmsbatch.planning.contents import Contents, Variants, columns_of, written
 from mmsbatch.planning.duplicates import Duplicates
 from mmsbatch.planning.frequency import FREQUENCY_PROBLEMS, LAST_CONTACT, Frequency
 from mmsbatch.planning.grouping import cut_after, first_alike
@@ -110,9 +112,9 @@ def plan(
     _check_prepared(prepared)
     campaign = _stated(_campaign(campaign), prepared, one_per)
     draft = _Draft.of(prepared, campaign, frequency, {})
-    prepared = _with_last_contact(prepared, draft, frequency)
-    texts = draft.codes if campaign.one_per == "message" else None
-    first = first_alike(draft.numbers, texts, draft.problem.none)
+    prepared = draft.with_columns(prepared)
+    contents = draft.codes if campaign.one_per == "message" else None
+    first = first_alike(draft.numbers, contents, draft.problem.none)
     parts: list[RowsInMemory] = []
     last = 0
     for begin in range(0, max(len(prepared), 1), part_rows):
@@ -161,17 +163,16 @@ def plan_parts(
     if one_per is not None:
         campaign = replace(campaign, one_per=one_per)
     with Duplicates(folder.path, by_text=campaign.one_per == "message") as duplicates:
-        texts: dict[str, int] = {}
+        known: dict[Filled, int] = {}
         files: list[RowsInFile] = []
         position = 0
         for prepared in parts:
             _check_prepared(prepared)
             _check_sizes(chunk_size, len(prepared))
             campaign = _stated(campaign, prepared, None)
-            draft = _Draft.of(prepared, campaign, frequency, texts, whole=False)
+            draft = _Draft.of(prepared, campaign, frequency, known, whole=False)
             duplicates.add(position, draft.numbers, draft.codes, draft.problem.none)
             files.append(RowsInFile(folder.path / parquet.part_name(len(files)), folder))
-            prepared = _with_last_contact(prepared, draft, frequency)  # noqa: PLW2901
             parquet.write(draft.written(prepared), files[-1].path, {})
             position += len(prepared)
         if not files:
@@ -182,7 +183,8 @@ def plan_parts(
             frame = file.frame()
             first = duplicates.of(position, len(frame))
             before = 0 if position else canary or 0
-            rows, last = _Draft.read(frame, texts).planned(frame, first, chunk_size, last, before)
+            draft = _Draft.read(frame, campaign, known)
+            rows, last = draft.planned(frame, first, chunk_size, last, before)
             parquet.write(rows, file.path, {})
             position += len(frame)
     return _with_recipients(Plan(files, campaign))
@@ -195,8 +197,11 @@ class _Draft:
     numbers: npt.NDArray[np.int64]
     problem: ProblemColumn
     codes: npt.NDArray[np.int64]
-    """Of each row's text, in the order of appearance; -1 where it has none."""
-    texts: Sequence[str]
+    """Of what each row gets, in the order of appearance; -1 where that is nothing."""
+    contents: Sequence[Filled]
+    content_columns: Sequence[str]
+    beside: dict[str, Any]
+    """Columns that are known by now."""
 
     @classmethod
     def of(
@@ -204,25 +209,21 @@ class _Draft:
         prepared: pd.DataFrame,
         campaign: Campaign,
         frequency: Frequency | None,
-        texts: dict[str, int],
+        known: dict[Filled, int],
         *,
         whole: bool = True,
     ) -> Self:
-        """Write the text of each row, and find what forbids sending it.
+        """Write what each row gets, and find what forbids sending it.
 
         Parameters
         ----------
         prepared, campaign, frequency
             What is sent to whom.
-        texts
-            The codes of earlier parts' texts; those of this part are added.
+        known
+            The codes of earlier parts' contents; those of this part are added.
         whole
             Whether these are all the rows that there are.
         """
-        rendered = messages.render(
-            campaign.content.message, campaign.content.kind, prepared, campaign.encoding
-        )
-        places = [texts.setdefault(text, len(texts)) for text in rendered.messages]
         numbers = as_integers(prepared["mms_e164"])
         problem = ProblemColumn.read(prepared["mms_problem"])
         # Rows that `prepare` called duplicates are decided anew: the first of them may have been
@@ -232,23 +233,30 @@ class _Draft:
         if consent is not None and consent.canonical() != prepared.attrs.get(CONSENT):
             missing = _without_consent(consent, prepared, numbers, whole=whole)
             problem.set("no_consent", problem.none & missing)
+        beside: dict[str, Any] = {}
         if frequency is not None:
             problem.set("too_soon", problem.none & frequency.too_soon(numbers))
             problem.set("rejected_before", problem.none & frequency.rejected(numbers))
-        problem.add(rendered.problem)
-        codes = np.array([*places, -1], dtype=np.int64)[rendered.codes]
-        return cls(numbers, problem, codes, tuple(texts))
+            beside[LAST_CONTACT] = frequency.last_contact(numbers)
+        variants = Variants(campaign, numbers)
+        problem.set(HELD_OUT, problem.none & variants.held_out())
+        codes = variants.render(prepared, problem, campaign.encoding, known)
+        beside |= variants.column(problem)
+        return cls(numbers, problem, codes, tuple(known), columns_of(campaign), beside)
 
     @classmethod
-    def read(cls, written: pd.DataFrame, texts: dict[str, int]) -> Self:
+    def read(cls, written: pd.DataFrame, campaign: Campaign, known: dict[Filled, int]) -> Self:
         """Take back what `written` gave."""
-        column = pd.Categorical(written["mms_message"])
-        places = [texts[str(text)] for text in column.categories]
+        contents = Contents(campaign)
+        codes = contents.code(written)
+        places = [known[contents.filled(key)] for key in contents.distinct]
         return cls(
             as_integers(written["mms_e164"]),
             ProblemColumn.read(written["mms_problem"]),
-            np.array([*places, -1], dtype=np.int64)[column.codes],
-            tuple(texts),
+            np.array([*places, -1], dtype=np.int64)[codes],
+            tuple(known),
+            contents.columns,
+            {},
         )
 
     def part(self, rows: slice) -> Self:
@@ -256,12 +264,15 @@ class _Draft:
         problem = ProblemColumn(self.problem.codes[rows], list(self.problem.words))
         return replace(self, numbers=self.numbers[rows], problem=problem, codes=self.codes[rows])
 
+    def with_columns(self, prepared: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows with the columns that are known by now."""
+        return pd.DataFrame(prepared).assign(**self.beside) if self.beside else prepared
+
     def written(self, prepared: pd.DataFrame) -> pd.DataFrame:
-        """Return the rows with the texts and the problems known so far."""
-        rows = pd.DataFrame(prepared.copy(deep=False))
-        rows["mms_problem"] = self.problem.categorical()
-        rows["mms_message"] = self._messages(self.problem.none)
-        return rows
+        """Return the rows with what they get and the problems known so far."""
+        known = self._contents(self.problem.none)
+        problem = self.problem.categorical()
+        return self.with_columns(prepared).assign(mms_problem=problem, **known)
 
     def planned(
         self,
@@ -299,23 +310,12 @@ class _Draft:
         rows = pd.DataFrame(prepared.copy(deep=False))
         rows["mms_problem"] = self.problem.categorical()
         rows["mms_duplicate_of"] = pd.arrays.IntegerArray(np.maximum(first, 0), ~duplicate)
-        rows["mms_message"] = self._messages(sendable)
+        rows = rows.assign(**self._contents(sendable))
         rows["mms_request"] = pd.arrays.IntegerArray(requests, ~sendable)
         return rows, int(requests[sendable].max(initial=last))
 
-    def _messages(self, where: npt.NDArray[np.bool_]) -> pd.Categorical:
-        texts = categorical(np.where(where, self.codes, -1), self.texts)
-        return texts.remove_unused_categories()  # those of people who get none
-
-
-def _with_last_contact(
-    prepared: pd.DataFrame, draft: _Draft, frequency: Frequency | None
-) -> pd.DataFrame:
-    """Add when each person was last contacted, where that was looked at."""
-    if frequency is None:
-        return prepared
-    last: Any = frequency.last_contact(draft.numbers)
-    return pd.DataFrame(prepared).assign(**{LAST_CONTACT: last})
+    def _contents(self, where: npt.NDArray[np.bool_]) -> dict[str, Any]:
+        return written(self.content_columns, np.where(where, self.codes, -1), self.contents)
 
 
 def _with_recipients(made: Plan) -> Plan:

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from mmsbatch import spec
 from mmsbatch.campaign import message as messages
 from mmsbatch.campaign import template
-from mmsbatch.campaign.content import Content
+from mmsbatch.campaign.content import MEDIA
 from mmsbatch.campaign.message import ARTICLES, length
-from mmsbatch.display import Block, Box, Document, ShowsItself
+from mmsbatch.campaign.rendering import Filled
+from mmsbatch.display import Block, Box, Document, ShowsItself, plural
 from mmsbatch.errors import PlanError, kind_of
 from mmsbatch.phones.in_text import mask_e164, mask_phones, spaced_e164
 from mmsbatch.planning.plan import Plan
 
-_MEDIA: Final = ("image", "video", "sound")
 _UNKNOWN: Final = (
     "which sender the phone names, and whether it adds a subject or a way to opt out",
     "where the phone breaks lines, and in which size it shows the text",
@@ -48,8 +49,10 @@ class PhoneView(ShowsItself):
     """Of the first of them, E.164."""
     request: int
     """The first request that carries it."""
-    content: Content
-    """The campaign's content: its kind and media."""
+    content: Filled
+    """The whole content: its kind and its media too."""
+    own: frozenset[str]
+    """The campaign's texts: what everybody gets is not hidden."""
 
     def document(self) -> Document:
         """Show what the phone shows, the number and the numbers in the text masked."""
@@ -60,7 +63,7 @@ class PhoneView(ShowsItself):
         number = mask_e164(self.number) if masked else spaced_e164(self.number)
         shown = self.shown
         if masked:  # a number that the campaign itself gives is meant to be read
-            shown = mask_phones(shown, keep=self.content.message)
+            shown = mask_phones(shown, keep="\n".join(sorted(self.own)))
         others = self.recipients - 1
         more = f" and {others:,} more" if others else ""
         limit = spec.MAX_MESSAGE_LENGTH[self.content.kind]
@@ -70,47 +73,80 @@ class PhoneView(ShowsItself):
                 f"to {number}{more}, first in request {self.request:,}",
                 Box((*_media(self.content), *shown.split("\n"))),
                 f"{self.length:,} of {limit:,} characters",
-                *_doubts(self.sent, self.content),
+                *_doubts(self.content),
             ),
         )
 
 
 @dataclass(frozen=True, repr=False)
 class Preview(ShowsItself):
-    """What phones will show of a plan: its first and its longest message."""
+    """What phones will show of a plan: the first and the longest message of each variant."""
 
     campaign: str
-    messages: int
-    """Different messages in the plan."""
-    first: PhoneView
-    longest: PhoneView
+    variants: tuple[VariantView, ...]
+    """One, without a name, if the campaign has a single content."""
     masked: bool = True
     """Whether numbers are hidden where it shows itself."""
 
+    @property
+    def messages(self) -> int:
+        """Different messages in the plan."""
+        return sum(variant.messages for variant in self.variants)
+
+    @property
+    def first(self) -> PhoneView:
+        """The first message of the first variant."""
+        return self.variants[0].first
+
+    @property
+    def longest(self) -> PhoneView:
+        """The longest message of the first variant."""
+        return self.variants[0].longest
+
     def document(self) -> Document:
         """Show what phones show, and what the document does not say about it."""
+        blocks: list[Block] = []
+        for variant in self.variants:
+            blocks += variant.blocks(self.campaign, masked=self.masked)
+        kinds = {variant.first.content.kind for variant in self.variants}
+        more = () if kinds == {spec.ContentKind.TEXT} else _MEDIUM_UNKNOWN
+        blocks.append(Block("unknown", (*_UNKNOWN, *more)))
+        return Document(tuple(blocks))
+
+
+@dataclass(frozen=True)
+class VariantView:
+    """What phones show of one content."""
+
+    name: str
+    messages: int
+    recipients: int
+    first: PhoneView
+    longest: PhoneView
+
+    def blocks(self, campaign: str, *, masked: bool) -> Iterator[Block]:
+        """Lay it out."""
         kind = self.first.content.kind
         count, each = (
             (f"{self.messages:,} different messages", " each")
             if self.messages > 1
             else ("one message", "")
         )
-        headline = f"{self.campaign}: {count}, {ARTICLES[kind]}{each} (class {spec.MSGCLASS[kind]})"
-        same = self.longest == self.first
-        blocks = [
-            Block("preview", (headline,)),
-            self.first.block("first", masked=self.masked),
-            Block("longest", ("the same message",))
-            if same
-            else self.longest.block("longest", masked=self.masked),
-        ]
-        more = () if kind is spec.ContentKind.TEXT else _MEDIUM_UNKNOWN
-        blocks.append(Block("unknown", (*_UNKNOWN, *more)))
-        return Document(tuple(blocks))
+        what = f"{count}, {ARTICLES[kind]}{each} (class {spec.MSGCLASS[kind]})"
+        if self.name:
+            whom = f"to {plural(self.recipients, 'recipient')}"
+            yield Block("preview", (f"{campaign}, variant {self.name} {whom}: {what}",))
+        else:
+            yield Block("preview", (f"{campaign}: {what}",))
+        yield self.first.block("first", masked=masked)
+        if self.longest == self.first:
+            yield Block("longest", ("the same message",))
+        else:
+            yield self.longest.block("longest", masked=masked)
 
 
 def preview(plan: Plan, *, masked: bool = True) -> Preview:
-    """Show what a phone will show: for the first and for the longest message of a plan.
+    """Show what a phone will show: for the first and for the longest message of each variant.
 
     Parameters
     ----------
@@ -132,22 +168,31 @@ def preview(plan: Plan, *, masked: bool = True) -> Preview:
             f"a preview is of a plan, not of {kind_of(plan)}: mms.plan(prepared, campaign) makes "
             "one"
         )
-    requests: dict[str, list[int]] = {}
+    requests: dict[Filled, list[int]] = {}
     for number in range(1, plan.requests + 1):
         if plan.recipients_of(number):
-            requests.setdefault(plan.message_of(number), []).append(number)
-    # `max` keeps the first of several that are as long: equal plans preview alike.
-    first, longest = next(iter(requests)), max(requests, key=length)
-    return Preview(
-        campaign=plan.campaign.name,
-        messages=len(requests),
-        first=_view(plan, first, requests[first]),
-        longest=_view(plan, longest, requests[longest]),
-        masked=masked,
-    )
+            requests.setdefault(plan.content_of(number), []).append(number)
+    found = []
+    for variant in plan.campaign.contents:
+        mine = {content: where for content, where in requests.items() if content.variant == variant}
+        if mine:
+            # `max` keeps the first of several that are as long: equal plans preview alike.
+            longest = max(mine, key=lambda content: length(content.message))
+            first = next(iter(mine))
+            found.append(
+                VariantView(
+                    name=variant,
+                    messages=len(mine),
+                    recipients=sum(map(plan.recipients_of, chain(*mine.values()))),
+                    first=_view(plan, first, mine[first]),
+                    longest=_view(plan, longest, mine[longest]),
+                )
+            )
+    return Preview(plan.campaign.name, tuple(found), masked)
 
 
-def _view(plan: Plan, text: str, requests: list[int]) -> PhoneView:
+def _view(plan: Plan, content: Filled, requests: list[int]) -> PhoneView:
+    text = content.message
     return PhoneView(
         sent=text,
         shown=text.replace("€", "E"),  # §1.3
@@ -155,20 +200,21 @@ def _view(plan: Plan, text: str, requests: list[int]) -> PhoneView:
         recipients=sum(map(plan.recipients_of, requests)),
         number=f"+{plan.numbers_of(requests[0])[0]}",
         request=requests[0],
-        content=plan.campaign.content,
+        content=content,
+        own=plan.campaign.texts,
     )
 
 
-def _media(content: Content) -> Iterator[str]:
-    for name in _MEDIA:
-        if url := getattr(content, name, None):
-            lasts = name != "image" and hasattr(content, "duration_s")
-            seconds = f", {content.duration_s:,} s" if lasts else ""  # type: ignore[union-attr]
+def _media(content: Filled) -> Iterator[str]:
+    for name in MEDIA:
+        if url := getattr(content, name):
+            seconds = f", {content.duration_s:,} s" if name != "image" else ""
             yield f"[{name}{seconds}: {url}]"
 
 
-def _doubts(text: str, content: Content) -> Iterator[str]:
+def _doubts(content: Filled) -> Iterator[str]:
     """Return what the document leaves open, or announces, about this very text."""
+    text = content.message
     if not template.is_template(text):  # a cell may hold braces; here they are only braces
         yield from messages.doubts(text, content.kind)
     if "\n" in text:

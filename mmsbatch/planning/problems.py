@@ -11,15 +11,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mmsbatch.campaign.message import MESSAGE_PROBLEMS
+from mmsbatch.campaign.rendering import CONTENT_PROBLEMS
+from mmsbatch.campaign.split import SPLIT_PROBLEMS
 from mmsbatch.display import Block, Document, ShowsItself, counts, plural
 from mmsbatch.frames import categorical
 from mmsbatch.phones.problems import PROBLEMS, REPAIRS
 from mmsbatch.planning.frequency import FREQUENCY_PROBLEMS
 
+_OF_PLAN: Final = CONTENT_PROBLEMS | FREQUENCY_PROBLEMS | SPLIT_PROBLEMS
 PROBLEM_MEANINGS: Mapping[str, str] = {
-    word: meaning
-    for word, (meaning, _) in {**PROBLEMS, **MESSAGE_PROBLEMS, **FREQUENCY_PROBLEMS}.items()
+    word: meaning for word, (meaning, _) in {**PROBLEMS, **_OF_PLAN}.items()
 }
 
 _EXAMPLES: Final = 2
@@ -134,10 +135,11 @@ class ProblemColumn:
         """Write a problem, whatever stood there."""
         self.codes[where] = self.code(word)
 
-    def add(self, other: pd.Categorical[str]) -> None:
-        """Take another column's problems if there is none yet."""
+    def add_at(self, rows: npt.NDArray[np.int64], other: pd.Categorical[str]) -> None:
+        """Take the problems of some rows where there is none yet."""
         theirs = np.array([*map(self.code, other.categories), -1], dtype=np.int32)[other.codes]
-        self.codes = np.where(self.none, theirs, self.codes)
+        mine = self.codes[rows]
+        self.codes[rows] = np.where(mine == -1, theirs, mine)
 
     def categorical(self) -> pd.Categorical:
         """Return the column back, with the words that occur."""

@@ -51,8 +51,8 @@ class Outcome(StrEnum):
     DUPLICATE = "duplicate"
     """The number is that of the earlier row that ``mms_duplicate_of`` names."""
     SUPPRESSED = "suppressed"
-    """On a suppression list, without consent, contacted or refused too often before, or erased
-    before the message left."""
+    """On a suppression list, without consent, contacted or refused too often before, held out by
+    the campaign's split, or erased before the message left."""
 
 
 MAYBE_SENT: Final = frozenset(
@@ -222,6 +222,7 @@ def _before_sending(problem: pd.Series) -> npt.NDArray[np.int8]:
         "no_consent": Outcome.SUPPRESSED,
         "too_soon": Outcome.SUPPRESSED,
         "rejected_before": Outcome.SUPPRESSED,
+        "held_out": Outcome.SUPPRESSED,
     }
     words = [special.get(str(word), Outcome.INVALID) for word in category.categories]
     codes = np.array([*map(_CODE.__getitem__, words), _CODE[Outcome.PENDING]], dtype=np.int8)
@@ -306,7 +307,7 @@ OUTCOMES: Mapping[str, str] = {
     Outcome.INVALID: "not sendable, see mms_problem",
     Outcome.DUPLICATE: "the number of an earlier row",
     Outcome.SUPPRESSED: "must not be written to: no consent, on a suppression list, contacted or "
-    "refused too often before, or erased",
+    "refused too often before, held out, or erased",
 }
 
 _DTYPES = {

@@ -14,6 +14,7 @@ from statistics import median_low
 from typing import Final
 
 from mmsbatch import hints
+from mmsbatch.campaign.split import SPLIT_PROBLEMS
 from mmsbatch.errors import InputError, PlanError
 from mmsbatch.gateway.wire import Answer
 from mmsbatch.journal.facts import Fact, answer_in
@@ -113,7 +114,7 @@ def _check_problems(plan: Plan, most: float | None) -> None:
     if most is None:
         return
     # Who does not want messages is no flaw of the export.
-    unwilling = {"suppressed", "no_consent", *FREQUENCY_PROBLEMS}
+    unwilling = {"suppressed", "no_consent", *FREQUENCY_PROBLEMS, *SPLIT_PROBLEMS}
     problems = {word: n for word, n in plan.summary.problems.items() if word not in unwilling}
     found = sum(problems.values())
     share = found / plan.size

@@ -128,7 +128,7 @@ class Queue:
             if request.state in gone:
                 self.accounts.begin_with(request.login, self.recipients(number))
         held = {number: held_back_by(request) for number, request in requests.items()}
-        self._held = {plan.message_of(number): why for number, why in held.items() if why}
+        self._held = {plan.content_of(number): why for number, why in held.items() if why}
         self._in_order = self.waiting()  # a heap, since a sorted list is one
         self._open = set(self._in_order)
         self._under_way: dict[int, Fact] = {}
@@ -345,7 +345,7 @@ class Queue:
             self.stop = self.stop or decision
         elif isinstance(decision, HoldBack):
             self._refused_before = request.answer.status if request.answer else None
-            self._held[self.plan.message_of(request.number)] = decision
+            self._held[self.plan.content_of(request.number)] = decision
         elif isinstance(decision, TryAgain):
             # What has failed for one fails for all: none leaves before the pause is over.
             # Jitter, so that runs that failed together do not come back together.
@@ -366,7 +366,7 @@ class Queue:
 
     def _is_held(self, number: int) -> bool:
         """Return whether a request's message was refused for itself."""
-        return self.plan.message_of(number) in self._held
+        return self.plan.content_of(number) in self._held
 
     def _has_people(self, number: int) -> bool:
         """Return whether a request is for anybody who has not been erased."""

@@ -60,7 +60,7 @@ class Outgoing:
 def written(plan: Plan, number: int, clientcode: str) -> Outgoing:
     """Write the XML of a request."""
     planned = plan.request(number)
-    xml = wire.encode_request(plan.campaign, planned.message, planned.numbers, clientcode)
+    xml = wire.encode_request(plan.campaign, planned.content, planned.numbers, clientcode)
     return Outgoing(number, clientcode, len(planned.numbers), xml)
 
 

@@ -155,9 +155,9 @@ def requests(run: RunInputs) -> str:
                 f"fact {place}: request {fact.request} left with {fact.data.get('recipients')} "
                 f"recipients, the plan gives it {len(numbers)}"
             )
-        message = run.plan.message_of(fact.request)
+        content = run.plan.content_of(fact.request)
         # Its numbers are put in here: what `wire` would do to each is done already.
-        around = wire.encode_request(run.plan.campaign, message, ["0"], login)
+        around = wire.encode_request(run.plan.campaign, content, ["0"], login)
         listed = _BETWEEN.join(map(str, numbers)).encode()
         xml = around.replace(b"<MOBILEPHONE>0</", b"<MOBILEPHONE>%s</" % listed, 1)
         expected = hashlib.sha256(xml).hexdigest()

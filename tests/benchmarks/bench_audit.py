@@ -81,7 +81,7 @@ def make(path: Path, rows: int, seed: int) -> None:
         journal.append(FactKind.BALANCE, at=at, data={"http_status": 200}, body=balance)
         for request in plan:
             at += timedelta(milliseconds=300)
-            xml = wire.encode_request(plan.campaign, request.message, request.numbers, "demo")
+            xml = wire.encode_request(plan.campaign, request.content, request.numbers, "demo")
             sent = {
                 "recipients": len(request.numbers),
                 "sha256": hashlib.sha256(xml).hexdigest(),

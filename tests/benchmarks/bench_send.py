@@ -199,7 +199,7 @@ def post_bare(url: str, body: bytes) -> None:
 def bare_bodies(plan: mms.Plan) -> list[bytes]:
     return [
         wire.encode_form(
-            wire.encode_request(plan.campaign, request.message, request.numbers, LOGIN),
+            wire.encode_request(plan.campaign, request.content, request.numbers, LOGIN),
             LOGIN,
             "demo",
         )

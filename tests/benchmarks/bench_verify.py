@@ -46,7 +46,7 @@ def make(rows: int, path: Path, *, ids: bool = False, refused: int = 0) -> None:
     with folder.journal.open() as journal:
         journal.append(FactKind.STARTED, at=at, data={"login": "demo"})
         for request in plan:
-            xml = wire.encode_request(plan.campaign, request.message, request.numbers, "demo")
+            xml = wire.encode_request(plan.campaign, request.content, request.numbers, "demo")
             digest = hashlib.sha256(xml).hexdigest()
             sent = {"recipients": len(request.numbers), "sha256": digest}
             wired = tuple(number[1:] for number in request.numbers)

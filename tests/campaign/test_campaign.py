@@ -96,7 +96,7 @@ BROKEN: list[tuple[str, Callable[[], object], str, str, str]] = [
     ("R35", lambda: Video("a", FILM, -1), "duration_s", "§1.2", "found -1"),
     ("R35", lambda: Video("a", FILM, True), "duration_s", "§1.2", "found True (bool)"),
     ("R35", lambda: Video("a", FILM, 9.0), "duration_s", "§1.2", "9.0 (float)"),  # type: ignore[arg-type]
-    ("R35", lambda: Video("a", FILM, "9"), "duration_s", "§1.2", "'9' (str)"),  # type: ignore[arg-type]
+    ("R35", lambda: Video("a", FILM, "9"), "duration_s", "§1.2", "'9' (str)"),
     ("R36", lambda: Sound("a", duration_s=9), "sound", "§1.2", "missing"),  # type: ignore[call-arg]
     ("R37", lambda: Sound("a", "www.a.com/a.mid", 9), "sound", "§1.2", "begins with http://"),
     ("R38", lambda: Sound("a", "http://www.a.com/a.midi", 9), "sound", "§1.2", ".mid or .amr"),

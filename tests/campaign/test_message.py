@@ -14,14 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmsbatch.campaign.campaign import Campaign, Image, Text
-from mmsbatch.campaign.message import (
-    MESSAGE_PROBLEMS,
-    Rendered,
-    columns_of,
-    illegal_character,
-    length,
-    render,
-)
+from mmsbatch.campaign.message import columns_of, illegal_character, length
+from mmsbatch.campaign.rendering import CONTENT_PROBLEMS, Rendered
+from mmsbatch.campaign.rendering import render as render_content
 from mmsbatch.errors import CampaignError
 from mmsbatch.spec import MAX_MESSAGE_LENGTH, ContentKind
 
@@ -35,9 +30,22 @@ def refusal(message: str) -> str:
     return str(caught.value)
 
 
+def render(
+    message: str, kind: ContentKind, frame: pd.DataFrame, encoding: str = "utf-8"
+) -> Rendered:
+    """Render a message with media of its kind."""
+    content = Image(message, JPG) if kind is ContentKind.IMAGE else Text(message)
+    return render_content(content, frame, encoding)
+
+
+def messages(rendered: Rendered) -> tuple[str, ...]:
+    """Return the different messages."""
+    return tuple(content.message for content in rendered.contents)
+
+
 def rows(rendered: Rendered) -> list[str | None]:
     """Return the message of each row, None if it cannot be sent."""
-    return [rendered.messages[code] if code >= 0 else None for code in rendered.codes]
+    return [rendered.contents[code].message if code >= 0 else None for code in rendered.codes]
 
 
 def problems(rendered: Rendered) -> list[str | None]:
@@ -206,7 +214,7 @@ def test_each_row_gets_its_own_message_once() -> None:
     """Messages are listed in order of first appearance, and rows point at them."""
     frame = pd.DataFrame({"ville": ["Lyon", "Brest", "Lyon", None, "Brest"]}, index=[7, 7, 0, 1, 7])
     rendered = render("À {{ ville }} !", ContentKind.TEXT, frame)
-    assert rendered.messages == ("À Lyon !", "À Brest !")
+    assert messages(rendered) == ("À Lyon !", "À Brest !")
     assert rendered.codes.tolist() == [0, 1, 0, -1, 1]
     assert rendered.codes.dtype == np.int64
     assert problems(rendered) == [None, None, None, "message_value_missing", None]
@@ -220,13 +228,13 @@ def test_a_template_keeps_its_own_blanks() -> None:
 def test_different_values_may_give_one_message() -> None:
     """Rows are alike by the text they get, not by the values behind it."""
     frame = pd.DataFrame({"a": ["x", "X", "y"]})
-    assert render("{{ a | upper }}", ContentKind.TEXT, frame).messages == ("X", "Y")
+    assert messages(render("{{ a | upper }}", ContentKind.TEXT, frame)) == ("X", "Y")
 
 
 def test_a_constant_message_is_one_message() -> None:
     """Without columns every row gets the same text, with line breaks as they are sent."""
     rendered = render("a\r\nb", ContentKind.TEXT, pd.DataFrame(index=[1, 1, 2]))
-    assert rendered.messages == ("a\nb",)
+    assert messages(rendered) == ("a\nb",)
     assert rendered.codes.tolist() == [0, 0, 0]
     assert problems(rendered) == [None, None, None]
 
@@ -235,7 +243,7 @@ def test_a_constant_message_is_one_message() -> None:
 def test_no_rows_give_no_messages(message: str) -> None:
     """An empty frame is no special case."""
     rendered = render(message, ContentKind.TEXT, pd.DataFrame({"a": pd.Series([], dtype="str")}))
-    assert (len(rendered.codes), rendered.messages, len(rendered.problem)) == (0, (), 0)
+    assert (len(rendered.codes), messages(rendered), len(rendered.problem)) == (0, (), 0)
 
 
 def test_every_problem_of_a_row() -> None:
@@ -255,8 +263,10 @@ def test_every_problem_of_a_row() -> None:
         None,
     ]
     assert expected == problems(rendered)
-    assert rendered.messages == ("ok", "w" * 100)
-    assert {word for word in expected if word} == set(MESSAGE_PROBLEMS)
+    assert messages(rendered) == ("ok", "w" * 100)
+    assert {word for word in expected if word} == {
+        word for word in CONTENT_PROBLEMS if word.startswith("message")
+    }
 
 
 @pytest.mark.parametrize("cell", [None, float("nan"), pd.NA, pd.NaT, "", "  \u00a0\t"])
@@ -419,5 +429,5 @@ def test_rows_are_written_one_by_one(
         assert (problem == "message_value_missing") == missing
         assert (problem is None) == (text is not None)
     seen = [text for text in rows(whole) if text is not None]
-    assert tuple(dict.fromkeys(seen)) == whole.messages
-    assert all(length(text) <= MAX_MESSAGE_LENGTH[ContentKind.IMAGE] for text in whole.messages)
+    assert tuple(dict.fromkeys(seen)) == messages(whole)
+    assert all(length(text) <= MAX_MESSAGE_LENGTH[ContentKind.IMAGE] for text in messages(whole))

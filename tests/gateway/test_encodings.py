@@ -10,6 +10,7 @@ import pytest
 
 import mmsbatch as mms
 from conftest import account_at, fictional
+from mmsbatch.campaign.rendering import Filled
 from mmsbatch.errors import CampaignError
 from mmsbatch.gateway.wire import encode_form, encode_request
 from mmsbatch.sandbox import Sandbox, SandboxOptions
@@ -42,7 +43,12 @@ def planned(campaign: mms.Campaign, cities: list[str] | None = None) -> mms.Plan
 def test_the_bytes_are_those_of_the_reading(
     options: dict[str, str], message: bytes, quoted: bytes
 ) -> None:
-    xml = encode_request(campaign(**options), MESSAGE, ["+33639980001"], "demo")
+    xml = encode_request(
+        campaign(**options),
+        Filled.of(campaign(**options).content),
+        ["+33639980001"],
+        "demo",
+    )
     assert b"<MESSAGE>%s</MESSAGE>" % message in xml
     assert quoted in encode_form(xml, "demo", "demo")
 

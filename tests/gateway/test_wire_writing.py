@@ -8,6 +8,7 @@ import pytest
 
 import mmsbatch as mms
 from conftest import TESTS
+from mmsbatch.campaign.rendering import Filled
 from mmsbatch.gateway.wire import encode_account_form, encode_form, encode_request
 
 GOLDEN = TESTS / "golden"
@@ -39,7 +40,7 @@ CAMPAIGNS = {
 def test_a_request_is_the_golden_xml(kind: str) -> None:
     """Each of the five kinds, with every optional tag present or absent in one of them."""
     campaign = CAMPAIGNS[kind]
-    xml = encode_request(campaign, campaign.content.message, NUMBERS, " demo ")
+    xml = encode_request(campaign, Filled.of(campaign.content), NUMBERS, " demo ")
     assert xml == (GOLDEN / f"request-{kind}.xml").read_bytes()
 
 
