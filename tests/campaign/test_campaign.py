@@ -74,7 +74,9 @@ BROKEN: list[tuple[str, Callable[[], object], str, str, str]] = [
     ("R26", lambda: Image("a", "http://www.a.com/\ta.jpg"), "image", "§1.2", "no blank"),
     ("R26", lambda: Image("a", JPG + "?a=1&b=2"), "image", "§1.2", "no &"),
     ("R26", lambda: Image("a", "http://www.a.com/<a>.jpg"), "image", "§1.2", "< is not allowed"),
-    ("R26", lambda: Image("a", "http://www.a.com/{{ id }}.jpg"), "image", "§1.2", "name columns"),
+    ("R26", lambda: Image("a", "ftp://www.a.com/{{ id }}.jpg"), "image", "§1.2", "http://"),
+    ("R26", lambda: Image("a", "http://www.a.com/{{ i&d }}.jpg"), "image", "line 1", "template"),
+    ("R28", lambda: Image("a", "http://www.a.com/{{ id }}.png"), "image", "§1.2", ".jpg"),
     ("R28", lambda: Image("a", "http://www.a.com/a.png"), "image", "§1.2", ".gif or .jpg or .jpeg"),
     ("R28", lambda: Image("a", "http://www.a.com/a?b=.jpg"), "image", "§1.2", "must end in"),
     (
@@ -94,6 +96,7 @@ BROKEN: list[tuple[str, Callable[[], object], str, str, str]] = [
     ("R35", lambda: Video("a", FILM, 0), "duration_s", "§1.2", "nothing lasts 0 seconds"),
     ("R35", lambda: Video("a", FILM, 1001), "duration_s", "§1.2", "found 1001"),
     ("R35", lambda: Video("a", FILM, -1), "duration_s", "§1.2", "found -1"),
+    ("R35", lambda: Video("a", FILM, "{{ a.b }}"), "duration_s", "line 1", "a dot"),
     ("R35", lambda: Video("a", FILM, True), "duration_s", "§1.2", "found True (bool)"),
     ("R35", lambda: Video("a", FILM, 9.0), "duration_s", "§1.2", "9.0 (float)"),  # type: ignore[arg-type]
     ("R35", lambda: Video("a", FILM, "9"), "duration_s", "§1.2", "'9' (str)"),

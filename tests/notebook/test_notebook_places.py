@@ -89,6 +89,7 @@ def changed(clone: Path) -> str:
     return "".join(f"{line}\n" for line in told.splitlines() if not line.startswith("A  "))
 
 
+@pytest.mark.full
 def test_in_a_clone_they_run_in_their_own_folder(clone: Path) -> None:
     """As JupyterLab opens them; the runs are the clone's, and git sees nothing new."""
     run_all(clone / "data" / "runs", clone / "notebooks", in_jupyter)
@@ -103,6 +104,7 @@ def test_a_copy_runs_in_any_folder(tmp_path: Path) -> None:
     run_all(copies / "data" / "runs", copies, in_jupyter)
 
 
+@pytest.mark.full
 def test_papermill_runs_them_from_any_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

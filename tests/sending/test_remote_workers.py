@@ -332,6 +332,7 @@ def _numbers(rows: int) -> list[str]:
     return [f"06123{number:05d}" for number in range(rows)]
 
 
+@pytest.mark.full
 def test_dask_workers_that_are_killed_send_nobody_twice(tmp_path: Path, postgres: Cluster) -> None:
     """The tasks are run again on others, and the journal tells them what is left."""
     print(killed_runs(4, 10_000, 4, tmp_path, postgres.url))  # noqa: T201  (the sweep's result)
