@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from mmsbatch.files import __version__
     from mmsbatch.gateway.account import Account
     from mmsbatch.gateway.accounts import Accounts
+    from mmsbatch.media.checking import check_media
     from mmsbatch.notebook.parameters import check_parameters
     from mmsbatch.planning.frequency import Frequency
     from mmsbatch.planning.plan import Plan
@@ -110,6 +111,7 @@ __all__ = [
     "Video",
     "__version__",
     "audit",
+    "check_media",
     "check_parameters",
     "connect",
     "diff",
@@ -185,6 +187,7 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "files": ("__version__",),
     "gateway.account": ("Account",),
     "gateway.accounts": ("Accounts",),
+    "media.checking": ("check_media",),
     "notebook.parameters": ("check_parameters",),
     "planning.frequency": ("Frequency",),
     "planning.plan": ("Plan",),

@@ -24,6 +24,7 @@ LAYERS: Final = (
     {"parquet"},
     {"phones", "contacts", "campaign", "sandbox"},
     {"planning", "gateway"},
+    {"media"},
     {"journal"},
     {"runs"},
     {"sending", "reconciliation", "auditing", "verification"},

@@ -14,7 +14,7 @@ class Command(NamedTuple):
     """Where a command is, and what the list of commands says of it."""
 
     module: str
-    """Below `mmsbatch.cli`; the function has the command's name."""
+    """Below `mmsbatch.cli`; the function has the command's name, with ``_`` for ``-``."""
     line: str
     """The first line of the function's docstring."""
 
@@ -29,6 +29,10 @@ COMMANDS: Final = {
     "plan": Command(
         "preparing",
         "Show what would be sent: rows by problem, requests, and the fingerprint to confirm.",
+    ),
+    "check-media": Command(
+        "preparing",
+        "Fetch a campaign's picture, video or sound; check type, size and duration.",
     ),
     "show": Command(
         "preparing", "Show a plan that was saved, numbers masked, and how to send exactly that."
@@ -110,7 +114,7 @@ class Commands(TyperGroup):
             return None
         module = import_module(f"mmsbatch.cli.{COMMANDS[cmd_name].module}")
         alone = typer.Typer(**_SETTINGS)
-        alone.command(cmd_name)(getattr(module, cmd_name))
+        alone.command(cmd_name)(getattr(module, cmd_name.replace("-", "_")))
         return get_command(alone)
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:

@@ -11,8 +11,9 @@ from mmsbatch import demo as demonstration
 from mmsbatch import files, hints
 from mmsbatch.cli.check import Checked
 from mmsbatch.cli.check import check as check_file
-from mmsbatch.cli.inputs import ContactsOptions, planned
+from mmsbatch.cli.inputs import ContactsOptions, planned, refuse_without
 from mmsbatch.cli.shared import (
+    AllowPrivateOption,
     CampaignOption,
     CanaryOption,
     ConsentNoOption,
@@ -39,10 +40,12 @@ from mmsbatch.cli.shared import (
 )
 from mmsbatch.contacts.reading import rows_hint
 from mmsbatch.display import labelled, page
+from mmsbatch.media.checking import check_media as media_of
 from mmsbatch.phones.problems import PROBLEMS
 from mmsbatch.planning.preview import preview
 from mmsbatch.planning.saved import SavedPlan
 from mmsbatch.runs.names import run_name_of
+from mmsbatch.runs.report import BAD_INPUT
 from mmsbatch.times import utc_now
 
 
@@ -110,6 +113,11 @@ def plan(
             metavar="DIR", help="Save the plan in a new folder, for another person to look at."
         ),
     ] = None,
+    check_media: Annotated[
+        bool,
+        typer.Option("--check-media", help="Fetch every picture, video and sound, and check it."),
+    ] = False,
+    allow_private: AllowPrivateOption = False,
     not_contacted_within: WithinOption = None,
     rejected_before: RejectedOption = None,
     past_runs: PastRunsOption = None,
@@ -128,8 +136,13 @@ def plan(
     """Show what would be sent: rows by problem, requests, and the fingerprint to confirm."""
     with errors(as_json):
         options = ContactsOptions.of(locals())
+        if not check_media:
+            refuse_without("--check-media", {"--allow-private": allow_private or None})
         made = planned(options, campaign, one_per)
         made.campaign.check_schedule(utc_now())
+        media = media_of(made, allow_private=allow_private) if check_media else None
+        if media is not None:
+            media.require()
         words = [*options.words, "--campaign", str(campaign)]
         words += [] if one_per is None else ["--one-per", one_per]
         run = f"data/runs/{run_name_of(made.campaign.name)}"
@@ -137,8 +150,24 @@ def plan(
         if save is not None:
             SavedPlan.save(made, save, options.sources(campaign, one_per))
             send = hints.show(save)
-        parts = [repr(made), repr(preview(made)), labelled("next", send)]
-        print_result(as_json, made.to_json(), "\n".join(parts))
+        shown = [made, preview(made), *([media] if media else [])]
+        text = "\n".join([*map(repr, shown), labelled("next", send)])
+        figures = made.to_json() | ({"media": media.to_json()["media"]} if media else {})
+        print_result(as_json, figures, text)
+
+
+def check_media(
+    campaign: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A campaign file.", show_default=False)
+    ],
+    allow_private: AllowPrivateOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Fetch a campaign's picture, video or sound; check type, size and duration."""
+    with errors(as_json):
+        found = media_of(campaign, allow_private=allow_private)
+        print_result(as_json, found.to_json(), repr(found))
+        raise typer.Exit(0 if found.holds else BAD_INPUT)
 
 
 def show(

@@ -60,6 +60,12 @@ CanaryOption = Annotated[
         help="Send to the first N recipients, and stop: look at what came of it, then resume.",
     ),
 ]
+AllowPrivateOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-private", help="Fetch media also from servers that are not on the internet."
+    ),
+]
 PastRunsOption = Annotated[
     str | None,
     typer.Option(
