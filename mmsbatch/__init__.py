@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from mmsbatch.sending.limits import Limits
     from mmsbatch.sending.send import resume, send
     from mmsbatch.sending.stop import stop
+    from mmsbatch.sending.testing import send_test
     from mmsbatch.verification.verify import Verification, verify
 
 __all__ = [
@@ -136,6 +137,7 @@ __all__ = [
     "runs_folder",
     "sample",
     "send",
+    "send_test",
     "settle",
     "spark_prepare",
     "status",
@@ -220,6 +222,7 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
         "send",
     ),
     "sending.stop": ("stop",),
+    "sending.testing": ("send_test",),
     "verification.verify": (
         "Verification",
         "verify",

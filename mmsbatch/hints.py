@@ -24,6 +24,8 @@ RECONCILE: Final = f"`mmsbatch reconcile {THE_RUN}`"
 """As it is recorded; `in_run` completes it."""
 SPENT_ELSEWHERE: Final = "resume as spent_elsewhere"
 """Part of an advice that is recorded; `in_run` completes it."""
+AS_FAR_AS_CREDITS: Final = "resume as_far_as_credits"
+"""Likewise."""
 _AGAIN: Final = re.compile(r"\brun the same command (?:again)?")
 """As earlier versions recorded it."""
 
@@ -59,10 +61,22 @@ def option(name: str, value: object = None) -> str:
 
 
 def resume(
-    run: str | Path, *, live: bool, moved: bool = False, spent_elsewhere: bool = False
+    run: str | Path,
+    *,
+    live: bool,
+    moved: bool = False,
+    spent_elsewhere: bool = False,
+    as_far_as_credits: bool = False,
 ) -> str:
     """Go on with a run."""
-    return _over_account("resume", run, live, moved=moved, spent_elsewhere=spent_elsewhere)
+    return _over_account(
+        "resume",
+        run,
+        live,
+        moved=moved,
+        spent_elsewhere=spent_elsewhere,
+        as_far_as_credits=as_far_as_credits,
+    )
 
 
 def reconcile(run: str | Path, *, live: bool, moved: bool = False, settle: str = "") -> str:
@@ -166,8 +180,12 @@ def in_run(advice: str, run: str | Path, *, live: bool) -> str:
     again = f"`{resume(run, live=live)}`"
     text = advice.replace(RECONCILE, f"`{reconcile(run, live=live)}`")
     text = text.replace(SPENT_ELSEWHERE, f"`{resume(run, live=live, spent_elsewhere=True)}`")
+    begins, as_far, ends = text.partition(AS_FAR_AS_CREDITS)
     if "`" not in text:
-        text = _RESUME.sub(lambda _: again, text)
+        begins = _RESUME.sub(lambda _: again, begins)
+    text = begins + ends
+    if as_far:
+        text = f"{begins}`{resume(run, live=live, as_far_as_credits=True)}`{ends}"
     text = _AGAIN.sub(lambda _: f"run {again}", text)
     text = text.replace("not_after (--not-after)", "not_after").replace(
         "not_after", option("not_after")

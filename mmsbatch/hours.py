@@ -61,6 +61,11 @@ class OpeningHours:
                 return opening
         raise AssertionError  # pragma: no cover  (a day of any two weeks is open)
 
+    def closing(self, now: datetime) -> datetime:
+        """Return until when (UTC) messages may leave, at a moment at which they may."""
+        day = now.astimezone(PARIS).date()
+        return datetime.combine(day, self.closes, PARIS).astimezone(UTC)
+
     def why_closed(self, now: datetime) -> str:
         """Say that messages may not leave now, and from when on they may; empty if they may."""
         if self.is_open(now):

@@ -111,6 +111,15 @@ def in_paris(at: datetime) -> str:
     return f"{at.astimezone(PARIS):%Y-%m-%d %H:%M:%S} (Paris)"
 
 
+def duration(seconds: float) -> str:
+    """Write how long something takes, for a person."""
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return "less than a minute"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
+
+
 def span(given: When, option: str) -> Span:
     """Read a moment, a day or a week, in Paris time if it has no zone.
 

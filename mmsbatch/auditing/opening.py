@@ -66,6 +66,11 @@ class OpenedRun:
         return str(self.digest.opened["target"])
 
     @property
+    def is_test(self) -> bool:
+        """Whether it was for the sender's own phones."""
+        return bool(self.digest.opened.get("test"))
+
+    @property
     def rows(self) -> int:
         """How many rows its plan has."""
         return int(self.digest.opened["rows"])

@@ -60,7 +60,7 @@ def past_contacts(
         runs = [
             run
             for run in collection.runs
-            if run.target == target and (own is None or run.place.local != own)
+            if run.target == target and not run.is_test and (own is None or run.place.local != own)
         ]
         if not runs:
             return _NOBODY

@@ -247,6 +247,11 @@ class Campaign:
         return (self.split and self.split.variants) or {"": self.content}
 
     @property
+    def kinds(self) -> tuple[spec.ContentKind, ...]:
+        """The kinds of content, which may differ in price; each once."""
+        return tuple(dict.fromkeys(one.kind for one in self.contents.values()))
+
+    @property
     def texts(self) -> frozenset[str]:
         """The contents' messages and addresses, as the campaign has them."""
         return frozenset(

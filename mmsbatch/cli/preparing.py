@@ -11,7 +11,7 @@ from mmsbatch import demo as demonstration
 from mmsbatch import files, hints
 from mmsbatch.cli.check import Checked
 from mmsbatch.cli.check import check as check_file
-from mmsbatch.cli.inputs import ContactsOptions, planned, refuse_without
+from mmsbatch.cli.inputs import ContactsOptions, accounts_from, planned, refuse_without
 from mmsbatch.cli.shared import (
     AllowPrivateOption,
     CampaignOption,
@@ -40,12 +40,17 @@ from mmsbatch.cli.shared import (
 )
 from mmsbatch.contacts.reading import rows_hint
 from mmsbatch.display import labelled, page
+from mmsbatch.gateway.account import Target
 from mmsbatch.media.checking import check_media as media_of
 from mmsbatch.phones.problems import PROBLEMS
+from mmsbatch.planning.plan import Plan
 from mmsbatch.planning.preview import preview
 from mmsbatch.planning.saved import SavedPlan
+from mmsbatch.runs.folder import RunFolder
 from mmsbatch.runs.names import run_name_of
 from mmsbatch.runs.report import BAD_INPUT
+from mmsbatch.sending.estimate import Estimate, Price, estimate
+from mmsbatch.sending.previous import previous_runs
 from mmsbatch.times import utc_now
 
 
@@ -113,6 +118,10 @@ def plan(
             metavar="DIR", help="Save the plan in a new folder, for another person to look at."
         ),
     ] = None,
+    ask_account: Annotated[
+        bool,
+        typer.Option("--ask-account", help="Ask the account for its credits: do they pay for it?"),
+    ] = False,
     check_media: Annotated[
         bool,
         typer.Option("--check-media", help="Fetch every picture, video and sound, and check it."),
@@ -150,10 +159,21 @@ def plan(
         if save is not None:
             SavedPlan.save(made, save, options.sources(campaign, one_per))
             send = hints.show(save)
-        shown = [made, preview(made), *([media] if media else [])]
+        cost = _cost(made, run, live=live, ask_account=ask_account)
+        shown = [made, preview(made), *([media] if media else []), *([cost] if cost else [])]
         text = "\n".join([*map(repr, shown), labelled("next", send)])
-        figures = made.to_json() | ({"media": media.to_json()["media"]} if media else {})
+        figures = made.to_json() | (cost.to_json() if cost else {})
+        figures |= {"media": media.to_json()["media"]} if media else {}
         print_result(as_json, figures, text)
+
+
+def _cost(plan: Plan, run: str, *, live: bool, ask_account: bool) -> Estimate | Price | None:
+    """Return what a plan will cost, as far as the runs beside it show or the account is asked."""
+    if ask_account:
+        return estimate(plan, accounts_from(live), run=run)
+    target = Target.LIVE if live else Target.SANDBOX
+    earlier = previous_runs(RunFolder.at(run), plan, target)
+    return None if earlier.cost is None else Price(plan.recipients, earlier.cost)
 
 
 def check_media(

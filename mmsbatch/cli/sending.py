@@ -20,6 +20,7 @@ from mmsbatch.cli.inputs import (
     refuse_without,
 )
 from mmsbatch.cli.shared import (
+    AsFarOption,
     CanaryOption,
     ConsentNoOption,
     ConsentOption,
@@ -61,6 +62,7 @@ from mmsbatch.runs.names import run_path
 from mmsbatch.sending.execution import SendOptions
 from mmsbatch.sending.limits import Limits
 from mmsbatch.sending.send import confirms, go_on, start
+from mmsbatch.sending.testing import start_test
 
 DateOption = Annotated[
     str | None,
@@ -107,6 +109,7 @@ def send(
     live: LiveOption = False,
     moved: MovedOption = False,
     spent_elsewhere: SpentElsewhereOption = False,
+    as_far_as_credits: AsFarOption = False,
     again: Annotated[
         bool,
         typer.Option(
@@ -149,6 +152,13 @@ def send(
     rejected_before: RejectedOption = None,
     past_runs: PastRunsOption = None,
     canary: CanaryOption = None,
+    test_to: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NUMBER",
+            help="Send the content to your own number only, as a run of its own; repeatable.",
+        ),
+    ] = None,
     consent: ConsentOption = None,
     consent_yes: ConsentYesOption = None,
     consent_no: ConsentNoOption = None,
@@ -175,6 +185,7 @@ def send(
             progress=True,  # away from a terminal too: a line in half a minute
             moved=moved,
             spent_elsewhere=spent_elsewhere,
+            as_far_as_credits=as_far_as_credits,
             journal=journal,
             again=again,
         )
@@ -188,6 +199,9 @@ def send(
             raise InputError("give CONTACTS and --campaign FILE, or --plan DIR")
         else:
             made = planned(ContactsOptions.of(locals()), campaign, one_per, str(run))
+        if test_to:
+            tested, place = start_test(made, test_to, accounts, run)
+            print_run(as_json, tested, str(place.path))
         for warning in made.consent_warning(live=live):
             print(f"mmsbatch: {warning}", file=sys.stderr)
         done = start(made, accounts, run, options)
@@ -229,6 +243,7 @@ def resume(
     live: LiveOption = False,
     moved: MovedOption = False,
     spent_elsewhere: SpentElsewhereOption = False,
+    as_far_as_credits: AsFarOption = False,
     max_credits: MaxCreditsOption = None,
     on_doubt: OnDoubtOption = "stop",
     workers: WorkersOption = 1,
@@ -250,6 +265,7 @@ def resume(
             progress=True,  # away from a terminal too: a line in half a minute
             moved=moved,
             spent_elsewhere=spent_elsewhere,
+            as_far_as_credits=as_far_as_credits,
             journal=journal,
         )
         done = go_on(run, accounts_from(live), options)

@@ -94,6 +94,10 @@ SpentElsewhereOption = Annotated[
         help="Go on although credits are gone that no run beside it has spent: something else has.",
     ),
 ]
+AsFarOption = Annotated[
+    bool,
+    typer.Option("--as-far-as-credits", help="Send although the credits do not pay for all of it."),
+]
 MovedOption = Annotated[
     bool,
     typer.Option(

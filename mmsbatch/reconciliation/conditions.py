@@ -16,6 +16,8 @@ from mmsbatch.display import plain_fraction
 from mmsbatch.journal.facts import Fact, FactKind, logins_in, of_account, without_unsent
 from mmsbatch.reconciliation.balances import Balance, BalanceHistory
 
+SEVERAL_KINDS = "|"
+"""Between the kinds of a campaign that has several."""
 CLOCK_TOLERANCE = timedelta(seconds=2)
 """Workers stamp their facts before they queue for the journal."""
 
@@ -115,6 +117,10 @@ def cost_seen(
     settle: timedelta,
 ) -> tuple[Fraction | None, Condition]:
     """Learn what a recipient of this kind of content costs: always the same, and not nothing."""
+    if SEVERAL_KINDS in content:
+        kinds = " and ".join(content.split(SEVERAL_KINDS))
+        found = f"the campaign sends {kinds}, which may cost differently"
+        return None, Condition("cost_seen", holds=False, found=found)
     seen, where = history.costs(), "this run"
     alike = [one for one in others if one.content == content and is_surely_of(one, place)]
     for other in sorted(alike, key=lambda one: one.facts[-1].at, reverse=True):

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from mmsbatch import hints, spec, times
+from mmsbatch.campaign.campaign import Campaign
 from mmsbatch.campaign.file import load_campaign
 from mmsbatch.errors import InDoubt, InputError, MmsbatchError, NotSent, nearest
 from mmsbatch.gateway.account import Account, Target
@@ -37,7 +38,12 @@ from mmsbatch.journal.facts import (
 from mmsbatch.journal.journal import Journal
 from mmsbatch.planning.plan import Plan
 from mmsbatch.reconciliation.balances import BY_CREDITS, BY_PERSON
-from mmsbatch.reconciliation.conditions import AccountAddress, BalanceReadings, OtherRun
+from mmsbatch.reconciliation.conditions import (
+    SEVERAL_KINDS,
+    AccountAddress,
+    BalanceReadings,
+    OtherRun,
+)
 from mmsbatch.reconciliation.finding import Conclusion, Finding, assess
 from mmsbatch.reconciliation.reconciliation import Look, Reconciliation
 from mmsbatch.runs.folder import RunFolder
@@ -321,7 +327,7 @@ def _look(asked: _Asked, facts: Sequence[Fact], journal: Journal) -> Finding:
         readings,
         login=asked.login,
         place=AccountAddress(place.target.value, place.clientcode, place.url),
-        content=asked.plan.campaign.content.kind.value,
+        content=_kinds(asked.plan.campaign),
         scheduled=asked.plan.campaign.send_at is not None,
         others=list(_other_runs(asked.folder)),
         now=times.utc_now(),
@@ -337,6 +343,10 @@ def _look(asked: _Asked, facts: Sequence[Fact], journal: Journal) -> Finding:
         body=body,
     )
     return finding
+
+
+def _kinds(campaign: Campaign) -> str:
+    return SEVERAL_KINDS.join(campaign.kinds)
 
 
 def _read(gateway: GatewayClient, patience: Patience) -> tuple[BalanceReadings, bytes | None]:
@@ -377,7 +387,7 @@ def _other_runs(folder: RunFolder) -> Iterator[OtherRun]:
         yield OtherRun(
             other.name,
             facts,
-            campaign.content.kind.value,
+            _kinds(campaign),
             instant(send_at) if send_at else None,
             being_written=other.being_written(),
         )

@@ -232,7 +232,7 @@ class RunFolder:
             "mmsbatch.package_version": __version__,
         }
 
-    def create(self, plan: Plan, target: Target, *, again: str = "") -> bool:
+    def create(self, plan: Plan, target: Target, *, again: str = "", test: bool = False) -> bool:
         """Make the folder for a plan, whole or not at all.
 
         Parameters
@@ -241,6 +241,8 @@ class RunFolder:
             What is sent, on which gateway.
         again
             The run by which the same was just sent, if that was meant.
+        test
+            Whether it is for one's own phones, and counts with no other run.
 
         Returns
         -------
@@ -292,6 +294,7 @@ class RunFolder:
                         "rows": plan.size,
                         "target": target.value,
                         **({"again": again} if again else {}),
+                        **({"test": True} if test else {}),
                     },
                 )
             beside.rename(self.path)

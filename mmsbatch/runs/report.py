@@ -46,6 +46,14 @@ IN_DOUBT: Final = 3
 STOPPED: Final = 4
 
 
+_TAKEN: Final = (
+    Outcome.ACCEPTED,
+    Outcome.SCHEDULED,
+    Outcome.REJECTED,
+    Outcome.UNREPORTED,
+)
+
+
 @dataclass(frozen=True)
 class AccountReport:
     """Where one of several accounts stands."""
@@ -129,9 +137,34 @@ class RunReport(ShowsItself):
             evidence = hints.reconcile(self.path, live=self.target == "live")
             blocks.append(Block("what to do", (f"`{evidence}` looks for evidence",)))
         if self.stopped is not None:
+            if self.rejected_share is not None:
+                blocks.append(Block("so far", (self._so_far(),)))
             blocks.append(Block("STOPPED", (self.stopped.reason,)))
             blocks.append(Block("what to do", (self.stopped.what_to_do,)))
         return Document(tuple(blocks))
+
+    @property
+    def rejected_share(self) -> float | None:
+        """Of the recipients whose requests were taken, which part was refused; None without any."""
+        taken = sum(self.outcomes.get(word, 0) for word in _TAKEN)
+        return self.outcomes.get(Outcome.REJECTED, 0) / taken if taken else None
+
+    @property
+    def cost_per_recipient(self) -> Decimal | None:
+        """What the account has less, for each recipient that was not refused; None if not known.
+
+        As far as nobody else uses the account.
+        """
+        paid = sum(self.outcomes.get(word, 0) for word in _TAKEN if word is not Outcome.REJECTED)
+        if self.credits is None or self.credits_before is None or not paid:
+            return None
+        return (self.credits_before - self.credits) / paid
+
+    def _so_far(self) -> str:
+        taken = sum(self.outcomes.get(word, 0) for word in _TAKEN)
+        cost = self.cost_per_recipient
+        price = "" if cost is None else f", {cost:,.2f} credits for each of the others"
+        return f"{self.rejected_share:.1%} of {plural(taken, 'recipient')} rejected{price}"
 
     @property
     def exit_code(self) -> int:

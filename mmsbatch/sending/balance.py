@@ -69,7 +69,12 @@ class Missing:
 
 
 def balance_stop(
-    folder: RunFolder, sender: Sender, facts: Sequence[Fact], *, spent_elsewhere: bool
+    folder: RunFolder,
+    sender: Sender,
+    facts: Sequence[Fact],
+    *,
+    spent_elsewhere: bool,
+    as_far_as_credits: bool,
 ) -> Stop | None:
     """Ask the account tool, record what it says, and return why nothing should leave, if so.
 
@@ -84,6 +89,8 @@ def balance_stop(
         From before this execution.
     spent_elsewhere
         A person's word that what is missing was spent by something else.
+    as_far_as_credits
+        Whether to begin although the credits do not pay for all that is left.
 
     Warns
     -----
@@ -103,6 +110,8 @@ def balance_stop(
         found = (_missing(folder, sender, facts, login, now) for login, now in left.items())
         if stop := _told_of([one for one in found if one], sender):
             return stop
+    if as_far_as_credits and any(left.values()):
+        return None
     return _too_little(sender, left)
 
 
@@ -139,7 +148,7 @@ def _too_little(sender: Sender, left: Mapping[str, Decimal]) -> Stop | None:
     return Stop(
         f"the credits of the accounts pay for about {paid_for} of {recipients} recipients: "
         f"{listed}",
-        "buy credits, then resume",
+        f"buy credits, then resume; or send as far as they go: {hints.AS_FAR_AS_CREDITS}",
     )
 
 

@@ -4,26 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
-from mmsbatch import parquet
-from mmsbatch.campaign.file import load_campaign
+from mmsbatch import times
 from mmsbatch.display import Block, Document, ShowsItself, amount, plain, plural
-from mmsbatch.errors import InDoubt, MmsbatchError, NotSent, RunError
+from mmsbatch.errors import InDoubt, NotSent
 from mmsbatch.gateway.account import Account
 from mmsbatch.gateway.accounts import Accounts
 from mmsbatch.gateway.client import GatewayClient
-from mmsbatch.journal.facts import FactKind, logins_in, of_account, read_account
+from mmsbatch.journal.facts import read_account
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs.folder import RunFolder
 from mmsbatch.runs.known import Known
 from mmsbatch.runs.states import may_go
-from mmsbatch.sending import limits
 from mmsbatch.sending import limits as limiting
-from mmsbatch.sending.limits import Limits, PreviousRuns
+from mmsbatch.sending.limits import Limits, Pace, PreviousRuns
+from mmsbatch.sending.previous import previous_runs
+
+
+@dataclass(frozen=True, repr=False)
+class Price(ShowsItself):
+    """What a plan will cost, at what earlier runs have shown."""
+
+    recipients: int
+    a_recipient: Decimal
+
+    def document(self) -> Document:
+        """Show it."""
+        needed = amount(self.a_recipient * self.recipients)
+        told = f"about {needed} credits, at {amount(self.a_recipient)} a recipient as before"
+        return Document((Block("cost", (told,)),))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the figures as plain values."""
+        return {
+            "credits_needed": plain(self.a_recipient * self.recipients),
+            "cost_per_recipient": plain(self.a_recipient),
+        }
 
 
 @dataclass(frozen=True, repr=False)
@@ -39,16 +58,25 @@ class Estimate(ShowsItself):
     """The campaign's previous run, and what a recipient cost in earlier runs."""
     accounts: Mapping[str, Decimal | None] = field(default_factory=dict)
     """What each account has, by login; empty if there is only one."""
+    pace: Pace = field(default_factory=Pace)
+    """With how many workers, and how fast at most."""
 
     @property
     def needed(self) -> Decimal | None:
         """Credits for the recipients left; None if no answer has shown a cost yet."""
         return None if self.earlier.cost is None else self.earlier.cost * self.recipients
 
+    @property
+    def seconds(self) -> float | None:
+        """How long it will take; None if no earlier run shows how fast the gateway answers."""
+        return self.pace.seconds(self.requests, self.earlier.seconds_a_request)
+
     def document(self) -> Document:
-        """Show what is to be sent, at what cost, and what the previous run was."""
+        """Show what is to be sent, at what cost, how long, and what the previous run was."""
         what = f"{plural(self.recipients, 'recipient')} in {plural(self.requests, 'request')}"
         known = [Block("to send", (what,)), Block("credits", tuple(self._credit_lines()))]
+        if self.seconds is not None and self.requests:
+            known.append(Block("time", (f"about {times.duration(self.seconds)}",)))
         earlier = self.earlier
         before = f"{earlier.run}: {plural(earlier.recipients or 0, 'recipient')}"
         known.append(Block("previous", (before if earlier.run else "none of this campaign",)))
@@ -80,6 +108,7 @@ class Estimate(ShowsItself):
             "credits": plain(self.credits),
             "credits_needed": plain(self.needed),
             "cost_per_recipient": plain(self.earlier.cost),
+            "seconds": self.seconds,
             "previous_run": self.earlier.run or None,
             "previous_recipients": self.earlier.recipients,
             **({"accounts": each} if each else {}),
@@ -93,6 +122,8 @@ def estimate(
     run: str | Path,
     accounts: Sequence[Account] | None = None,
     limits: Limits | None = None,
+    workers: int = 1,
+    requests_per_minute: float | None = None,
 ) -> Estimate:
     """Return what sending a plan as a run would cost, and refuse it where `send` would.
 
@@ -108,6 +139,8 @@ def estimate(
         Several, in place of `account`.
     limits
         What the run must keep within.
+    workers, requests_per_minute
+        As for `send`: how long it takes depends on them.
 
     Returns
     -------
@@ -123,7 +156,7 @@ def estimate(
     """
     shared = Accounts.of(account, accounts)
     folder = RunFolder.at(run)
-    earlier = previous_runs(folder, plan, shared)
+    earlier = previous_runs(folder, plan, shared.target, shared.logins)
     limiting.check(plan, limits or Limits(), earlier)
     left = _left(folder, plan)
     credits_ = _credits(shared)
@@ -134,6 +167,7 @@ def estimate(
         credits=sum(known, Decimal(0)) if len(known) == len(credits_) else None,
         earlier=earlier,
         accounts=credits_ if shared.several else {},
+        pace=Pace(workers, requests_per_minute),
     )
 
 
@@ -156,99 +190,3 @@ def _credits_of(account: Account) -> Decimal | None:
     except (NotSent, InDoubt):  # as before a run: what does not answer speaks against nothing
         return None
     return answer.credits if answer else None
-
-
-_FACTS_READ: Final = 100
-"""Of an earlier run: some 50 answers, which is plenty for a price."""
-_RUNS_READ: Final = 5
-"""Prices of longer ago are no guide."""
-
-
-def previous_runs(folder: RunFolder, plan: Plan, accounts: Accounts) -> limits.PreviousRuns:
-    """Look at the runs beside this one, on the same target; one that cannot be read is named.
-
-    Parameters
-    ----------
-    folder
-        Of this run, made or not.
-    plan
-        Its campaign's name chooses the previous run; its kind of content, whose cost counts.
-    accounts
-        A cost counts if it was the same login's: accounts have units of their own.
-    """
-    others: list[_Other] = []
-    unread: list[str] = []
-    for beside in folder.siblings():
-        try:
-            other = _look(beside)
-        except MmsbatchError as error:
-            unread.append(str(error))
-            continue
-        if other.target == accounts.target.value:
-            others.append(other)
-    others.sort(key=lambda other: other.opened_at, reverse=True)
-    previous = next((other for other in others if other.campaign == plan.campaign.name), None)
-    recipients = None
-    if previous is not None:
-        try:
-            recipients = _recipients(previous.folder.plan_path)
-        except RunError as error:
-            unread.append(str(error))
-    found = ((login, next(_costs(others, plan, login), None)) for login in accounts.logins)
-    costs = {login: cost for login, cost in found if cost is not None}
-    return limits.PreviousRuns(
-        run=previous.folder.name if previous else "",
-        recipients=recipients,
-        cost=min(costs.values()) if len(costs) == len(accounts.logins) else None,
-        costs=costs,
-        unread=tuple(unread),
-    )
-
-
-@dataclass(frozen=True)
-class _Other:
-    folder: RunFolder
-    campaign: str
-    target: str
-    opened_at: datetime
-
-
-def _look(folder: RunFolder) -> _Other:
-    facts = folder.facts(first=1)
-    if not facts:
-        raise RunError(f"{folder.journal.label} is empty: the run was copied in part")
-    opened = facts[0]
-    return _Other(
-        folder,
-        str(opened.data.get("campaign", "")),
-        str(opened.data.get("target", "")),
-        opened.at,
-    )
-
-
-def _recipients(plan_path: Path) -> int:
-    tables = (parquet.read_table(file, ["mms_request"]) for file in parquet.part_files(plan_path))
-    columns = (table.column(0) for table in tables)
-    return sum(len(column) - column.null_count for column in columns)
-
-
-def _costs(others: list[_Other], plan: Plan, login: str) -> Iterator[Decimal]:
-    """Return what a recipient of this kind of message cost, latest first, where it shows."""
-    read = 0
-    for other in others:
-        try:
-            campaign = load_campaign(other.folder.campaign_path)
-            if campaign.content.kind is not plan.campaign.content.kind:
-                continue
-            facts = other.folder.facts(first=_FACTS_READ)
-        except MmsbatchError:
-            continue
-        started = next((fact for fact in facts if fact.kind is FactKind.STARTED), None)
-        if started is None or login not in logins_in(started):
-            continue
-        cost = limits.cost_per_recipient(limits.credit_readings(of_account(facts, login)))
-        if cost is not None:
-            yield cost
-        read += 1
-        if read == _RUNS_READ:
-            return

@@ -17,6 +17,7 @@ from typing import Any
 
 from mmsbatch import hints, times
 from mmsbatch.campaign.campaign import Campaign
+from mmsbatch.display import plural
 from mmsbatch.errors import BrokenOff, RunError, RunInDoubt, RunStopped
 from mmsbatch.gateway.account import Target
 from mmsbatch.gateway.accounts import Accounts
@@ -30,13 +31,9 @@ from mmsbatch.runs.report import RunReport, Stop
 from mmsbatch.runs.run import Run
 from mmsbatch.runs.states import Request
 from mmsbatch.sending.balance import balance_stop
-from mmsbatch.sending.limits import (
-    Limits,
-    PreviousRuns,
-    cost_per_recipient,
-    credit_readings,
-)
+from mmsbatch.sending.limits import Limits, Pace, PreviousRuns
 from mmsbatch.sending.policy import OnDoubt
+from mmsbatch.sending.previous import cost_in
 from mmsbatch.sending.progress import sending
 from mmsbatch.sending.queue import Queue, Rules
 from mmsbatch.sending.remote import RemoteWorkers, Task, check_executor
@@ -48,6 +45,10 @@ _log = logging.getLogger("mmsbatch")
 
 
 OnRequest = Callable[[Request], None]
+
+
+class ClosesBefore(UserWarning):
+    """The run will not be done by closing time, should it go as fast as earlier ones."""
 
 
 class AccountLeftOut(UserWarning):
@@ -69,6 +70,7 @@ class SendOptions:
     moved: bool = False
     again: bool = False
     spent_elsewhere: bool = False
+    as_far_as_credits: bool = False
     on_doubt: OnDoubt = "stop"
     workers: int = 1
     requests_per_minute: float | None = None
@@ -76,6 +78,8 @@ class SendOptions:
     hours: str | None = None
     at_opening: bool = False
     canary: int | None = None
+    test: bool = False
+    """Whether the run is for one's own phones."""
     progress: bool | None = None
     on_request: OnRequest | None = None
     journal: str | None = field(default=None, repr=False)
@@ -134,6 +138,7 @@ def send_rest(
             if waiting := queue.waiting():
                 if options.deadline and not any(fact.kind is FactKind.SENDING for fact in facts):
                     options.deadline.check(times.utc_now())
+                _tell_of_closing(plan, rules, len(waiting), options, previous)
                 told = sending(plan, waiting, shown=options.progress, then=options.on_request)
                 with told as sender.on_request:
                     _send_until_stopped(folder, sender, facts, seen, options)
@@ -158,8 +163,7 @@ def _costs(facts: list[Fact], accounts: Accounts, previous: PreviousRuns) -> dic
     What was heard of one account says nothing of another.
     """
     seen = {
-        login: cost_per_recipient(credit_readings(of_account(facts, login)))
-        or previous.costs.get(login)
+        login: cost_in(of_account(facts, login)) or previous.costs.get(login)
         for login in accounts.logins
     }
     return {login: cost for login, cost in seen.items() if cost is not None}
@@ -213,6 +217,7 @@ def _send_until_stopped(
         "execution": sender.queue.execution,
         "inodes": folder.journal.inodes(),
         **({"spent_elsewhere": True} if options.spent_elsewhere else {}),
+        **({"as_far_as_credits": True} if options.as_far_as_credits else {}),
     }
     sender.journal.append(FactKind.STARTED, at=times.utc_now(), data=me)
     mark_execution(folder, str(me["execution"]))
@@ -220,12 +225,40 @@ def _send_until_stopped(
         with _interrupts(sender.halt):
             stop = (
                 sender.queue.too_late(times.utc_now())
-                or balance_stop(folder, sender, facts, spent_elsewhere=options.spent_elsewhere)
+                or balance_stop(
+                    folder,
+                    sender,
+                    facts,
+                    spent_elsewhere=options.spent_elsewhere,
+                    as_far_as_credits=options.as_far_as_credits,
+                )
                 or _workers(folder, sender, seen, options)
             )
     except KeyboardInterrupt:
         raise _broken_off(folder, sender) from None
     sender.journal.append(FactKind.STOPPED, at=times.utc_now(), data=_stop_data(stop))
+
+
+def _tell_of_closing(
+    plan: Plan, rules: Rules, requests: int, options: SendOptions, previous: PreviousRuns
+) -> None:
+    """Warn of a run that will have to stop at closing time and go on after the opening."""
+    if rules.hours is None or plan.campaign.send_at is not None:
+        return
+    now = times.utc_now()
+    pace = Pace(options.workers, options.requests_per_minute)
+    needed_s = pace.seconds(requests, previous.seconds_a_request)
+    if needed_s is None or not rules.hours.is_open(now):
+        return
+    left_s = (rules.hours.closing(now) - now).total_seconds()
+    if needed_s > left_s:
+        warnings.warn(
+            f"{plural(requests, 'request')} will take about {times.duration(needed_s)}, as fast as "
+            f"earlier runs went, and it closes in {times.duration(left_s)}: the run will stop "
+            "then; call it again after the opening, or send with more workers",
+            ClosesBefore,
+            stacklevel=2,
+        )
 
 
 def _tell_of_accounts(sender: Sender) -> None:

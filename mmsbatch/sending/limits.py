@@ -81,8 +81,25 @@ class PreviousRuns:
     several accounts are to share the run."""
     costs: Mapping[str, Decimal] = field(default_factory=dict)
     """The same by login, where it is known."""
+    seconds_a_request: float | None = None
+    """How long the gateway took to answer one of the same kind, at the median."""
     unread: tuple[str, ...] = ()
     """What kept runs beside it from being read, a line each: any may be the previous one."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast requests may follow each other."""
+
+    workers: int = 1
+    requests_per_minute: float | None = None
+
+    def seconds(self, requests: int, seconds_a_request: float | None) -> float | None:
+        """Return how long requests take, if it is known how long one does."""
+        if seconds_a_request is None:
+            return None
+        spaced = requests * 60 / self.requests_per_minute if self.requests_per_minute else 0.0
+        return max(requests * seconds_a_request / self.workers, spaced)
 
 
 def check(plan: Plan, limits: Limits, previous: PreviousRuns) -> None:
@@ -177,12 +194,19 @@ def credit_readings(facts: Iterable[Fact]) -> list[CreditReading]:
     return [one for one in found if one is not None]
 
 
-def cost_per_recipient(words: Sequence[CreditReading]) -> Decimal | None:
+def cost_per_recipient(words: Sequence[CreditReading], *, dearest: bool = False) -> Decimal | None:
     """Learn what a recipient costs from what the account had left after each request.
 
     The balance falls by a request's price when the gateway takes it, so falling balances are the
     order in which requests were taken, whichever answer came back first. The median of the prices
     is not moved by a colleague's send or by a top-up in between.
+
+    Parameters
+    ----------
+    words
+        In any order.
+    dearest
+        Whether to take the highest price instead: where messages of several kinds are sent.
 
     Returns
     -------
@@ -195,7 +219,9 @@ def cost_per_recipient(words: Sequence[CreditReading]) -> Decimal | None:
         for before, after in pairwise(falling)
         if after.numbers and before.credits > after.credits
     ]
-    return median_low(prices) if prices else None
+    if not prices:
+        return None
+    return max(prices) if dearest else median_low(prices)
 
 
 # ----- while sending -----------------------------------------------------------------------------
@@ -225,7 +251,7 @@ def credit_stop(available: Decimal | None, cost: Decimal | None, recipients: int
     return Stop(
         f"about {cost * recipients} credits are needed ({recipients} recipients at {cost}) and "
         f"the account has {available}",
-        "buy credits, then resume",
+        f"buy credits, then resume; or send as far as they go: {hints.AS_FAR_AS_CREDITS}",
     )
 
 
@@ -246,6 +272,8 @@ class Budget:
     most: Decimal | float | None = None
     cost: Decimal | None = None
     committed: int = 0
+    dearest: bool = False
+    """Whether messages are of several kinds, whose prices differ: the highest one counts."""
     words: list[CreditReading] = field(default_factory=list)
     """The last words about credits of this execution, the account tool's first."""
     untold: bool = False
@@ -274,7 +302,10 @@ class Budget:
             self.untold = True
             return
         self.words = [*self.words, word][-_REMEMBERED:]
-        self.cost = cost_per_recipient(self.words) or self.cost
+        seen = cost_per_recipient(self.words, dearest=self.dearest)
+        if self.dearest and seen and self.cost:
+            seen = max(seen, self.cost)
+        self.cost = seen or self.cost
 
     def stop(self, recipients: int, elsewhere: Decimal = Decimal(0)) -> Stop | None:
         """Return whether the next request, of so many recipients, would go beyond the limit.

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
+from mmsbatch import times
 from mmsbatch.planning.plan import Plan
 from mmsbatch.runs.states import Request
 
@@ -195,15 +196,7 @@ class _Lines:
             return ""
         left_s = (now - self._began) / self.done * (self.total - self.done)
         end = datetime.now().astimezone() + timedelta(seconds=left_s)
-        return f", done at about {end:%Y-%m-%d %H:%M} ({_duration(left_s)} left)"
-
-
-def _duration(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    if minutes < 1:
-        return "less than a minute"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
+        return f", done at about {end:%Y-%m-%d %H:%M} ({times.duration(left_s)} left)"
 
 
 def _plain(line: str) -> None:

@@ -123,7 +123,8 @@ class Queue:
         self.stop: Stop | None = None
         """Why nothing more may be claimed."""
         gone = {State.ACCEPTED, State.IN_DOUBT, State.CONFIRMED}
-        self.accounts = Shares(rules.logins, rules.max_credits, rules.costs)
+        dearest = len(plan.campaign.kinds) > 1
+        self.accounts = Shares(rules.logins, rules.max_credits, rules.costs, dearest=dearest)
         for number, request in requests.items():
             if request.state in gone:
                 self.accounts.begin_with(request.login, self.recipients(number))

@@ -30,10 +30,10 @@ from mmsbatch.runs.folder import RunFolder
 from mmsbatch.runs.names import check_filled_in
 from mmsbatch.runs.opened import check_target, target_of
 from mmsbatch.runs.report import RunReport
-from mmsbatch.sending.estimate import previous_runs
 from mmsbatch.sending.execution import OnRequest, SendOptions, send_rest
 from mmsbatch.sending.limits import Limits, PreviousRuns, check
 from mmsbatch.sending.policy import OnDoubt
+from mmsbatch.sending.previous import previous_runs
 from mmsbatch.sending.repeats import check_not_begun
 from mmsbatch.times import NotAfter
 
@@ -49,6 +49,7 @@ def send(
     limits: Limits | None = None,
     again: bool = False,
     spent_elsewhere: bool = False,
+    as_far_as_credits: bool = False,
     moved: bool = False,
     on_doubt: OnDoubt = "stop",
     workers: int = 1,
@@ -93,6 +94,9 @@ def send(
     spent_elsewhere
         Go on although the account has fewer credits than this run left it with, and no run beside
         it says why: something else has spent them, not a copy of this run.
+    as_far_as_credits
+        Begin although the account has too few credits for all; the first request that it cannot pay
+        for is refused, and the run stops. Without it, nothing is sent then.
     moved
         The run's folder was copied or moved here, and is gone from where it was.
     on_doubt
@@ -152,6 +156,7 @@ def send(
         moved=moved,
         again=again,
         spent_elsewhere=spent_elsewhere,
+        as_far_as_credits=as_far_as_credits,
         on_doubt=on_doubt,
         workers=workers,
         requests_per_minute=requests_per_minute,
@@ -172,7 +177,7 @@ def send(
     for warning in plan.consent_warning(live=shared.target is Target.LIVE):
         warnings.warn(warning, stacklevel=2)
     done = start(plan, shared, run, options)
-    return _results_or_error(done, RunFolder.at(run))
+    return results_or_error(done, RunFolder.at(run))
 
 
 def start(plan: Plan, accounts: Accounts, run: str | Path, options: SendOptions) -> RunReport:
@@ -196,7 +201,7 @@ def start(plan: Plan, accounts: Accounts, run: str | Path, options: SendOptions)
         plan = as_begun(folder, plan) if options.at_opening else plan
         check_belongs(folder, plan)
         check_target(folder, folder.facts(first=1), accounts.first)
-    previous = previous_runs(folder, plan, accounts)
+    previous = previous_runs(folder, plan, accounts.target, accounts.logins)
     check_may_send(wanted, accounts.target, options.confirm, options.limits, previous)
     if new and hours:
         plan = within(plan, hours, times.utc_now(), at_opening=options.at_opening)
@@ -210,7 +215,7 @@ def start(plan: Plan, accounts: Accounts, run: str | Path, options: SendOptions)
             twice = check_not_begun(
                 folder, plan, accounts.target, times.utc_now(), again=options.again
             )
-            made = folder.create(plan, accounts.target, again=twice)
+            made = folder.create(plan, accounts.target, again=twice, test=options.test)
         if not made:  # another process was faster, with what plan?
             check_belongs(folder, plan)
     return send_rest(folder, plan, accounts, options, previous)
@@ -223,6 +228,7 @@ def resume(
     accounts: Sequence[Account] | None = None,
     limits: Limits | None = None,
     spent_elsewhere: bool = False,
+    as_far_as_credits: bool = False,
     moved: bool = False,
     on_doubt: OnDoubt = "stop",
     workers: int = 1,
@@ -242,6 +248,7 @@ def resume(
     options = SendOptions(
         limits=limits or Limits(),
         spent_elsewhere=spent_elsewhere,
+        as_far_as_credits=as_far_as_credits,
         moved=moved,
         on_doubt=on_doubt,
         workers=workers,
@@ -254,7 +261,7 @@ def resume(
         executor=executor,
     )
     done = go_on(run, Accounts.of(account, accounts), options)
-    return _results_or_error(done, RunFolder.at(run))
+    return results_or_error(done, RunFolder.at(run))
 
 
 def go_on(run: str | Path, accounts: Accounts, options: SendOptions) -> RunReport:
@@ -262,7 +269,7 @@ def go_on(run: str | Path, accounts: Accounts, options: SendOptions) -> RunRepor
     folder = RunFolder.at(run, options.journal)
     plan = folder.load_plan()
     check_target(folder, folder.facts(first=1), accounts.first)
-    previous = previous_runs(folder, plan, accounts)
+    previous = previous_runs(folder, plan, accounts.target, accounts.logins)
     check(plan, options.limits, previous)
     GatewayClient(accounts.first).check_sandbox()
     return send_rest(folder, plan, accounts, options, previous)
@@ -313,7 +320,8 @@ def _doubts(done: RunReport, run: str | Path) -> str:
     return f"{found}. What to do: `{evidence}` looks for evidence of what became of it"
 
 
-def _results_or_error(done: RunReport, folder: RunFolder) -> pd.DataFrame:
+def results_or_error(done: RunReport, folder: RunFolder) -> pd.DataFrame:
+    """Return the results of an execution, or raise what it ended with."""
     frame = parquet.read(folder.results_path)[0]
     written = f"The results are in {folder.place}/results.parquet"
     in_doubt = done.outcomes.get(outcomes.Outcome.IN_DOUBT, 0)

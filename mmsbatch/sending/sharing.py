@@ -40,6 +40,8 @@ class Shares:
         Credits that the run may spend in all; None: no limit.
     costs
         Credits per recipient by login, where they are known from before.
+    dearest
+        Whether messages are of several kinds, whose prices differ.
     """
 
     def __init__(
@@ -47,10 +49,13 @@ class Shares:
         logins: Iterable[str],
         most: Decimal | float | None = None,
         costs: Mapping[str, Decimal] | None = None,
+        *,
+        dearest: bool = False,
     ) -> None:
         known = costs or {}
         self._shares = {
-            login: Share(login, Budget(most, known.get(login))) for login in logins or ("",)
+            login: Share(login, Budget(most, known.get(login), dearest=dearest))
+            for login in logins or ("",)
         }
         self._elsewhere = Share("", Budget(most))
         """Of executions before this one, with an account that is not among these."""

@@ -109,7 +109,9 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 def test_the_list_says_of_a_command_what_the_command_says(name: str) -> None:
     """The table's line is the first line of the docstring."""
     module = import_module(f"mmsbatch.cli.{COMMANDS[name].module}")
-    assert (getattr(module, name.replace("-", "_")).__doc__ or "").splitlines()[0] == COMMANDS[name].line
+    assert (getattr(module, name.replace("-", "_")).__doc__ or "").splitlines()[0] == COMMANDS[
+        name
+    ].line
 
 
 def test_help_lists_every_command_as_the_command_describes_itself(

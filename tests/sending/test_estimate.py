@@ -21,6 +21,7 @@ def test_a_first_run_has_no_known_cost(sandbox: Sandbox, run: Path) -> None:
         "credits": 100_000,
         "credits_needed": None,
         "cost_per_recipient": None,
+        "seconds": None,
         "previous_run": None,
         "previous_recipients": None,
     }
@@ -33,7 +34,9 @@ def test_an_earlier_run_shows_the_cost_and_what_is_missing(tmp_path: Path) -> No
         account = account_at(sandbox)
         mms.send(planned(400), account, run=tmp_path / "first")
         found = mms.estimate(planned(450), account, run=tmp_path / "second")
-    assert found.to_json() == {
+    told = found.to_json()
+    assert told.pop("seconds") > 0
+    assert told == {
         "recipients": 450,
         "requests": 3,
         "credits": 300,
@@ -43,6 +46,23 @@ def test_an_earlier_run_shows_the_cost_and_what_is_missing(tmp_path: Path) -> No
         "previous_recipients": 400,
     }
     assert "1,050 are missing" in repr(found)
+
+
+def test_the_time_needed_follows_the_pace(tmp_path: Path) -> None:
+    """Of the gateway as it answered before, of workers, and of what is asked for."""
+    with Sandbox() as sandbox:
+        account = account_at(sandbox)
+        mms.send(planned(400), account, run=tmp_path / "first")
+
+        def seconds(**pace: float) -> float:
+            found = mms.estimate(planned(2000), account, run=tmp_path / "b", **pace)  # type: ignore[arg-type]
+            assert found.seconds is not None
+            return found.seconds
+
+        assert seconds(workers=2) == pytest.approx(seconds() / 2)
+        assert seconds(requests_per_minute=2) == 300
+        slow = mms.estimate(planned(2000), account, run=tmp_path / "b", requests_per_minute=2)
+        assert "time       about 5 min" in repr(slow)
 
 
 def test_only_what_is_left_of_a_run_is_counted(run: Path) -> None:
