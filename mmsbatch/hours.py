@@ -132,9 +132,16 @@ def read_hours(given: str | None, purpose: str | None, *, live: bool) -> Opening
     return _HOURS[profile](bool(plus))
 
 
+def holiday(day: date) -> str:
+    """Return the name of the public holiday that a day is, or that it is a Sunday; else nothing."""
+    return _holidays(day.year, alsace_moselle=False).get(day) or (
+        "a Sunday" if day.weekday() == _SUNDAY else ""
+    )
+
+
 @lru_cache(maxsize=64)
-def _holidays(year: int, alsace_moselle: bool) -> frozenset[date]:
+def _holidays(year: int, alsace_moselle: bool) -> dict[date, str]:
     import holidays  # noqa: PLC0415  (it takes a moment, and few commands need it)
 
     region = _ALSACE_MOSELLE if alsace_moselle else None
-    return frozenset(holidays.country_holidays("FR", subdiv=region, years=year))
+    return dict(holidays.country_holidays("FR", subdiv=region, years=year, language="en_US"))

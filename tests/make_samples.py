@@ -291,8 +291,9 @@ NOEL: Final = """\
 # An image and a line: at most 100 characters.
 name = "noel-2026"
 kind = "image"
-message = "Joyeux Noël et à très bientôt dans votre magasin !"
+message = "Maison Flore vous souhaite un joyeux Noël et vous attend en magasin ! STOP au 36000"
 image = "http://www.example.com/noel.jpg"
+advertiser = "Maison Flore"
 purpose = "commercial"
 consent = "optin_sms"   # oui, 1, yes… in that column of the contacts; others get nothing
 """
@@ -302,10 +303,11 @@ SOLDES: Final = '''\
 name = "soldes-hiver-2026"
 kind = "text"
 message = """
-Bonjour {{ prenom }}, les soldes ont commencé à {{ magasin }} !
+Bonjour {{ prenom }}, les soldes Maison Flore ont commencé à {{ magasin }} !
 Présentez ce message en caisse : -20 % sur votre article préféré.
 STOP au 36000"""
 notify_by_mail = true
+advertiser = "Maison Flore"
 purpose = "commercial"
 consent = "optin_sms"
 '''

@@ -115,6 +115,10 @@ class Campaign:
     newline
         What it takes for a line break: ``"lf"``, a line feed, or ``"literal"``, a backslash and an
         n. Where the other is true, people see a blank, or the backslash and the n.
+    advertiser
+        Whose name a commercial text has to hold; a plan warns of one that does not.
+    way_out
+        How a text offers a way out, if not with the word STOP; a plan warns of one that does not.
 
     Raises
     ------
@@ -136,6 +140,8 @@ class Campaign:
     encoding: str = field(default="utf-8", kw_only=True)
     newline: str = field(default="lf", kw_only=True)
     split: Split | None = field(default=None, kw_only=True)
+    advertiser: str | None = field(default=None, kw_only=True)
+    way_out: str | None = field(default=None, kw_only=True)
 
     if TYPE_CHECKING:
         # What may be given is wider than what is kept.
@@ -152,6 +158,8 @@ class Campaign:
             one_per: Literal["number", "message"] = "number",
             encoding: Literal["utf-8", "cp1252"] = "utf-8",
             newline: Literal["lf", "literal"] = "lf",
+            advertiser: str | None = None,
+            way_out: str | None = None,
         ) -> None: ...
 
     @field_validator("name")
@@ -228,6 +236,13 @@ class Campaign:
         require(_word_rules(given, NEWLINES))
         return given
 
+    @field_validator("advertiser", "way_out")
+    @classmethod
+    def _visible(cls, given: str | None) -> str | None:
+        if given is not None and is_blank(given):
+            raise errors.BrokenRules("a text is needed; found only blanks. Or leave it out.")
+        return given
+
     @model_validator(mode="wrap")
     @classmethod
     def _all_at_once(cls, given: Any, build: ModelWrapValidatorHandler[Self]) -> Self:
@@ -280,20 +295,21 @@ class Campaign:
         if not _PLAIN_NAME.fullmatch(self.name):
             yield (
                 "name: only letters A-Z, digits, blanks, _ and - (at most 50) are certain to be "
-                "taken; §1.2 does not say what else is."
+                "taken; §1.2 does not say what else is [name]"
             )
         if self.content.kind is spec.ContentKind.SOUND_IMAGE:
             yield (
                 "kind: sound+image is in the prose of §1.2 only, not in its example; it may be "
-                "refused (status 109)."
+                "refused (status 109) [sound-image]"
             )
         if self.send_at is not None and happens_twice(self.send_at):
             yield (
                 f"send_at: {self.send_at} happens twice in Paris, where the clocks go back; the "
-                "first is meant, and the gateway may take the second (§1.2 knows no zone)."
+                "first is meant, and the gateway may take the second (§1.2 knows no zone) "
+                "[clock-change]"
             )
         if self.notify_by_mail:
-            yield "notify_by_mail: one mail for each request of 200 is possible (§1.2, §2)."
+            yield "notify_by_mail: one mail for each request of 200 is possible (§1.2, §2) [mails]"
 
     def check_schedule(self, now: datetime) -> None:
         """Check that there is still time to send.

@@ -15,6 +15,8 @@ The keys are §1.2's fields::
     one_per = "number"               # or message: a number gets each text once
     encoding = "utf-8"               # or cp1252: how the gateway reads bytes
     newline = "lf"                   # or literal: what it takes for a line break
+    advertiser = "Maison Flore"      # whom a commercial text has to name
+    way_out = "STOP"                 # how it offers a way out
 
     [split]                          # several contents to compare
     hold_out = 10                    # per cent who get nothing
@@ -56,6 +58,8 @@ _OPTIONS: Final = (
     "one_per",
     "encoding",
     "newline",
+    "advertiser",
+    "way_out",
 )
 _ABOUT: Final = ("name", *_OPTIONS)
 _SPLIT: Final = ("hold_out", "key", "variants")
@@ -75,6 +79,13 @@ _SHAPES: Final = {
     "image": 'image = "http://www…"',
     "video": 'video = {url = "http://www…", duration_s = …}',
     "sound": 'sound = {url = "http://www…", duration_s = …}',
+}
+_USUAL: Final = {
+    "one_per": "number",
+    "encoding": "utf-8",
+    "newline": "lf",
+    "advertiser": None,
+    "way_out": None,
 }
 _STAND_INS: Final[dict[str, dict[str, Any]]] = {
     "image": {"image": "http://www.example.com/a.jpg"},
@@ -294,7 +305,7 @@ def dump_campaign(campaign: Campaign) -> str:
                 "no": _listed(campaign.consent.no),
             }
         )
-    for key, usual in (("one_per", "number"), ("encoding", "utf-8"), ("newline", "lf")):
+    for key, usual in _USUAL.items():
         if getattr(campaign, key) != usual:
             lines[key] = _quoted(getattr(campaign, key))
     text = _lines(lines)

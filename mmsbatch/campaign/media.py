@@ -101,13 +101,13 @@ def url_doubts(url: str) -> Iterator[str]:
     if not (parts.hostname or "").startswith("www."):
         yield (
             f"{parts.hostname!r} does not begin with www., as the gateway's document writes it "
-            "(§1.2); it may be refused (status 113)."
+            "(§1.2); it may be refused (status 113) [www]"
         )
     for mark in "?#":
         if mark in url:
             yield (
                 f"{mark} in the address: the gateway may not find the file's extension (§1.2, "
-                "status 112)."
+                "status 112) [query]"
             )
 
 
@@ -129,7 +129,7 @@ def size_doubts(size: int | None, medium: MediumLimits) -> Iterator[str]:
     if size is not None and size > medium.certain_bytes:
         yield (
             f"{size} bytes: §1.2 allows {medium.certain_bytes} in one place and "
-            f"{medium.maximum_bytes} in another; it may be refused (status 115)."
+            f"{medium.maximum_bytes} in another; it may be refused (status 115) [size]"
         )
 
 

@@ -120,27 +120,27 @@ def doubts(message: str, kind: ContentKind) -> Iterator[str]:
     if found > limit >= length(text):
         yield (
             f"{found} bytes in UTF-8 for a limit of {limit} characters: the gateway may count "
-            "bytes and refuse it (§1.2, status 111)."
+            "bytes and refuse it (§1.2, status 111) [bytes]"
         )
     if "€" in text:
-        yield "the gateway replaces € by E (§1.3); write 'EUR' if that reads badly."
+        yield "the gateway replaces € by E (§1.3); write 'EUR' if that reads badly [euro]"
     escaped = sorted(set(_ESCAPED.findall(text)))
     if escaped:
         yield (
             f"{' '.join(escaped)} must be escaped in XML, and whether the gateway undoes it is "
-            "not documented (§1.2); people may read '&amp;' and the like."
+            "not documented (§1.2); people may read '&amp;' and the like [markup]"
         )
     beyond = _BEYOND_BMP.search(text)
     if beyond:
         yield (
             f"U+{ord(beyond[0]):04X} (an emoji or a rare character) may be lost or cut the message "
-            "(§1.3 says nothing of it)."
+            "(§1.3 says nothing of it) [rare-character]"
         )
     placeholder = _OTHER_PLACEHOLDER.search(text)
     if placeholder:
         yield (
             f"{placeholder[0]!r} is sent as it stands; a column is written with two braces: "
-            "{{ column }}."
+            "{{ column }} [placeholder]"
         )
 
 

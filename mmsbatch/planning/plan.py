@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mmsbatch import hints, spec
+from mmsbatch.campaign import lint
 from mmsbatch.campaign.campaign import Campaign
 from mmsbatch.campaign.rendering import Filled
 from mmsbatch.display import Block, Document, ShowsItself, joined, plural
@@ -138,6 +139,7 @@ class Plan(ShowsItself):
         """What the gateway may take otherwise than meant, and what may cost."""
         return (
             *self.campaign.warnings,
+            *lint.warnings_of(self.campaign, commercial=self._is_commercial()),
             *self._personal_warning(),
             *self._several_warning(),
             *self.consent_warning(live=not self.fictional()),
@@ -161,16 +163,20 @@ class Plan(ShowsItself):
             Whether the plan is, or can be, for people; else only a campaign that calls itself
             commercial is warned of.
         """
-        purpose = self.campaign.purpose or ("commercial" if live else "service")
         looked_at = self.campaign.consent is not None or "no_consent" in self.summary.problems
-        if purpose == "service" or looked_at:
+        if looked_at or not self._is_commercial(live=live):
             return ()
         warning = (
             "no consent column: a commercial message needs each person's consent. Name the column "
             'that says who has agreed, with consent = "…" in the campaign file, or write '
-            'purpose = "service" there if this is not advertising'
+            'purpose = "service" there if this is not advertising [consent]'
         )
         return (warning,)
+
+    def _is_commercial(self, *, live: bool | None = None) -> bool:
+        if self.campaign.purpose is not None:
+            return self.campaign.purpose == "commercial"
+        return not self.fictional() if live is None else live
 
     def request(self, number: int) -> PlannedRequest:
         """Return one request, by its number from 1."""
@@ -349,7 +355,7 @@ class Plan(ShowsItself):
             return ()
         warning = (
             f"{self.requests} requests where one message for all would take {fewest}: a request "
-            "carries one message, so every other text begins a new request"
+            "carries one message, so every other text begins a new request [personal]"
         )
         return (warning,)
 
@@ -358,7 +364,7 @@ class Plan(ShowsItself):
             return ()
         warning = (
             f"{plural(self.several, 'number')} get several messages, each another text: the "
-            'campaign says one_per = "message"'
+            'campaign says one_per = "message" [several]'
         )
         return (warning,)
 
