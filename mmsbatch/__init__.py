@@ -26,10 +26,12 @@ if TYPE_CHECKING:
     from mmsbatch.auditing.overview import audit
     from mmsbatch.auditing.past import past_contacts
     from mmsbatch.auditing.sql import connect
+    from mmsbatch.auditing.variants import variants
     from mmsbatch.campaign.campaign import Campaign
     from mmsbatch.campaign.consent import Consent
     from mmsbatch.campaign.content import Image, Sound, SoundImage, Text, Video
     from mmsbatch.campaign.file import load_campaign
+    from mmsbatch.campaign.readings import as_read
     from mmsbatch.campaign.split import Split
     from mmsbatch.contacts.reading import read_contacts
     from mmsbatch.demo import sample
@@ -111,6 +113,7 @@ __all__ = [
     "Verification",
     "Video",
     "__version__",
+    "as_read",
     "audit",
     "check_media",
     "check_parameters",
@@ -143,6 +146,7 @@ __all__ = [
     "status",
     "stop",
     "summary",
+    "variants",
     "verify",
     "write_results",
 ]
@@ -156,6 +160,7 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "auditing.overview": ("audit",),
     "auditing.past": ("past_contacts",),
     "auditing.sql": ("connect",),
+    "auditing.variants": ("variants",),
     "campaign.campaign": ("Campaign",),
     "campaign.consent": ("Consent",),
     "campaign.content": (
@@ -166,6 +171,7 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
         "Video",
     ),
     "campaign.file": ("load_campaign",),
+    "campaign.readings": ("as_read",),
     "campaign.split": ("Split",),
     "contacts.reading": ("read_contacts",),
     "demo": ("sample",),

@@ -291,6 +291,56 @@ def runs_over_weeks(audit: pd.DataFrame) -> Figure:
     return _drawn(made)
 
 
+def variants(compared: pd.DataFrame) -> Figure:
+    """Draw what the variants of a campaign came to, with how sure that is.
+
+    Parameters
+    ----------
+    compared
+        What `mmsbatch.variants` gave.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One mark a variant with a bar for its 95 % interval; a lone mark for who was held out.
+
+    Raises
+    ------
+    InputError
+        A column is missing, or matplotlib is not installed.
+    """
+    draw = _drawing()
+    _need(
+        compared, "variants", "what mms.variants gave", "variant", "people", "share", "low", "high"
+    )
+    if compared.empty:
+        return _drawn(draw.nothing("Share by variant", "nobody is in any variant"))
+    people = draw.counted(int(compared["people"].sum()), "person").replace("persons", "people")
+    made, axes = draw.figure(
+        f"Share by variant, with 95 % intervals: {people}", 1.2 + 0.5 * len(compared)
+    )
+    rows = range(len(compared))
+    share, low, high = (compared[name].to_numpy(float) * 100 for name in ("share", "low", "high"))
+    axes.errorbar(
+        share,
+        rows,
+        xerr=[share - low, high - share],
+        fmt="o",
+        color="black",
+        capsize=4,
+        linewidth=1,
+    )
+    for row, (value, upto) in enumerate(zip(share, high, strict=True)):
+        axes.annotate(
+            f"{value:.1f} %", (upto, row), (6, -3), textcoords="offset points", fontsize=9
+        )
+    axes.set_yticks(rows, [draw.spoken(str(name)) for name in compared["variant"]])
+    axes.set_ylim(len(compared) - 0.5, -0.5)
+    axes.margins(x=0.15)
+    axes.set_xlabel("per cent")
+    return _drawn(made)
+
+
 def _drawing() -> ModuleType:
     try:
         from mmsbatch import drawing  # noqa: PLC0415  (matplotlib: only for who draws)

@@ -71,7 +71,20 @@ def write_readings(readings: dict[str, str], *, live: bool) -> Path:
 
 
 def as_read(campaign: Campaign, *, live: bool) -> Campaign:
-    """Return a campaign as the gateway reads it; what it says itself, other than usual, stays."""
+    """Return a campaign as the gateway reads it.
+
+    Parameters
+    ----------
+    campaign
+        What it says itself of encoding and newline, other than usual, stays.
+    live
+        Which gateway: a trial may have shown how it reads.
+
+    Raises
+    ------
+    CampaignError
+        The file of readings holds what it should not.
+    """
     known = read_readings(live=live)
     if campaign.encoding != ENCODINGS[0] or campaign.newline != NEWLINES[0]:
         return campaign
