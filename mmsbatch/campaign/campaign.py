@@ -40,7 +40,7 @@ from mmsbatch.errors import CampaignError, nearest
 from mmsbatch.times import PARIS, happens_twice, instant, wall_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pydantic import ModelWrapValidatorHandler
 
@@ -62,6 +62,21 @@ PURPOSES: Final = ("commercial", "service")
 ONE_PER: Final = ("number", "message")
 ENCODINGS: Final = ("utf-8", "cp1252")
 NEWLINES: Final = ("lf", "literal")
+PREFIXES: Final = ("6", "7")
+"""First digits of French mobile numbers; the gateway's document knows 06 only (§1.4)."""
+PREFIX_PROBLEMS: Final = {
+    "prefix_not_taken": (
+        "the campaign's prefixes say that the gateway takes no numbers that begin like this one",
+        "nothing; or add the digit to prefixes, if the gateway does take them",
+    ),
+}
+
+
+def prefix_rules(given: object) -> Iterator[str]:
+    """Return what is wrong with a campaign's prefixes."""
+    listed = list(given) if isinstance(given, list | tuple) else []
+    if not listed or any(digit not in PREFIXES for digit in listed):
+        yield f'a list of "6" and "7" is needed; found {errors.shown(given)}.'
 
 
 def _name_rules(name: str) -> Iterator[str]:
@@ -115,6 +130,9 @@ class Campaign:
     newline
         What it takes for a line break: ``"lf"``, a line feed, or ``"literal"``, a backslash and an
         n. Where the other is true, people see a blank, or the backslash and the n.
+    prefixes
+        First digits of the national numbers that the gateway takes: ``("6",)`` if it refuses 07,
+        which its document does not know. Other rows become ``prefix_not_taken``.
     advertiser
         Whose name a commercial text has to hold; a plan warns of one that does not.
     way_out
@@ -140,6 +158,7 @@ class Campaign:
     encoding: str = field(default="utf-8", kw_only=True)
     newline: str = field(default="lf", kw_only=True)
     split: Split | None = field(default=None, kw_only=True)
+    prefixes: tuple[str, ...] = field(default=PREFIXES, kw_only=True)
     advertiser: str | None = field(default=None, kw_only=True)
     way_out: str | None = field(default=None, kw_only=True)
 
@@ -158,6 +177,7 @@ class Campaign:
             one_per: Literal["number", "message"] = "number",
             encoding: Literal["utf-8", "cp1252"] = "utf-8",
             newline: Literal["lf", "literal"] = "lf",
+            prefixes: Sequence[str] = PREFIXES,
             advertiser: str | None = None,
             way_out: str | None = None,
         ) -> None: ...
@@ -235,6 +255,12 @@ class Campaign:
     def _lf_or_literal(cls, given: str) -> str:
         require(_word_rules(given, NEWLINES))
         return given
+
+    @field_validator("prefixes", mode="before")
+    @classmethod
+    def _first_digits(cls, given: Any) -> tuple[str, ...]:
+        require(prefix_rules(given))
+        return tuple(digit for digit in PREFIXES if digit in given)
 
     @field_validator("advertiser", "way_out")
     @classmethod
@@ -351,7 +377,7 @@ class Campaign:
         -------
         dict
             ``{"content": {"kind", "message", …}, "name", "split", "notify_by_mail", "send_at",
-            "purpose", "consent", "one_per", "encoding", "newline"}``.
+            "purpose", "consent", "one_per", "encoding", "newline", "prefixes"}``.
         """
         whole: dict[str, Any] = {"content": _canonical(self.content), "name": self.name}
         if self.split is not None:
@@ -371,6 +397,8 @@ class Campaign:
             whole["encoding"] = self.encoding
         if self.newline != "lf":
             whole["newline"] = self.newline
+        if self.prefixes != PREFIXES:
+            whole["prefixes"] = list(self.prefixes)
         return whole
 
 

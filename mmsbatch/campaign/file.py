@@ -15,6 +15,7 @@ The keys are §1.2's fields::
     one_per = "number"               # or message: a number gets each text once
     encoding = "utf-8"               # or cp1252: how the gateway reads bytes
     newline = "lf"                   # or literal: what it takes for a line break
+    prefixes = ["6"]                 # the gateway takes 06 only; without it, 07 too
     advertiser = "Maison Flore"      # whom a commercial text has to name
     way_out = "STOP"                 # how it offers a way out
 
@@ -58,6 +59,7 @@ _OPTIONS: Final = (
     "one_per",
     "encoding",
     "newline",
+    "prefixes",
     "advertiser",
     "way_out",
 )
@@ -84,6 +86,7 @@ _USUAL: Final = {
     "one_per": "number",
     "encoding": "utf-8",
     "newline": "lf",
+    "prefixes": ("6", "7"),
     "advertiser": None,
     "way_out": None,
 }
@@ -307,7 +310,8 @@ def dump_campaign(campaign: Campaign) -> str:
         )
     for key, usual in _USUAL.items():
         if getattr(campaign, key) != usual:
-            lines[key] = _quoted(getattr(campaign, key))
+            value = getattr(campaign, key)
+            lines[key] = _quoted(value) if isinstance(value, str) else _listed(value)
     text = _lines(lines)
     if campaign.split is not None:
         options = {"hold_out": f"{campaign.split.hold_out!r}"}

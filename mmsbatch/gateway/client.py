@@ -24,6 +24,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from mmsbatch import hints, spec
+from mmsbatch.campaign.readings import read_readings
 from mmsbatch.errors import AccountError, InDoubt, NotSent
 from mmsbatch.gateway import wire
 from mmsbatch.gateway.account import Account, Target, is_loopback
@@ -34,6 +35,8 @@ _CONNECTIONS: Final = 256
 CONNECT_TIMEOUT_S: Final = 10.0
 READ_TIMEOUT_S: Final = 120.0
 """The gateway downloads the medium while it answers (§2.2, statuses 114-117), so it may be slow."""
+
+TIMEOUTS_S: Final = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
 
 _HEADERS: Final = {
     "User-Agent": "mmsbatch",
@@ -72,12 +75,28 @@ class GatewayClient:
     account
         Its credentials travel in the body only, never in the address.
     connect_timeout_s, read_timeout_s
-        Seconds to wait for a connection; seconds for the whole answer once connected.
+        Seconds to wait for a connection; seconds for the whole answer once connected. 0: what the
+        file of readings says, else 10 and 120.
     """
 
     account: Account
-    connect_timeout_s: float = CONNECT_TIMEOUT_S
-    read_timeout_s: float = READ_TIMEOUT_S
+    connect_timeout_s: float = field(default=0.0)
+    read_timeout_s: float = field(default=0.0)
+
+    def __post_init__(self) -> None:
+        """Take the time-outs that are not given from where a person has set them."""
+        known = read_readings(live=self.account.target is Target.LIVE)
+        for name, usual in (
+            ("connect_timeout_s", CONNECT_TIMEOUT_S),
+            ("read_timeout_s", READ_TIMEOUT_S),
+        ):
+            value = getattr(self, name) or float(known.get(name, usual))
+            object.__setattr__(self, name, value)
+
+    @property
+    def timeouts_s(self) -> tuple[float, float]:
+        """To connect, and to be answered."""
+        return self.connect_timeout_s, self.read_timeout_s
 
     def send(self, xml: bytes) -> HttpReply:
         """Post one request (§1.1).

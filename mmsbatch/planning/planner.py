@@ -233,6 +233,9 @@ class _Draft:
         if consent is not None and consent.canonical() != prepared.attrs.get(CONSENT):
             missing = _without_consent(consent, prepared, numbers, whole=whole)
             problem.set("no_consent", problem.none & missing)
+        digits = [int(digit) for digit in campaign.prefixes]
+        strange = (numbers > 0) & ~np.isin(numbers // 10**8 % 10, digits)
+        problem.set("prefix_not_taken", problem.none & strange)
         beside: dict[str, Any] = {}
         if frequency is not None:
             problem.set("too_soon", problem.none & frequency.too_soon(numbers))

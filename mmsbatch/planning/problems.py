@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from mmsbatch.campaign.campaign import PREFIX_PROBLEMS
 from mmsbatch.campaign.rendering import CONTENT_PROBLEMS
 from mmsbatch.campaign.split import SPLIT_PROBLEMS
 from mmsbatch.display import Block, Document, ShowsItself, counts, plural
@@ -18,7 +19,7 @@ from mmsbatch.frames import categorical
 from mmsbatch.phones.problems import PROBLEMS, REPAIRS
 from mmsbatch.planning.frequency import FREQUENCY_PROBLEMS
 
-_OF_PLAN: Final = CONTENT_PROBLEMS | FREQUENCY_PROBLEMS | SPLIT_PROBLEMS
+_OF_PLAN: Final = CONTENT_PROBLEMS | FREQUENCY_PROBLEMS | SPLIT_PROBLEMS | PREFIX_PROBLEMS
 PROBLEM_MEANINGS: Mapping[str, str] = {
     word: meaning for word, (meaning, _) in {**PROBLEMS, **_OF_PLAN}.items()
 }

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +22,7 @@ from mmsbatch.display import plural
 from mmsbatch.errors import BrokenOff, RunError, RunInDoubt, RunStopped
 from mmsbatch.gateway.account import Target
 from mmsbatch.gateway.accounts import Accounts
+from mmsbatch.gateway.client import TIMEOUTS_S, GatewayClient
 from mmsbatch.hours import OpeningHours, read_hours
 from mmsbatch.journal.facts import Fact, FactKind, of_account
 from mmsbatch.planning.plan import Plan
@@ -110,7 +112,13 @@ class SendOptions:
             not_after=self.deadline,
             upto=None if self.canary is None else plan.last_within(self.canary),
             hours=self.opening_hours(plan.campaign, accounts),
+            lost_after=_lost_after(accounts),
         )
+
+
+def _lost_after(accounts: Accounts) -> timedelta:
+    timeouts_s = GatewayClient(accounts.first).timeouts_s
+    return timedelta() if timeouts_s == TIMEOUTS_S else timedelta(seconds=sum(timeouts_s) + 60)
 
 
 def send_rest(
@@ -204,6 +212,7 @@ def _send_until_stopped(
 ) -> None:
     """Send, and record who does and why it ended."""
     accounts = sender.accounts
+    timeouts_s = sender.gateways[accounts.first.clientcode].timeouts_s
     me = {
         "pid": os.getpid(),
         "host": socket.gethostname(),
@@ -216,6 +225,7 @@ def _send_until_stopped(
         "url": accounts.url,
         "execution": sender.queue.execution,
         "inodes": folder.journal.inodes(),
+        **({} if timeouts_s == TIMEOUTS_S else {"timeouts_s": list(timeouts_s)}),
         **({"spent_elsewhere": True} if options.spent_elsewhere else {}),
         **({"as_far_as_credits": True} if options.as_far_as_credits else {}),
     }

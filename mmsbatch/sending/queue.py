@@ -60,6 +60,8 @@ class Rules:
     """The last request that may be sent in this execution; None: all."""
     hours: OpeningHours | None = None
     """When requests may leave; None: at any time."""
+    lost_after: timedelta = timedelta()
+    """When a worker must be gone that has recorded no answer, if later than usual."""
 
     @property
     def interval(self) -> timedelta:
@@ -236,7 +238,8 @@ class Queue:
 
     def _lost(self, now: datetime) -> Stop | None:
         """Take the requests whose workers must be gone as in doubt; stop if nothing follows one."""
-        lost = [n for n, claim in self._under_way.items() if now - claim.at > LOST_AFTER]
+        lost_after = max(LOST_AFTER, self.rules.lost_after)
+        lost = [n for n, claim in self._under_way.items() if now - claim.at > lost_after]
         return self._give_up(lost)
 
     def _give_up(self, lost: list[int]) -> Stop | None:

@@ -21,6 +21,7 @@ import pandas as pd
 from bench_verify import make
 
 import mmsbatch as mms
+from mmsbatch.frames import categorical
 from mmsbatch.runs.run import write_results
 
 
@@ -62,6 +63,20 @@ def main() -> None:
         held = mms.plan(prepared, campaign, frequency=rule)
         held_s = took_s("the same, held against the past", begun_s)
         assert held.recipients == plain.recipients
+        names = categorical(np.arange(options.contacts) % 500, [f"P{n}" for n in range(500)])
+        split = mms.Split(
+            {"A": mms.Text("Bonjour {{ prenom }}"), "B": mms.Text("Salut")}, hold_out=10
+        )
+        begun_s = time.perf_counter()
+        several = mms.plan(
+            prepared.assign(prenom=names), mms.Campaign("b", split=split), frequency=rule
+        )
+        whole_s = past_s + took_s("the same, split and rendered for 500 names", begun_s)
+        sending_s = several.requests / 10 * 0.05
+        print(
+            f"read, held, split and rendered: {whole_s / sending_s:.2f} times what one in ten of "
+            f"{several.requests:,} requests takes at 50 ms ({sending_s:.1f} s)"
+        )
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(
             f"past {past_s / rival_s:.2f} times DuckDB's time; plan {held_s / plain_s:.2f} times "

@@ -28,8 +28,10 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def gateway(monkeypatch: pytest.MonkeyPatch, **options: Any) -> Sandbox:
-    sandbox = Sandbox(options=SandboxOptions(**options))
+def gateway(
+    monkeypatch: pytest.MonkeyPatch, faults: dict[int, str] | None = None, **options: Any
+) -> Sandbox:
+    sandbox = Sandbox(faults=faults or {}, options=SandboxOptions(**options))
     monkeypatch.setenv("MMSBATCH_URL", sandbox.__enter__().url)
     return sandbox
 
@@ -118,8 +120,13 @@ def test_what_is_no_answer_is_refused(
     ("text", "told"),
     [
         ("[live", "gateway.toml cannot be read"),
-        ('[sandbox]\nencodin = "utf-8"', "unknown key 'encodin'; there are encoding, newline. Did"),
+        (
+            '[sandbox]\nencodin = "utf-8"',
+            "unknown key 'encodin'; there are encoding, newline",
+        ),
         ('[sandbox]\nnewline = "crlf"', "newline must be 'lf' or 'literal', found 'crlf'"),
+        ("[sandbox]\nprefixes = [8]", "prefixes must be a list of"),
+        ("[sandbox]\nread_timeout_s = 0", "read_timeout_s must be above 0 and at most 600"),
         ("[people]", "'people' is no table of it"),
     ],
 )
@@ -138,3 +145,26 @@ def test_a_person_is_asked(place: Path, monkeypatch: pytest.MonkeyPatch) -> None
         done = call("trial", "--to", TO, input="blue\nwrong\ntwo\n")
     assert done.exit_code == 0, done.output
     assert 'encoding = "cp1252"' in (place / "gateway.toml").read_text(encoding="utf-8")
+
+
+def test_what_a_person_has_set_is_found_and_kept(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Time-outs and prefixes by hand, in every later command; a trial leaves them alone."""
+    (place / "gateway.toml").write_text(
+        '[sandbox]\nprefixes = ["6"]\nread_timeout_s = 0.5\n', encoding="utf-8"
+    )
+    (place / "crm.csv").write_text("mobile\n0639980001\n0712345678\n", encoding="utf-8")
+    (place / "c.toml").write_text('name = "c"\nkind = "text"\nmessage = "m"\n', encoding="utf-8")
+    words = ["send", "crm.csv", "--campaign", "c.toml", "--run", "first"]
+    with gateway(monkeypatch, faults={1: "stall"}) as sandbox:
+        done = call(*words)
+        sandbox.release()
+    assert done.exit_code == 3, done.output
+    assert "did not come within" in done.output or "timed out" in done.output
+    assert mms.status("first").outcomes == {"in_doubt": 1, "invalid": 1}
+    assert mms.verify("first").holds
+    with gateway(monkeypatch) as sandbox:
+        assert call("trial", "--to", TO, "--accents", "right", "--lines", "two").exit_code == 0
+    kept = (place / "gateway.toml").read_text(encoding="utf-8")
+    assert 'prefixes = ["6"]\nread_timeout_s = 0.5\nencoding = "utf-8"' in kept
