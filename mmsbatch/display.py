@@ -101,7 +101,9 @@ def page(title: str, document: Document) -> str:
         f"<title>{html.escape(title)}</title><style>"
         ":root{color-scheme:light dark}"
         "body{font:1rem/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
-        "table{max-width:100%;overflow-wrap:anywhere}</style></head><body><main>"
+        "td{overflow-wrap:anywhere}td td:not(:last-child){overflow-wrap:normal;white-space:nowrap}"
+        "@media(max-width:40em){th,td{display:block}td td{display:inline-block}"
+        "td td:last-child{display:block}}</style></head><body><main>"
         f"<h1>{html.escape(title)}</h1>{document.html()}</main></body></html>\n"
     )
 

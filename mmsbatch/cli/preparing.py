@@ -156,10 +156,11 @@ def plan(
         words += [] if one_per is None else ["--one-per", one_per]
         run = f"data/runs/{run_name_of(made.campaign.name)}"
         send = hints.send(words, run, live=live, fingerprint=made.fingerprint)
-        if save is not None:
-            SavedPlan.save(made, save, options.sources(campaign, one_per))
-            send = hints.show(save)
         cost = _cost(made, run, live=live, ask_account=ask_account)
+        if save is not None:
+            told = cost.words if cost else ""
+            SavedPlan.save(made, save, options.sources(campaign, one_per), told)
+            send = hints.show(save)
         shown = [made, preview(made), *([media] if media else []), *([cost] if cost else [])]
         text = "\n".join([*map(repr, shown), labelled("next", send)])
         figures = made.to_json() | (cost.to_json() if cost else {})

@@ -222,8 +222,16 @@ class Plan(ShowsItself):
     def document(self) -> Document:
         """Show what can be sent, and what will be sent to how many."""
         campaign = self.campaign
-        named = f"{campaign.name} ({campaign.content.kind})"
-        blocks = [Block("campaign", (named, *campaign.content.message.splitlines()))]
+        blocks = [
+            Block(
+                "campaign",
+                (
+                    f"{campaign.name}{variant and f', {variant}'} ({content.kind})",
+                    *content.message.splitlines(),
+                ),
+            )
+            for variant, content in campaign.contents.items()
+        ]
         if campaign.send_at is not None:
             blocks.append(Block("send at", (f"{campaign.send_at} ({spec.TIME_ZONE})",)))
         size = f"{plural(self.recipients, 'recipient')} in {plural(self.requests, 'request')}"

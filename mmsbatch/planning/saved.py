@@ -56,12 +56,18 @@ class SavedPlan(ShowsItself):
     sources: Mapping[str, Any]
     at: datetime
     by: str
+    cost: str = ""
+    """What it will cost, as it was known then, in words."""
 
     @classmethod
     def save(
-        cls, plan: Plan, path: str | os.PathLike[str], sources: Mapping[str, Any] | None = None
+        cls,
+        plan: Plan,
+        path: str | os.PathLike[str],
+        sources: Mapping[str, Any] | None = None,
+        cost: str = "",
     ) -> Self:
-        """Save a plan in a new folder.
+        """Save a plan in a new folder, with what it was made from and what it will cost.
 
         Raises
         ------
@@ -75,7 +81,7 @@ class SavedPlan(ShowsItself):
             raise PlanError(
                 f"{folder} exists: give a new folder as {hints.option('save')}, or remove it"
             )
-        saved = cls(folder, plan, dict(sources or {}), times.utc_now(), _somebody())
+        saved = cls(folder, plan, dict(sources or {}), times.utc_now(), _somebody(), cost)
 
         def fill(place: Path) -> None:
             write_plan(plan, place / _PLAN, {FINGERPRINT: plan.fingerprint})
@@ -88,6 +94,7 @@ class SavedPlan(ShowsItself):
                 "fingerprint": plan.fingerprint,
                 "files": digests(place / _PLAN, place / _CAMPAIGN),
                 "sources": saved.sources,
+                **({"cost": cost} if cost else {}),
             }
             text = json.dumps(made, indent=1, ensure_ascii=False, sort_keys=True)
             (place / _MADE).write_text(f"{text}\n", encoding="utf-8")
@@ -128,7 +135,8 @@ class SavedPlan(ShowsItself):
                 )
             plan, _ = read_plan(folder / _PLAN, load_campaign(folder / _CAMPAIGN))
             at = datetime.fromisoformat(made["at"])
-            return cls(folder, plan, made["sources"], at, str(made["by"]))
+            by, cost = str(made["by"]), str(made.get("cost", ""))
+            return cls(folder, plan, made["sources"], at, by, cost)
         except (OSError, ValueError, KeyError, TypeError, RunError) as error:
             raise PlanError(
                 f"{folder} holds no plan that was saved ({error}): "
@@ -189,12 +197,21 @@ class SavedPlan(ShowsItself):
     def document(self) -> Document:
         """Show who saved what, and the plan, numbers masked."""
         sources = ", ".join(
-            f"{name} {value}" for name, value in self.sources.items() if value not in (None, [], "")
+            f"{name.replace('_', ' ')} {' '.join(value) if isinstance(value, list) else value}"
+            for name, value in self.sources.items()
+            if name != "live" and value not in (None, [], "")
         )
         saved = Block("saved", (f"{times.in_paris(self.at)} by {self.by}", str(self.path)))
+        target = "people (live)" if self.sources.get("live") else "the sandbox"
         made = Block("made from", (sources or "not recorded",))
+        whom = Block("for", (target,))
+        cost = Block("cost", (self.cost or "not known: no earlier run beside it has shown it",))
         return joined(
-            (Document((saved, made)), self.plan.document(), preview(self.plan).document())
+            (
+                Document((saved, whom, made, cost)),
+                self.plan.document(),
+                preview(self.plan).document(),
+            )
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -204,6 +221,7 @@ class SavedPlan(ShowsItself):
             "path": str(self.path),
             "saved_at": self.at.isoformat(),
             "saved_by": self.by,
+            "cost": self.cost or None,
             "sources": dict(self.sources),
         }
 

@@ -31,11 +31,15 @@ class Price(ShowsItself):
     recipients: int
     a_recipient: Decimal
 
+    @property
+    def words(self) -> str:
+        """What it comes to."""
+        needed = amount(self.a_recipient * self.recipients)
+        return f"about {needed} credits, at {amount(self.a_recipient)} a recipient as before"
+
     def document(self) -> Document:
         """Show it."""
-        needed = amount(self.a_recipient * self.recipients)
-        told = f"about {needed} credits, at {amount(self.a_recipient)} a recipient as before"
-        return Document((Block("cost", (told,)),))
+        return Document((Block("cost", (self.words,)),))
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as plain values."""
@@ -70,6 +74,11 @@ class Estimate(ShowsItself):
     def seconds(self) -> float | None:
         """How long it will take; None if no earlier run shows how fast the gateway answers."""
         return self.pace.seconds(self.requests, self.earlier.seconds_a_request)
+
+    @property
+    def words(self) -> str:
+        """What it comes to."""
+        return "; ".join(self._credit_lines())
 
     def document(self) -> Document:
         """Show what is to be sent, at what cost, how long, and what the previous run was."""
