@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from mmsbatch.runs.names import run_name
     from mmsbatch.runs.outcomes import Outcome
     from mmsbatch.runs.run import results, status, summary, write_results
+    from mmsbatch.sandbox.server import Sandbox
     from mmsbatch.sending.estimate import estimate
     from mmsbatch.sending.limits import Limits
     from mmsbatch.sending.send import resume, send
@@ -103,6 +104,7 @@ __all__ = [
     "RunError",
     "RunInDoubt",
     "RunStopped",
+    "Sandbox",
     "SavedPlan",
     "Sound",
     "SoundImage",
@@ -221,6 +223,7 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
         "summary",
         "write_results",
     ),
+    "sandbox.server": ("Sandbox",),
     "sending.estimate": ("estimate",),
     "sending.limits": ("Limits",),
     "sending.send": (

@@ -21,7 +21,7 @@ from mmsbatch.gateway.account import Account
 from mmsbatch.gateway.client import GatewayClient
 from mmsbatch.journal.facts import read_account
 from mmsbatch.runs.report import DONE, STOPPED
-from mmsbatch.sandbox import AnotherAccount, Sandbox, SandboxOptions
+from mmsbatch.sandbox import AnotherAccount, Sandbox, SandboxOptions, read_faults
 
 
 def account(
@@ -97,8 +97,23 @@ def sandbox(
             "mmsbatch.sandbox.faults); '*=…' for every one."
         ),
     ] = None,
+    faults: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A TOML file of faults, by place or content."),
+    ] = None,
     ledger: Annotated[
-        Path | None, typer.Option(help="Append each delivery to this file as a JSON line.")
+        Path | None, typer.Option(metavar="FILE", help="Keep what arrives in this SQLite file.")
+    ] = None,
+    media: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Files for http://www.sandbox.invalid/NAME, shown on its pages."
+        ),
+    ] = None,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    token: Annotated[
+        str | None,
+        typer.Option(help="What opens the pages; needed for a --host that others can reach."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -114,11 +129,28 @@ def sandbox(
             others=dict(_others(account or (), login)),
         )
         more = "".join(f", {name}: {one.credits:,}" for name, one in options.others.items())
-        gateway = Sandbox(port, options=options, faults=fault or (), ledger_file=ledger)
+        gateway = Sandbox(
+            port,
+            host=host,
+            options=options,
+            faults=fault or (),
+            rules=read_faults(faults) if faults else (),
+            ledger_file=ledger,
+            media_folder=media,
+            token=token or "",
+        )
         print_result(
             as_json,
-            {"url": gateway.url, "login": login, "pid": os.getpid()},
+            {
+                "url": gateway.url,
+                "login": login,
+                "pid": os.getpid(),
+                "inbox": f"{gateway.url}/",
+                "api": f"{gateway.url}/api/",
+                "openapi": f"{gateway.url}/openapi.json",
+            },
             f"sandbox gateway at {gateway.url} (login {login}, {credits_:,} credits{more})\n"
+            f"look: {gateway.url}/ in a browser\n"
             f"use it: export MMSBATCH_URL={gateway.url}   # in the terminal of the other commands\n"
             "stop it: Ctrl-C",
         )

@@ -5,15 +5,18 @@ texts of the statuses.
 """
 
 from mmsbatch.sandbox.checks import AnotherAccount, MediaFact, SandboxOptions
+from mmsbatch.sandbox.fault_rules import FaultRule, read_faults
 from mmsbatch.sandbox.faults import EVERY, Fault, parse_faults
-from mmsbatch.sandbox.ledger import Delivery, Media, Received, read_ledger
+from mmsbatch.sandbox.ledger import Delivery, Media, Received
 from mmsbatch.sandbox.server import Sandbox, embedded
+from mmsbatch.sandbox.store import read_ledger
 
 __all__ = [
     "EVERY",
     "AnotherAccount",
     "Delivery",
     "Fault",
+    "FaultRule",
     "Media",
     "MediaFact",
     "Received",
@@ -21,5 +24,6 @@ __all__ = [
     "SandboxOptions",
     "embedded",
     "parse_faults",
+    "read_faults",
     "read_ledger",
 ]

@@ -6,24 +6,35 @@ It holds no socket: how the transport ends is left in the WSGI environment, for 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cache
 from hashlib import blake2b
-from ipaddress import ip_address
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from jinja2 import Environment, StrictUndefined, Template
 from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wrappers import Request, Response
 
 from mmsbatch.sandbox import protocol
+from mmsbatch.sandbox.access import refusal, with_cookie
+from mmsbatch.sandbox.api import Api
+from mmsbatch.sandbox.books import Books
 from mmsbatch.sandbox.checks import KINDS, Case, SandboxOptions, judge
-from mmsbatch.sandbox.faults import EVERY, Ending, Fault, Page
-from mmsbatch.sandbox.ledger import Batch, Books, Media, Received
-from mmsbatch.sandbox.protocol import AnswerFields, account_answer, as_shown, read_flow, read_form
+from mmsbatch.sandbox.fault_rules import FaultRules
+from mmsbatch.sandbox.faults import Ending, Fault, Page
+from mmsbatch.sandbox.ledger import Batch, Media, Received
+from mmsbatch.sandbox.media_folder import MediaFolder
+from mmsbatch.sandbox.pages import Pages
+from mmsbatch.sandbox.protocol import (
+    AnswerFields,
+    Flow,
+    account_answer,
+    as_shown,
+    read_flow,
+    read_form,
+)
+from mmsbatch.sandbox.store import Raw
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -38,7 +49,6 @@ _ACCOUNT_SCRIPTS: Final = {
 }  # §3.1: v6 in the text, v2 in the example
 _MAX_QUERY: Final = 1024  # §1.1, characters
 _ACCEPTED: Final = (100, 101)
-_CSP: Final = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def _letters(*parts: object) -> str:
@@ -53,14 +63,21 @@ class GatewayApp:
     def __init__(
         self,
         options: SandboxOptions,
-        faults: Mapping[int, Fault],
+        faults: FaultRules,
         books: Books,
         clock: Callable[[], datetime],
+        *,
+        media: MediaFolder,
+        token: str = "",
     ) -> None:
         self.options = options
         self.faults = faults
         self.books = books
         self.clock = clock
+        self.media = media
+        self.token = token
+        self.pages = Pages(books, faults, media)
+        self.api = Api(books, faults)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one HTTP request."""
@@ -89,33 +106,51 @@ class GatewayApp:
             return Response()
 
     def _send(self, request: Request) -> Response:
-        number = self.books.arrive()
-        fault = self.faults.get(number) or self.faults.get(EVERY) or Fault()
+        arrival = self.books.arrive()
+        fault = self.faults.at(arrival)
+        form = None
+        if fault is None and self.faults.look_inside:
+            form = self._read(request, arrival, Fault())
+            flow = read_flow(form.get("XMLFlow", b""), charset=self.options.charset, naive=False)
+            fault = self.faults.of(flow.numbers, flow.campaign_name) if flow else None
+        fault = fault or self.faults.of((), None) or Fault()
         latency_ms = self.options.latency_ms
         ending = replace(fault.ending, delay_ms=fault.ending.delay_ms + latency_ms)
         request.environ[ENDING] = ending
-        entry = Received(number, self.clock(), request.method, fault.text)
+        entry = self._entry(arrival, request, fault.text)
         if ending.close == "before":
             self.books.log(entry)
             return Response()
-        try:
-            form = _form(request)
-        except ClientDisconnected:
-            self.books.log(replace(entry, fault="request cut off by its sender"))
-            raise
+        if form is None:
+            form = self._read(request, arrival, fault)
         answer, entry = self._process(form, fault, entry)
         if ending.close or fault.page is not None:
             entry = replace(entry, answered=None)
-        self.books.log(entry)
-        return _foreign(fault.page, request.path) if fault.page is not None else _text(answer)
+        response = _text(answer) if fault.page is None else _foreign(fault.page, request.path)
+        written = b"" if ending.close else response.get_data()
+        self.books.log(entry, Raw(_without_login(form.get("XMLFlow", b"")), written))
+        return response
+
+    def _entry(self, arrival: int, request: Request, fault: str) -> Received:
+        return Received(self.books.before + arrival, self.clock(), request.method, fault)
+
+    def _read(self, request: Request, arrival: int, fault: Fault) -> dict[str, bytes]:
+        try:
+            return _form(request)
+        except ClientDisconnected:
+            words = fault.text or "request cut off by its sender"
+            told = "request cut off by its sender"
+            self.books.log(self._entry(arrival, request, told if fault.text else words))
+            raise
 
     def _process(
         self, form: dict[str, bytes], fault: Fault, entry: Received
     ) -> tuple[AnswerFields, Received]:
         """Judge, send, charge; then say so, as far as the fault lets it."""
-        options = fault.options(self.options)
         xml = form.get("XMLFlow", b"")
+        options = fault.options(self.options)
         flow = read_flow(xml, charset=options.charset, naive=options.naive_xml)
+        options = self._with_files(options, flow)
         login = _string(form, "clientcode")
         books = self.books
         with books.lock:  # between reading the credits and taking them nobody else may
@@ -158,6 +193,15 @@ class GatewayApp:
             credits_left=credits_left,
         )
         return answer, entry if flow is None else _with_facts(entry, case, accepted=known)
+
+    def _with_files(self, options: SandboxOptions, flow: Flow | None) -> SandboxOptions:
+        """Add what the media folder holds of the media that a request names."""
+        named = flow.media.values() if flow else ()
+        found = ((medium.url, self.media.fact(medium.url)) for medium in named)
+        facts = {url: fact for url, fact in found if fact is not None}
+        return (
+            options.model_copy(update={"media": {**options.media, **facts}}) if facts else options
+        )
 
     @staticmethod
     def _accepted(
@@ -205,30 +249,23 @@ class GatewayApp:
     # ----- the sandbox's own pages -------------------------------------------------------------
 
     def _page(self, request: Request, path: str) -> Response:
-        if not _is_loopback(request.host):  # a name that a web page has bent to this machine
-            return Response("Ask for this page at its loopback address.\n", 403)
+        if (refused := refusal(request, self.token)) is not None:
+            return refused
         if path == "/sandbox/credits" and request.method == "POST":
             return self._top_up(request)
+        if Api.has(path):
+            return self.api(request)
         pages: dict[str, Callable[[], Response]] = {
-            "/": self._inbox,
             "/sandbox/about": self._about,
             "/sandbox/ledger": lambda: _json([sent.to_json() for sent in self.books.ledger()]),
             "/sandbox/requests": lambda: _json([one.to_json() for one in self.books.requests()]),
         }
         page = pages.get(path)
         if page is None:
-            return Response("Not Found\n", 404)
+            return with_cookie(request, self.token, self.pages(request))
         if request.method != "GET":
             return Response("Method Not Allowed\n", 405, {"Allow": "GET"})
         return page()
-
-    def _inbox(self) -> Response:
-        login, others = self.options.login, self.options.others
-        left = self.books.credits[login]
-        more = {name: self.books.credits[name] for name in others}
-        html = render(self.books.requests(), left, login, more)
-        headers = {"Content-Security-Policy": _CSP, "X-Content-Type-Options": "nosniff"}
-        return Response(html, headers=headers, mimetype="text/html")
 
     def _about(self) -> Response:
         several = {"accounts": self.books.credits} if self.options.others else {}
@@ -317,45 +354,14 @@ def _json(value: object) -> Response:
     return Response(json.dumps(value, ensure_ascii=False), mimetype="application/json")
 
 
-def _is_loopback(host: str) -> bool:
-    name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
-    try:
-        return name == "localhost" or ip_address(name.strip("[]")).is_loopback
-    except ValueError:
-        return False
+_CLIENT = re.compile(rb"<CLIENT>[^<]*</CLIENT>")
+
+
+def _without_login(xml: bytes) -> bytes:
+    return _CLIENT.sub("<CLIENT>…</CLIENT>".encode(), xml)
 
 
 def utc_now() -> datetime:
     """The sandbox's clock: UTC, to the millisecond."""
     now = datetime.now(UTC)
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
-
-
-_SHOWN = 50
-_NUMBERS_SHOWN = 6
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    return environment.from_string(
-        Path(__file__).with_name("inbox.html").read_text(encoding="utf-8")
-    )
-
-
-def render(
-    requests: tuple[Received, ...],
-    credits_left: int,
-    login: str,
-    others: Mapping[str, int] | None = None,
-) -> str:
-    """Render the inbox, newest request first; every text escaped."""
-    return _template().render(
-        requests=requests[: -_SHOWN - 1 : -1],
-        total=len(requests),
-        delivered=sum(received.delivered for received in requests),
-        credits=credits_left,
-        login=login,
-        others=others or {},
-        numbers_shown=_NUMBERS_SHOWN,
-    )

@@ -1,20 +1,14 @@
-"""The sandbox's books: credits, what was truly sent, what each request was. Thread-safe.
+"""What the sandbox writes down: what each request was, and each message that was truly sent.
 
 A request of 200 is kept as one batch and spread into deliveries only when somebody looks.
 """
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path
-from threading import Condition, RLock
 from typing import Any, NamedTuple
-
-from mmsbatch.errors import InputError
 
 
 class Media(NamedTuple):
@@ -118,95 +112,3 @@ class Received:
             "scheduled_for": self.scheduled_for and self.scheduled_for.isoformat(),
             "at": self.at.isoformat(),
         }
-
-
-@dataclass
-class Books:
-    """Credits, batches and requests, under one lock."""
-
-    credits: dict[str, int]
-    """What each account has left, by login."""
-    ledger_file: Path | None = None
-    lock: RLock = field(default_factory=RLock)
-    batches: list[Batch] = field(default_factory=list)
-    received: list[Received] = field(default_factory=list)
-    _arrived: int = 0
-
-    def __post_init__(self) -> None:
-        """Open the ledger file."""
-        self._changed = Condition(self.lock)
-        self._file: int | None = None
-        if self.ledger_file is not None:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-            try:
-                self._file = os.open(self.ledger_file, flags, 0o600)
-            except OSError as error:
-                raise InputError(
-                    f"ledger file {str(self.ledger_file)!r} cannot be written "
-                    f"({error.strerror}): choose a file in an existing folder of yours"
-                ) from error
-
-    def arrive(self) -> int:
-        """Return the next request its number."""
-        with self.lock:
-            self._arrived += 1
-            return self._arrived
-
-    def send(self, batch: Batch, login: str, cost: int) -> None:
-        """Take the credits and enter the batch; on file before this returns."""
-        with self.lock:
-            self.credits[login] -= cost
-            self.batches.append(batch)
-            if self._file is not None:
-                lines = "".join(
-                    json.dumps(delivery.to_json(), ensure_ascii=False) + "\n"
-                    for delivery in batch.deliveries()
-                ).encode()
-                while lines:  # a file may take less than it is given
-                    lines = lines[os.write(self._file, lines) :]
-
-    def log(self, received: Received) -> None:
-        """Enter a request and wake those who wait for it."""
-        with self._changed:
-            self.received.append(received)
-            self._changed.notify_all()
-
-    def wait_for(self, count: int, timeout_s: float) -> bool:
-        """Wait until ``count`` requests are entered; False when ``timeout_s`` passed first."""
-        with self._changed:
-            return self._changed.wait_for(lambda: len(self.received) >= count, timeout_s)
-
-    def ledger(self) -> tuple[Delivery, ...]:
-        """Spread every batch, in the order sent."""
-        with self.lock:
-            batches = tuple(self.batches)
-        return tuple(delivery for batch in batches for delivery in batch.deliveries())
-
-    def requests(self) -> tuple[Received, ...]:
-        """Every request, by number."""
-        with self.lock:
-            return tuple(sorted(self.received, key=lambda received: received.request))
-
-    def close(self) -> None:
-        """Close the ledger file."""
-        with self.lock:
-            if self._file is not None:
-                os.close(self._file)
-                self._file = None
-
-
-def read_ledger(path: str | Path) -> tuple[Delivery, ...]:
-    """Read a ledger file back. A last line cut off by a kill is left out.
-
-    The file of a sandbox that was started again goes on at its end, with request numbers from 1.
-    """
-    deliveries = []
-    for line in Path(path).read_bytes().splitlines(keepends=True):
-        if line.endswith(b"\n"):
-            values = json.loads(line)
-            when = values["scheduled_for"]
-            values["media"] = tuple(Media(**medium) for medium in values["media"])
-            values["scheduled_for"] = when and datetime.fromisoformat(when)
-            values["at"] = datetime.fromisoformat(values["at"])
-            deliveries.append(Delivery(**values))
-    return tuple(deliveries)

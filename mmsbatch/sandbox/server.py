@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
-from ipaddress import ip_address
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Event, Lock, Semaphore, Thread
@@ -22,10 +21,15 @@ from typing import Any, ClassVar, Self
 from werkzeug.serving import BaseWSGIServer, ThreadedWSGIServer, WSGIRequestHandler
 
 from mmsbatch.errors import InputError
+from mmsbatch.sandbox.access import LEAST_TOKEN, is_loopback
 from mmsbatch.sandbox.app import ENDING, GatewayApp, utc_now
+from mmsbatch.sandbox.books import Books
 from mmsbatch.sandbox.checks import SandboxOptions
+from mmsbatch.sandbox.fault_rules import FaultRule, FaultRules
 from mmsbatch.sandbox.faults import Ending, Fault, parse_faults
-from mmsbatch.sandbox.ledger import Books, Delivery, Received
+from mmsbatch.sandbox.ledger import Delivery, Received
+from mmsbatch.sandbox.media_folder import MediaFolder
+from mmsbatch.sandbox.pages import STREAM, small_inbox
 
 
 class Server(ThreadedWSGIServer):
@@ -109,6 +113,9 @@ class _Handler(WSGIRequestHandler):
             return body.append
 
         body.extend(self.server.app(environ, start_response))
+        if (stream := environ.get(STREAM)) is not None:
+            self._pour(head, stream)
+            return
         ending: Ending = environ.get(ENDING, Ending())
         if ending.stall:
             self.released.wait()
@@ -119,6 +126,16 @@ class _Handler(WSGIRequestHandler):
             if not ending.close and not self.stopping.is_set():
                 self._write(head, b"".join(body), ending)
             self._end(ending)
+
+    def _pour(self, head: list[str], stream: Iterable[bytes]) -> None:
+        """Write an answer piece by piece, until its reader goes or the sandbox stops."""
+        head = [line for line in head if not line.startswith("Content-Length")]
+        with suppress(OSError):
+            self.connection.sendall("\r\n".join([*head, "Connection: close", "", ""]).encode())
+            for piece in stream:
+                if self.stopping.is_set():
+                    return
+                self.connection.sendall(piece)
 
     def _write(self, head: list[str], body: bytes, ending: Ending) -> None:
         if not ending.sized:
@@ -149,16 +166,18 @@ class _Handler(WSGIRequestHandler):
         """Say nothing: requests are in the inbox."""
 
 
-def _loopback(host: str) -> str:
+def _address(host: str, token: str) -> str:
+    if token and len(token) < LEAST_TOKEN:
+        raise InputError(
+            f"a token has at least {LEAST_TOKEN} characters, so that nobody guesses it"
+        )
     if host == "localhost":
         return "127.0.0.1"
-    try:
-        if ip_address(host).is_loopback:
-            return host
-    except ValueError:
-        pass
+    if is_loopback(host) or token:
+        return host
     raise InputError(
-        f"host {host!r}: the sandbox listens on this machine only. Use '127.0.0.1' or leave it out."
+        f"host {host!r}: without a token the sandbox listens on this machine only. Use "
+        "'127.0.0.1', leave it out, or give a token."
     )
 
 
@@ -191,24 +210,31 @@ class Sandbox:
     port
         0 takes any free one; see :attr:`port`.
     host
-        A loopback address.
+        A loopback address; with a `token`, any of this machine's.
     options
         The account and the reading of the document it plays.
     faults
         What goes wrong with which request to the sending script, numbered from 1 as they arrive:
         ``{3: "close:after"}``; key 0 (``EVERY``) for those without one. See
         :mod:`mmsbatch.sandbox.faults`.
+    rules
+        Further faults, by what is in a request; see :mod:`mmsbatch.sandbox.fault_rules`.
     ledger_file
-        Each delivery is appended here as a JSON line before the answer leaves, so that the truth
-        outlives a killed process; read it with :func:`read_ledger`.
+        A SQLite file, made if it is not there, in which everything is kept before the answer
+        leaves: it outlives a killed process, and the pages show it again. Read the messages with
+        :func:`read_ledger`.
+    media_folder
+        Files that the sandbox finds under ``http://www.sandbox.invalid/NAME`` and its pages show.
+    token
+        What opens the pages: needed where they can be reached from other machines.
     clock
         Gives the present, aware; for tests.
 
     Raises
     ------
     InputError
-        The host is not loopback, the port is taken or none, the ledger file cannot be written, or
-        a fault has an unknown word.
+        The host is not loopback and there is no token, the port is taken or none, the ledger file
+        cannot be used, the media folder is none, or a fault has an unknown word.
 
     Examples
     --------
@@ -224,12 +250,16 @@ class Sandbox:
         host: str = "127.0.0.1",
         options: SandboxOptions | None = None,
         faults: Mapping[int, Fault | str] | Iterable[str] = (),
+        rules: Iterable[FaultRule] = (),
         ledger_file: str | Path | None = None,
+        media_folder: str | Path | None = None,
+        token: str = "",
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self.options = options or SandboxOptions()
-        parsed = parse_faults(faults)
-        self._host = _loopback(host)
+        self.faults = FaultRules(parse_faults(faults), rules)
+        media = MediaFolder(Path(media_folder) if media_folder else None)
+        self._host = _address(host, token)
         listener = _bind(self._host, port)
         try:
             others = {login: one.credits for login, one in self.options.others.items()}
@@ -246,7 +276,7 @@ class Sandbox:
             self._server = Server(
                 self._host,
                 port,
-                GatewayApp(self.options, parsed, self._books, clock),
+                GatewayApp(self.options, self.faults, self._books, clock, media=media, token=token),
                 handler,
                 fd=listener.fileno(),
             )
@@ -256,6 +286,10 @@ class Sandbox:
     def __repr__(self) -> str:
         """Name the address; no credential."""
         return f"Sandbox({self.url!r})"
+
+    def _repr_html_(self) -> str:
+        """Show a link and the latest messages in a notebook, numbers masked."""
+        return small_inbox(self._books, self.url)
 
     @property
     def port(self) -> int:
@@ -329,6 +363,7 @@ class Sandbox:
             return
         self._stopping.set()
         self._released.set()
+        self._books.wake()
         if self._serving:
             self._server.shutdown()
         if self._thread is not None:

@@ -27,7 +27,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mmsbatch.sandbox import Sandbox
-from mmsbatch.sandbox.ledger import Books
+from mmsbatch.sandbox.books import Books
 
 _AT_ONCE = 500_000
 _CAMPAIGN = """

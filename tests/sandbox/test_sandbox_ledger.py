@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -164,7 +165,7 @@ def test_the_request_log_keeps_the_facts_and_no_passcode() -> None:
 
 def test_the_ledger_file_says_what_the_ledger_says(tmp_path: Path) -> None:
     """Written before the answer leaves, appended to by the next sandbox, read back equal."""
-    file = tmp_path / "ledger.jsonl"
+    file = tmp_path / "ledger.sqlite"
     with Sandbox(ledger_file=file) as sandbox:
         post(sandbox, flow(ONE, DATE="2090-01-01 00:00:00", MESSAGE="Été\u2028"))
         first = read_ledger(file)
@@ -177,20 +178,29 @@ def test_the_ledger_file_says_what_the_ledger_says(tmp_path: Path) -> None:
     assert 0o600 == file.stat().st_mode & 0o777
 
 
-def test_a_line_cut_off_by_a_kill_is_left_out(tmp_path: Path) -> None:
-    """Half a line is not a delivery."""
-    file = tmp_path / "ledger.jsonl"
+def test_a_ledger_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    """A copy that was cut off, another version's, something else: nothing is written over it."""
+    file = tmp_path / "ledger.sqlite"
     with Sandbox(ledger_file=file) as sandbox:
         post(sandbox, flow(ONE, TWO))
-        both = sandbox.ledger
-    file.write_bytes(file.read_bytes()[:-2])
-
-    assert both[:1] == read_ledger(file)
+    whole = file.read_bytes()
+    with sqlite3.connect(file) as newer:
+        newer.execute("PRAGMA user_version = 99")
+    newer.close()
+    for content, told in (
+        (whole[: len(whole) // 2], "it was cut short"),
+        (file.read_bytes(), r"by a newer sandbox \(version 99, this is 1\)"),
+        (b"mobile;prenom\n" * 40, "file is not a database"),
+    ):
+        file.write_bytes(content)
+        with pytest.raises(InputError, match=told):
+            Sandbox(ledger_file=file)
+        assert file.read_bytes() == content
 
 
 def test_a_killed_sandbox_still_tells_the_truth(tmp_path: Path) -> None:
     """A sandbox in a process killed while it withholds an answer has the delivery on file."""
-    file = tmp_path / "ledger.jsonl"
+    file = tmp_path / "ledger.sqlite"
     program = (
         "import sys; from mmsbatch.sandbox import Sandbox\n"
         "sandbox = Sandbox(ledger_file=sys.argv[1], faults={1: 'stall'}).start()\n"
@@ -214,5 +224,5 @@ def test_a_killed_sandbox_still_tells_the_truth(tmp_path: Path) -> None:
 
 def test_an_unwritable_ledger_file_is_an_input_error(tmp_path: Path) -> None:
     """The error names the file."""
-    with pytest.raises(InputError, match=r"ledger file '.*nowhere/ledger.jsonl' cannot be written"):
-        Sandbox(ledger_file=tmp_path / "nowhere" / "ledger.jsonl")
+    with pytest.raises(InputError, match=r"ledger '.*nowhere/ledger.sqlite' cannot be used"):
+        Sandbox(ledger_file=tmp_path / "nowhere" / "ledger.sqlite")

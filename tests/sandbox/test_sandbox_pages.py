@@ -35,14 +35,17 @@ def test_the_inbox_shows_hostile_text_as_text() -> None:
     tree = html.fromstring(page.body)
     shown = ["".join(map(str, p.itertext())) for p in tree.iter("p") if p.get("class") == "message"]
     assert [HOSTILE] == shown
-    assert [] == list(tree.iter("script"))
-    assert page.body.count(b"&lt;script&gt;") == 2  # the message and the campaign's name
-    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    assert ["/static/inbox.js"] == [script.get("src") for script in tree.iter("script")]
+    assert page.body.count(b"&lt;script&gt;") == 4
+    policy = page.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
 
 
 def test_the_inbox_shows_the_last_requests_first() -> None:
     """Number, status, text, media and fault of each; a lost answer says so."""
     at, url = "2026-06-01 12:00:00 UTC", "http://www.example.com/a.gif"
+    to = "Bonjour 3363998••••"
     options = SandboxOptions(login="LaPoste", credits=7)
     with Sandbox(options=options, faults={2: "close:after"}, clock=lambda: NOON) as sandbox:
         empty = call(sandbox, "GET", "/").body.decode()
@@ -56,11 +59,12 @@ def test_the_inbox_shows_the_last_requests_first() -> None:
     assert "Nothing has arrived yet" in empty
     articles = [_text(article) for article in tree.iter("article")]
     assert [
-        f"Request 3 107 {at} 0 of 1 sent Bonjour 33639980001",
-        f"Request 2 no answer {at} 1 of 1 sent fault: close:after Bonjour 33639980002",
-        f"Request 1 100 {at} 1 of 1 sent Bonjour IMAGE {url} 33639980001",
+        f"Request 3 107 {at} 0 of 1 sent 5 credits left {to}",
+        f"Request 2 no answer {at} 1 of 1 sent 5 credits left fault: close:after {to}",
+        f"Request 1 100 {at} 1 of 1 sent 6 credits left Bonjour picture: {url} 3363998••••",
     ] == articles
-    assert ["mmsbatch sandbox account LaPoste 5 credits 2 messages in 3 requests"] == [
+    shown = "account LaPoste : 5 credits 2 messages in 3 requests"
+    assert [f"mmsbatch sandbox {shown} Show the numbers"] == [
         _text(header) for header in tree.iter("header")
     ]
 
