@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ from mmsbatch.frames import MMS_TYPES
 from mmsbatch.phones.problems import PROBLEMS, REPAIRS
 from mmsbatch.runs.outcomes import Outcome
 from mmsbatch.runs.report import BAD_INPUT, DONE, IN_DOUBT, STOPPED
+from mmsbatch.sandbox import Sandbox
 from phone_differences import DIFFERENCES
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -149,3 +151,23 @@ def test_the_next_steps_of_the_demo_run_as_they_are_pasted(clone: Path) -> None:
     assert len(commands) == 4
     for command in commands:
         pasted(command, clone)
+
+
+CLIENTS = {"bash": ["bash", "-e"], "php": ["php"], "py": [sys.executable]}
+
+
+@pytest.mark.parametrize("language", CLIENTS)
+def test_the_sample_clients_reach_the_sandbox(language: str, sandbox: Sandbox) -> None:
+    """In each language, as it is pasted: the gateway's answer, and what the API says of it."""
+    if not shutil.which(CLIENTS[language][0]):
+        pytest.skip(f"needs {language}")
+    (sample,) = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    code = sample.replace("http://127.0.0.1:8025", sandbox.url)
+    done = subprocess.run(
+        CLIENTS[language], input=code, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    answer, _, told = done.stdout.partition("{")
+    assert "Status=100" in answer
+    assert json.loads("{" + told)["messages"][0]["message"] == "Bonjour"
+    assert [sent.number for sent in sandbox.ledger] == ["33639980001"]

@@ -71,7 +71,7 @@ def variants(results: pd.DataFrame, response: str | None = None) -> pd.DataFrame
     is method 10.
     """
     if not isinstance(results, pd.DataFrame):
-        raise InputError(f"variants takes results, not {kind_of(results)}: mms.results(run)")
+        raise InputError(f"variants takes what results gave, not {kind_of(results)}")
     if "mms_variant" not in results.columns:
         raise InputError("these results have no mms_variant: their campaign has no split")
     if response is not None and response not in results.columns:

@@ -76,7 +76,7 @@ def test_without_a_hold_out_the_first_is_the_measure(results: pd.DataFrame) -> N
         (lambda frame: frame.assign(bought=1), "brought", "Did you mean 'bought'?"),
         (lambda frame: frame.assign(bought=[2, *[1] * 1000]), "bought", "row position 0 holds"),
         (lambda frame: frame.assign(bought="oui"), "bought", "row position 0 holds"),
-        (lambda _frame: [], None, "variants takes results, not list"),
+        (lambda _frame: [], None, "variants takes what results gave, not list"),
     ],
 )
 def test_what_cannot_be_compared_is_named(
