@@ -33,7 +33,7 @@ _SCHEMA: Final = f"""
         delivered INTEGER NOT NULL, credits_left INTEGER
     );
     CREATE INDEX requests_by_answer ON requests (answered, number);
-    CREATE INDEX requests_by_campaign ON requests (campaign_name, number, delivered);
+    CREATE INDEX requests_by_campaign ON requests (campaign_name, number);
     CREATE TABLE raw (number INTEGER PRIMARY KEY, xml BLOB NOT NULL, answer BLOB NOT NULL);
     CREATE TABLE phones (id INTEGER PRIMARY KEY, number TEXT NOT NULL UNIQUE);
     CREATE TABLE messages (
@@ -41,6 +41,12 @@ _SCHEMA: Final = f"""
     );
     CREATE INDEX messages_by_phone ON messages (phone, request);
     CREATE INDEX messages_by_request ON messages (request);
+    CREATE TABLE campaigns (
+        name TEXT PRIMARY KEY, requests INTEGER NOT NULL, messages INTEGER NOT NULL,
+        last INTEGER NOT NULL
+    );
+    CREATE INDEX campaigns_by_last ON campaigns (last);
+    CREATE TABLE cleared (last INTEGER NOT NULL);
     CREATE VIRTUAL TABLE words USING fts5 (
         message, campaign_name, content='', tokenize='unicode61 remove_diacritics 2'
     );
@@ -182,6 +188,13 @@ class Store:
                 "INSERT INTO words (rowid, message, campaign_name) VALUES (?, ?, ?)",
                 (received.request, received.message, received.campaign_name),
             )
+        if received.campaign_name:
+            self._db.execute(
+                "INSERT INTO campaigns VALUES (?, 1, ?, ?) ON CONFLICT (name) DO UPDATE SET "
+                "requests = requests + 1, messages = messages + excluded.messages, "
+                "last = excluded.last",
+                (received.campaign_name, received.delivered, received.request),
+            )
         if raw is not None:
             values = (received.request, raw.xml, raw.answer)
             self._db.execute("INSERT OR REPLACE INTO raw VALUES (?, ?, ?)", values)
@@ -190,58 +203,64 @@ class Store:
         """Forget everything but how far requests are numbered."""
         last = self.last_request()
         with self.writing():
-            for table in ("requests", "raw", "messages", "phones"):
+            for table in ("requests", "raw", "messages", "phones", "campaigns"):
                 self._db.execute(f"DELETE FROM {table}")  # noqa: S608  (of this list)
             self._db.execute("INSERT INTO words (words) VALUES ('delete-all')")
-            self._db.execute("CREATE TABLE IF NOT EXISTS cleared (last INTEGER)")
             self._db.execute("INSERT INTO cleared VALUES (?)", (last,))
 
     # ----- reading -------------------------------------------------------------------------------
 
     def last_request(self) -> int:
         """Return the highest number that a request has had."""
-        (last,) = self._db.execute("SELECT coalesce(max(number), 0) FROM requests").fetchone()
-        known = self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'cleared'").fetchone()
-        if known:
-            (before,) = self._db.execute("SELECT coalesce(max(last), 0) FROM cleared").fetchone()
-            last = max(last, before)
+        (last,) = self._db.execute(
+            "SELECT max(coalesce((SELECT max(number) FROM requests), 0), "
+            "coalesce((SELECT max(last) FROM cleared), 0))"
+        ).fetchone()
         return int(last)
 
     def totals(self) -> tuple[int, int]:
         """Count requests and messages."""
-        (requests,) = self._db.execute("SELECT count(*) FROM requests").fetchone()
         (messages,) = self._db.execute("SELECT coalesce(max(id), 0) FROM messages").fetchone()
-        return int(requests), int(messages)
+        first, last = self._span()
+        return last - first + 1, int(messages)
+
+    def _span(self) -> tuple[int, int]:
+        """Return the first and the last request; their numbers follow each other."""
+        (first,) = self._db.execute("SELECT coalesce(min(number), 1) FROM requests").fetchone()
+        (last,) = self._db.execute("SELECT coalesce(max(number), 0) FROM requests").fetchone()
+        return int(first), int(last)
 
     def find(self, query: Query, page: int = 1) -> Found:
         """Return a page of the requests that are looked for."""
-        where, values = self._where(query)
+        tables, where, values = self._where(query)
         if not where:
             return self._all(page)
-        clause = " AND ".join(where)
-        counted = f"SELECT 1 FROM requests WHERE {clause} LIMIT {MOST_COUNTED + 1}"  # noqa: S608
-        (total,) = self._db.execute(f"SELECT count(*) FROM ({counted})", values).fetchone()  # noqa: S608
+        found = f"FROM {tables} WHERE {' AND '.join(where)}"
+        counted = f"SELECT 1 {found} LIMIT {MOST_COUNTED + 1}"
+        (total,) = self._db.execute(f"SELECT count(*) FROM ({counted})", values).fetchone()  # noqa: S608  (of the words below)
         page = min(page, max(1, -(-total // PAGE_SIZE)))
+        order = "words.rowid" if "words" in tables else "number"
         rows = self._db.execute(
-            f"SELECT * FROM requests WHERE {clause} ORDER BY number DESC LIMIT ? OFFSET ?",  # noqa: S608
+            f"SELECT requests.* {found} ORDER BY {order} DESC LIMIT ? OFFSET ?",
             (*values, PAGE_SIZE, (page - 1) * PAGE_SIZE),
         )
         return Found(tuple(map(_received, rows)), int(total), page)
 
     def _all(self, page: int) -> Found:
         """Return a page of all: their numbers follow each other, so none is skipped over."""
-        first, last = self._db.execute("SELECT min(number), max(number) FROM requests").fetchone()
-        total = 0 if last is None else int(last) - int(first) + 1
+        first, last = self._span()
+        total = last - first + 1
         page = min(page, max(1, -(-total // PAGE_SIZE)))
-        upto = int(last or 0) - (page - 1) * PAGE_SIZE
+        upto = last - (page - 1) * PAGE_SIZE
         rows = self._db.execute(
             "SELECT * FROM requests WHERE number <= ? ORDER BY number DESC LIMIT ?",
             (upto, PAGE_SIZE),
         )
         return Found(tuple(map(_received, rows)), total, page)
 
-    def _where(self, query: Query) -> tuple[list[str], list[Any]]:
-        where: list[str] = []
+    def _where(self, query: Query) -> tuple[str, list[str], list[Any]]:
+        """Return the tables that a query is of, its conditions and their values."""
+        tables, where = "requests", list[str]()
         values: list[Any] = []
         text = query.text.strip()
         if text and _PHONE.fullmatch(text):
@@ -252,17 +271,19 @@ class Store:
             values += notations(text)
         elif text:
             wanted = " ".join(f'"{word}"*' for word in _WORD.findall(text))
-            where.append("number IN (SELECT rowid FROM words WHERE words MATCH ?)")
+            # The index of words gives its rows in order, so that a page of many is soon full.
+            tables = "words CROSS JOIN requests ON requests.number = words.rowid"
+            where.append("words MATCH ?")
             values.append(wanted or '""')
         if query.campaign:
-            where.append("campaign_name = ?")
+            where.append("requests.campaign_name = ?")
             values.append(query.campaign)
         if query.status == "none":
             where.append("answered IS NULL")
         elif query.status:
             where.append("answered = ?")
             values.append(query.status)
-        return where, values
+        return tables, where, values
 
     def request(self, number: int) -> tuple[Received, Raw | None] | None:
         """Return one request, with what travelled if that was kept."""
@@ -306,9 +327,7 @@ class Store:
     def campaigns(self) -> list[tuple[str, int, int]]:
         """Return each campaign with its requests and its messages, the latest first."""
         rows = self._db.execute(
-            "SELECT campaign_name, count(*), sum(delivered) FROM requests "
-            "WHERE campaign_name IS NOT NULL GROUP BY campaign_name ORDER BY max(number) DESC "
-            "LIMIT 100"
+            "SELECT name, requests, messages FROM campaigns ORDER BY last DESC LIMIT 100"
         )
         return [(str(name), int(requests), int(messages)) for name, requests, messages in rows]
 
