@@ -155,6 +155,20 @@ def show(saved: str | Path) -> str:
     return f"{program()} show {_quoted(saved)}"
 
 
+def jupyter(folder: str | Path) -> str:
+    """Open a folder of notebooks."""
+    return f"jupyter lab {_quoted(folder)}"
+
+
+def after_init(campaign: str | Path, contacts: str) -> tuple[str, str]:
+    """Check contacts, and plan a campaign that was just written."""
+    words = [contacts, "--phone", "mobile"]
+    return (
+        f"{program()} check {shlex.join(words)}",
+        f"{program()} plan {shlex.join([*words, '--campaign', str(campaign)])}",
+    )
+
+
 def send_saved(saved: str | Path, run: str, *, live: bool, fingerprint: str) -> str:
     """Send exactly a plan that was saved and confirmed."""
     words = ["--plan", str(saved), "--confirm", fingerprint[:12], "--run", run]

@@ -371,3 +371,23 @@ def account_status(code: int) -> Status:
         "check the login and passcode" if code == 102 else f"ask the vendor about status {code}",  # noqa: PLR2004
         section="§3.3",
     )
+
+
+# ----- the document's sections -------------------------------------------------------------------
+
+SECTIONS: Final = {
+    "1.1": "how a request is posted: the addresses, the three form fields, GET or POST, and "
+    "requests of 200 numbers where there are many",
+    "1.2": "what the XML may hold: the campaign's name, the date, the kind, the message and the "
+    "media, with their lengths, sizes, durations and addresses",
+    "1.2.1": "the XML itself: an example of each kind",
+    "1.3": "how a text is encoded: line breaks, which count twice, and €, which becomes E",
+    "1.4": "how numbers are written: 06…, 336… or +336…; anything else is refused",
+    "2": "what the gateway answers: its lines of KEY=value",
+    "2.1": "what each line of an answer means: credits, refused numbers, IDs",
+    "2.2": "the statuses of a send, 100 to 200, with their texts",
+    "3.1": "how the account tool is asked",
+    "3.2": "what the account tool answers",
+    "3.3": "the statuses of an account, 300 to 303",
+}
+"""What each section that is cited is about, in this project's own words."""

@@ -59,7 +59,10 @@ HINTS: dict[str, list[Make]] = {
 }
 """Each function that makes a hint about a run, called with its folder and whether it is live."""
 
-OTHERS = {"commands", "option", "program", "send", "sandbox", "send_saved", "show", "trial"}
+OTHERS = {
+    *("commands", "option", "program", "send", "sandbox", "send_saved", "show", "trial"),
+    *("after_init", "jupyter"),
+}
 """The other functions of the module; those that make hints have tests of their own below."""
 
 

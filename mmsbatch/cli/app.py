@@ -23,6 +23,9 @@ COMMANDS: Final = {
     "demo": Command(
         "preparing", "Do the whole job on the sample export, on a sandbox inside this process."
     ),
+    "init": Command(
+        "beginning", "Write a commented campaign file to begin with, and say what to do next."
+    ),
     "check": Command(
         "preparing", "Check the phone column: what can be sent, what cannot, and why."
     ),
@@ -85,6 +88,14 @@ COMMANDS: Final = {
     "trial": Command(
         "trial", "Send one text to your own phone, and write down what it shows of the gateway."
     ),
+    "explain": Command(
+        "beginning",
+        "Say what a section (§1.3) or a status (104) of the gateway's document is about.",
+    ),
+    "schema": Command(
+        "beginning",
+        "Print the JSON Schema of campaign files, by which editors complete and check them.",
+    ),
     "sandbox": Command(
         "gateway",
         "Run the sandbox gateway until Ctrl-C. It sends nothing; its inbox is at its address.",
@@ -114,7 +125,10 @@ class Commands(TyperGroup):
             return None
         module = import_module(f"mmsbatch.cli.{COMMANDS[cmd_name].module}")
         alone = typer.Typer(**_SETTINGS)
-        alone.command(cmd_name)(getattr(module, cmd_name.replace("-", "_")))
+        # A notebook has parameters of its own to tell of.
+        alone.command(cmd_name, add_help_option=cmd_name != "notebook")(
+            getattr(module, cmd_name.replace("-", "_"))
+        )
         return get_command(alone)
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:

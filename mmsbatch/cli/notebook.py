@@ -1,4 +1,4 @@
-"""The command that runs a notebook."""
+"""The command that runs a notebook, copies the notebooks, and says what one takes."""
 
 from __future__ import annotations
 
@@ -8,15 +8,21 @@ from typing import Annotated
 
 import typer
 
+from mmsbatch import hints
 from mmsbatch.cli.shared import JsonOption, errors, print_result
-from mmsbatch.display import labelled
+from mmsbatch.display import labelled, plural
+from mmsbatch.errors import InputError
 from mmsbatch.notebook import run as notebooks
 
 
 def notebook(
+    ctx: typer.Context,
     name: Annotated[
-        str, typer.Argument(help="campaign, audit, compare, reconcile, tour, or a file .ipynb.")
-    ],
+        str | None,
+        typer.Argument(
+            help="campaign, audit, compare, reconcile, tour, or a file .ipynb.", show_default=False
+        ),
+    ] = None,
     parameter: Annotated[
         list[str] | None,
         typer.Option(
@@ -30,12 +36,36 @@ def notebook(
             ".notebooks beside the runs."
         ),
     ] = None,
+    copy: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Put the notebooks into this folder, to open them there."),
+    ] = None,
     as_json: JsonOption = False,
+    help_: Annotated[
+        bool,
+        typer.Option("--help", help="Say this; behind a name, what that notebook takes."),
+    ] = False,
 ) -> None:
     """Run a notebook with checked parameters; the executed copy is kept with its run."""
     with errors(as_json):
+        if help_:
+            print(_taken_by(name) if name else ctx.get_help())
+            raise typer.Exit
+        if copy is not None:
+            made = notebooks.copy_notebooks(copy)
+            there = f"{plural(len(made), 'notebook')} put into {copy}"
+            named = {"copied": [str(path) for path in made]}
+            print_result(as_json, named, f"{there}\n{labelled('next', hints.jupyter(copy))}")
+            raise typer.Exit
+        if name is None:
+            raise InputError(f"name a notebook: {', '.join(notebooks.shipped())}, or a file")
         bar = sys.stderr.isatty() and not as_json
         done = notebooks.execute(name, parameter or (), out=out, bar=bar)
         stands = f"{done.report!r}\n" if done.report else ""
         print_result(as_json, done.to_json(), f"{stands}{labelled('notebook', str(done.path))}")
     raise typer.Exit(done.exit_code)
+
+
+def _taken_by(name: str) -> str:
+    lines = [f"  -p {parameter}" for parameter in notebooks.declared(name).values()]
+    return "\n".join([f"{name} takes, each as -p NAME=VALUE:", *(lines or ["  nothing"])])

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
+import tokenize
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from tokenize import COMMENT
 from typing import Any, Final
 from urllib.parse import quote_plus
 
@@ -50,6 +53,14 @@ class Parameter:
     types: tuple[str, ...]
     """Any of `_TYPES`, in their order."""
     default: Any = REQUIRED
+    comment: str = ""
+    """What stands behind it."""
+
+    def __str__(self) -> str:
+        """Write it as a line of help."""
+        usual = "" if self.default is REQUIRED else f" = {self.default!r}"
+        told = f"  {self.comment}" if self.comment else ""
+        return f"{self.name}{usual}{told}"
 
 
 def declared(source: str) -> dict[str, Parameter]:
@@ -65,11 +76,13 @@ def declared(source: str) -> dict[str, Parameter]:
     except SyntaxError as error:
         raise InputError(f"the notebook's parameters cell is no Python: {error}") from None
     found: dict[str, Parameter] = {}
+    comments = _comments(source)
     for line in lines:
         if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
             default = REQUIRED if line.value is None else _default(line.value)
             types = _ordered(_named(line.annotation))
-            found[line.target.id] = Parameter(line.target.id, types, default)
+            comment = comments.get(line.end_lineno or 0, "")
+            found[line.target.id] = Parameter(line.target.id, types, default, comment)
         elif isinstance(line, ast.Assign):
             default = _default(line.value)
             kind = type(default).__name__
@@ -78,6 +91,12 @@ def declared(source: str) -> dict[str, Parameter]:
                 if isinstance(target, ast.Name):
                     found[target.id] = Parameter(target.id, types, default)
     return found
+
+
+def _comments(source: str) -> dict[int, str]:
+    """Return the comments by their lines."""
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    return {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == COMMENT}
 
 
 def given(words: Sequence[str], known: Mapping[str, Parameter], notebook: str) -> dict[str, Any]:

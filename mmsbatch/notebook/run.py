@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -329,6 +330,32 @@ def _papermill() -> Any:
             f'{sys.executable} -m pip install "mmsbatch[notebooks]"'
         ) from None
     return papermill
+
+
+def declared(notebook: str) -> dict[str, Parameter]:
+    """Return the parameters of a notebook, by name or path."""
+    return _declared(find(notebook))
+
+
+def copy_notebooks(folder: Path) -> list[Path]:
+    """Put the notebooks of this package into a folder; what is there already is left alone.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be written to.
+    """
+    made = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for source in shipped().values():
+            place = folder / source.name
+            if not place.exists():
+                shutil.copyfile(source, place)
+                made.append(place)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written to: {error}") from None
+    return made
 
 
 def _declared(source: Path) -> dict[str, Parameter]:
