@@ -12,6 +12,7 @@ import pandas as pd
 from mmsbatch.campaign.consent import Consent
 from mmsbatch.cli import export
 from mmsbatch.contacts.reading import contact_batches
+from mmsbatch.planning.corrections import Corrections, cells_to_correct
 from mmsbatch.planning.prepare import prepare_batches, refusing_numbers
 from mmsbatch.planning.problems import Summary, total
 from mmsbatch.planning.suppression import SuppressionList
@@ -36,6 +37,8 @@ def check(
     suppress: SuppressionList | None = None,
     consent: Consent | None = None,
     out: str | Path | None = None,
+    problems_out: str | Path | None = None,
+    corrections: Corrections | None = None,
     on_rows: Callable[[int], object] = lambda _rows: None,
     sheet: str | None = None,
     separator: str | None = None,
@@ -53,6 +56,10 @@ def check(
         batch. With `consent` the file is read twice: a no in its last row counts for its first.
     out
         Write the prepared rows here, ``.parquet`` or ``.csv``: whole or not at all.
+    problems_out
+        Write the cells that need a person here, likewise.
+    corrections
+        What a person has corrected in such a file.
     on_rows
         Called with the number of rows of each batch.
 
@@ -69,11 +76,11 @@ def check(
     """
     # If no row is written, only the phone columns need to be read.
     columns = None
-    if out is None and phone is not None:
+    if out is None and phone is not None and corrections is None:
         columns = [*dict.fromkeys([*_names(phone), *([consent.column] if consent else [])])]
 
     def read() -> Iterator[pd.DataFrame]:
-        return contact_batches(
+        batches = contact_batches(
             source,
             columns=columns,
             sheet=sheet,
@@ -81,11 +88,13 @@ def check(
             encoding=encoding,
             header=header,
         )
+        return batches if corrections is None else corrections.applied(batches)
 
     refusing = refusing_numbers(read(), phone, consent, fictional=fictional) if consent else None
     parts: list[Summary] = []
     taken: list[str] = []
     examples: dict[str, str] = {}
+    wrong: list[pd.DataFrame] = []
 
     def counted() -> Iterator[pd.DataFrame]:
         for prepared in prepare_batches(
@@ -100,6 +109,10 @@ def check(
             taken[:] = map(str, prepared.phone_columns)
             for problem in parts[-1].problems.keys() - examples.keys():
                 examples[problem] = prepared.examples(problem)
+            if problems_out is not None:
+                first = sum(part.rows for part in parts[:-1])
+                columns_ = prepared.phone_columns
+                wrong.append(cells_to_correct(prepared, columns_, first=first, header=header or 1))
             on_rows(len(prepared))
             yield prepared
 
@@ -107,6 +120,8 @@ def check(
         deque(counted(), maxlen=0)
     else:
         export.write(counted(), out)
+    if problems_out is not None:
+        export.write([pd.concat(wrong, ignore_index=True)], problems_out)
     return Checked(total(parts), examples, tuple(taken))
 
 

@@ -16,6 +16,7 @@ from mmsbatch.campaign.readings import as_read
 from mmsbatch.errors import InputError
 from mmsbatch.gateway.account import Target
 from mmsbatch.gateway.accounts import Accounts
+from mmsbatch.planning.corrections import Corrections
 from mmsbatch.planning.frequency import Frequency
 from mmsbatch.planning.plan import Plan
 from mmsbatch.planning.plan_file import plan_file
@@ -50,6 +51,7 @@ class ContactsOptions:
     rejected_before: int | None = None
     past_runs: str | None = None
     canary: int | None = None
+    corrected: str | None = None
 
     @classmethod
     def of(cls, command: Mapping[str, Any]) -> ContactsOptions:
@@ -90,6 +92,7 @@ class ContactsOptions:
         given["contacts"] = _absolute(self.contacts)
         given["suppress"] = [*map(_absolute, self.suppress)] if self.suppress else None
         given["key_file"] = _absolute(self.key_file) if self.key_file else None
+        given["corrected"] = _absolute(self.corrected) if self.corrected else None
         if self.not_contacted_within is not None or self.rejected_before is not None:
             given["past_runs"] = _absolute(self.past_runs or _RUNS)
         return {**given, "campaign": _absolute(campaign), "one_per": one_per}
@@ -120,6 +123,12 @@ class ContactsOptions:
                 f"mmsbatch: the phone column is {column!r}, the only one that looks like phones",
                 file=sys.stderr,
             )
+
+    def read_corrections(self) -> Corrections | None:
+        """Read --corrected."""
+        if self.corrected is None:
+            return None
+        return Corrections.read(self.corrected, header=self.header or 1)
 
     def read_suppressed(self) -> SuppressionList | None:
         """Read --suppress and --key-file."""
@@ -166,6 +175,7 @@ def planned(
         one_per=one_per_word(one_per),
         frequency=frequency,
         canary=options.canary,
+        corrections=options.read_corrections(),
         on_part=say,
         **options.reading,
     )

@@ -60,6 +60,12 @@ CanaryOption = Annotated[
         help="Send to the first N recipients, and stop: look at what came of it, then resume.",
     ),
 ]
+CorrectedOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE", help="Take the corrections in a file that check --problems wrote."
+    ),
+]
 AllowPrivateOption = Annotated[
     bool,
     typer.Option(

@@ -13,6 +13,7 @@ from mmsbatch.campaign.campaign import Campaign
 from mmsbatch.campaign.consent import Consent
 from mmsbatch.campaign.file import load_campaign
 from mmsbatch.contacts.reading import contact_batches
+from mmsbatch.planning.corrections import Corrections
 from mmsbatch.planning.frequency import Frequency
 from mmsbatch.planning.part import PART_ROWS
 from mmsbatch.planning.plan import Plan
@@ -37,6 +38,7 @@ def plan_file(
     separator: str | None = None,
     encoding: str | None = None,
     header: int | None = None,
+    corrections: Corrections | None = None,
     on_part: Callable[[Prepared], object] = lambda _prepared: None,
 ) -> Plan:
     """Read, prepare and plan contacts that need not fit into memory.
@@ -56,6 +58,8 @@ def plan_file(
     consent
         As for `prepare`; without it, the campaign's. A longer file is then read twice: a no in its
         last row counts for its first.
+    corrections
+        What a person has corrected in the contacts' phone cells.
     on_part
         Called with each million rows as they were prepared.
 
@@ -76,7 +80,7 @@ def plan_file(
     campaign = replace(campaign, consent=agreed)
 
     def read() -> Iterator[pd.DataFrame]:
-        return contact_batches(
+        batches = contact_batches(
             source,
             batch_rows=PART_ROWS,
             sheet=sheet,
@@ -84,6 +88,7 @@ def plan_file(
             encoding=encoding,
             header=header,
         )
+        return batches if corrections is None else corrections.applied(batches)
 
     batches = read()
     first = next(batches)

@@ -10,6 +10,7 @@ import pandas as pd
 from mmsbatch.display import Document, Table
 from mmsbatch.phones.in_text import mask, mask_frame
 from mmsbatch.phones.problems import PROBLEMS
+from mmsbatch.planning.corrections import cells_to_correct
 from mmsbatch.planning.problems import _EXAMPLES, Summary, summarize
 
 _ROWS_SHOWN: Final = 5
@@ -31,6 +32,11 @@ class Prepared(pd.DataFrame):
     def summary(self) -> Summary:
         """How many rows can be sent, and why not the others."""
         return summarize(self)
+
+    @property
+    def problems(self) -> pd.DataFrame:
+        """The cells that need a person, with the row that a spreadsheet shows beside them."""
+        return cells_to_correct(self, self.phone_columns)
 
     def show(self, *, masked: bool = True) -> Document:
         """Return what a terminal and a notebook show: counts, problems, and the first rows.

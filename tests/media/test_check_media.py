@@ -66,7 +66,7 @@ class Server:
             def log_message(self, *_: Any) -> None: ...
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+        threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
 
     def give(self, path: str, content: bytes, kind: str = "", **headers: str) -> str:
         """Give a file at a path, and return its address."""
