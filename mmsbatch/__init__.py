@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from mmsbatch.sending.send import resume, send
     from mmsbatch.sending.stop import stop
     from mmsbatch.sending.testing import send_test
+    from mmsbatch.verification.page import report
     from mmsbatch.verification.verify import Verification, verify
 
 __all__ = [
@@ -135,6 +136,7 @@ __all__ = [
     "read_contacts",
     "read_suppression_list",
     "reconcile",
+    "report",
     "results",
     "resume",
     "retention",
@@ -232,6 +234,7 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "sending.stop": ("stop",),
     "sending.testing": ("send_test",),
+    "verification.page": ("report",),
     "verification.verify": (
         "Verification",
         "verify",

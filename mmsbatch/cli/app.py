@@ -58,6 +58,10 @@ COMMANDS: Final = {
     "results": Command(
         "runs", "Rebuild results.parquet and requests.parquet from the plan and the facts."
     ),
+    "report": Command(
+        "auditing",
+        "Say in one page what became of a run: outcomes, problems, cost, doubts and the proof.",
+    ),
     "moved": Command(
         "auditing", "Say that runs were moved to where they are, and are gone from where they were."
     ),

@@ -7,12 +7,13 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import pandas as pd
 import typer
 
-from mmsbatch import hints
+from mmsbatch import files, hints
 from mmsbatch.auditing.diff import diff as make_diff
 from mmsbatch.auditing.history import history as find_history
 from mmsbatch.auditing.history import read_number
@@ -37,6 +38,7 @@ from mmsbatch.runs.locations import RunLeftOut
 from mmsbatch.runs.outcomes import Outcome
 from mmsbatch.runs.report import BAD_INPUT, DONE
 from mmsbatch.times import PARIS, day, utc_now
+from mmsbatch.verification.page import report as report_of
 from mmsbatch.verification.verify import verify as make_verification
 
 
@@ -286,3 +288,21 @@ def moved(places: PlacesArgument, as_json: JsonOption = False) -> None:
         recorded = record_moved(places)
         lines = recorded or ["every run is in the files that it was last in: nothing to say"]
         print_result(as_json, {"moved": recorded}, labelled("moved", *lines))
+
+
+def report(
+    run: RunArgument,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write it as one page, to be sent around."),
+    ] = None,
+    journal: JournalOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say in one page what became of a run: outcomes, problems, cost, doubts and the proof."""
+    with errors(as_json):
+        made = report_of(run, journal=journal)
+        if html is not None:
+            text = made.html()
+            files.replace_file(html, lambda path: path.write_text(text, encoding="utf-8"))
+        print_result(as_json, made.to_json(), repr(made))

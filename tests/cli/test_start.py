@@ -148,7 +148,7 @@ def test_names_of_commands_are_completed_without_importing_them() -> None:
         "from mmsbatch.cli import app; import typer.main; g = typer.main.get_command(app); "
         "c = g.make_context('mmsbatch', [], resilient_parsing=True); "
         "assert [x.value for x in g.shell_complete(c, 're')] == "
-        "['resume', 'reconcile', 'results', 'retention']"
+        "['resume', 'reconcile', 'results', 'report', 'retention']"
     )
     assert [] == _loaded(code, "pandas")
 
