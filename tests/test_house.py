@@ -30,7 +30,7 @@ LAYERS: Final = (
     {"sending", "reconciliation", "auditing", "verification"},
     {"erasure"},
     {"notebook", "plots"},
-    {"demo", "trial"},
+    {"demo", "trial", "doctor"},
     {"cli"},
 )
 """From the ground up; rooms of one layer know nothing of each other."""

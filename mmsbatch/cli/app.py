@@ -85,6 +85,10 @@ COMMANDS: Final = {
         "Erase a person from all runs: a keyed hash takes the number's place, counts still hold.",
     ),
     "retention": Command("auditing", "List the runs that hold people not contacted for years."),
+    "doctor": Command(
+        "doctor",
+        "Look at this machine before the first send: account, clock, disk, settings.",
+    ),
     "account": Command(
         "gateway",
         "Ask the gateway about the account: does it exist, is it active, what has it left.",

@@ -42,8 +42,7 @@ class RunPage(ShowsItself):
 
     def document(self) -> Document:
         """Show outcomes, problems, what was sent, when, and what proves it; numbers masked."""
-        blocks = [Block("report of", (times.in_paris(self.made_at),))]
-        told = self.report
+        told, blocks = self.report, list[Block]()
         if told.problems:
             blocks.append(Block("problems", (counts(told.problems, PROBLEM_MEANINGS),)))
         if told.cost_per_recipient is not None:
@@ -60,8 +59,9 @@ class RunPage(ShowsItself):
             blocks.append(Block("left", (Table(rows, ("recipients", "hour", "requests")),)))
         if self.evidence:
             blocks.append(Block("evidence", self.evidence))
-        parts = (told, self.preview, self.verification)
-        return joined((Document(tuple(blocks)), *(part.document() for part in parts)))
+        made = Document((Block("report of", (times.in_paris(self.made_at),)),))
+        proof = (self.preview.document(), self.verification.document())
+        return joined((made, told.document(), Document(tuple(blocks)), *proof))
 
     def html(self) -> str:
         """Return one page that needs nothing else and loads nothing."""
