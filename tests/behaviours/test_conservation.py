@@ -34,7 +34,7 @@ from mmsbatch.reconciliation.reconcile import reconcile, settle
 from mmsbatch.runs.folder import RunFolder
 from mmsbatch.runs.outcomes import Outcome
 from mmsbatch.runs.states import fold
-from mmsbatch.sandbox import Fault, Sandbox, SandboxOptions
+from mmsbatch.sandbox import Fault, FaultRule, Sandbox, SandboxOptions
 from mmsbatch.sending import policy
 
 COST = 3
@@ -354,7 +354,8 @@ class Conservation(RuleBasedStateMachine):
         app: Any = self.sandbox._server.app
         arrived = self.sandbox._books._arrived
         app.faults.clear()
-        app.faults |= {arrived + n: Fault.parse(words) for n, words in faults.items()}
+        for n, words in faults.items():
+            app.faults.add(FaultRule(Fault.parse(words), "request", arrived + n))
 
     def _go(self, again: bool, **how: Any) -> None:
         """Send, or resume where there is something to resume; `again`: by the same command."""

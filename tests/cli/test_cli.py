@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 from conftest import SERVICE, fictional
 from mmsbatch.cli import app
 from mmsbatch.demo import sample
-from mmsbatch.sandbox import Sandbox, SandboxOptions
+from mmsbatch.sandbox import Sandbox, SandboxOptions, read_ledger
 from mmsbatch.sending import policy
 
 CRM = str(sample("crm.csv"))
@@ -414,7 +414,7 @@ def test_the_demo_tells_the_whole_job_and_repeats_nothing(tmp_path: Path) -> Non
 
 def test_a_sandbox_in_another_process_is_used(contacts: str, tmp_path: Path) -> None:
     """As two terminals do; its ledger file tells what it truly sent."""
-    ledger = tmp_path / "ledger.jsonl"
+    ledger = tmp_path / "ledger.sqlite"
     words = ["sandbox", "--port", "0", "--ledger", str(ledger), "--json"]
     with subprocess.Popen(
         [sys.executable, "-m", "mmsbatch", *words], stdout=subprocess.PIPE, text=True
@@ -428,7 +428,7 @@ def test_a_sandbox_in_another_process_is_used(contacts: str, tmp_path: Path) -> 
         finally:
             server.terminate()
     assert result.exit_code == 0
-    assert len(ledger.read_text().splitlines()) == 250
+    assert len(read_ledger(ledger)) == 250
 
 
 def answered(path: Path) -> Path:
