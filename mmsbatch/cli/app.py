@@ -9,6 +9,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from mmsbatch.cli.layout import WIDTH, LaidOutCommand
+
 
 class Command(NamedTuple):
     """Where a command is, and what the list of commands says of it."""
@@ -18,6 +20,19 @@ class Command(NamedTuple):
     line: str
     """The first line of the function's docstring."""
 
+
+GROUPS: Final = {
+    "Begin": ("demo", "init", "doctor", "account", "trial", "explain", "schema"),
+    "Send": (
+        *("check", "plan", "check-media", "show", "send", "resume", "stop", "reconcile"),
+        "notebook",
+    ),
+    "Look": ("status", "results", "report", "audit", "history", "diff"),
+    "Prove": ("verify", "moved"),
+    "Privacy": ("forget", "retention"),
+    "Try": ("sandbox",),
+}
+"""What commands are for, in the order of --help."""
 
 COMMANDS: Final = {
     "demo": Command(
@@ -109,12 +124,12 @@ COMMANDS: Final = {
         "Run the sandbox gateway until Ctrl-C. It sends nothing; its inbox is at its address.",
     ),
 }
-"""In the order of --help."""
 
 _SETTINGS: Final[dict[str, Any]] = {
     "add_completion": False,
     "pretty_exceptions_enable": False,  # a traceback with local variables could show a passcode
     "rich_markup_mode": None,
+    "context_settings": {"max_content_width": WIDTH},
 }
 
 
@@ -134,18 +149,20 @@ class Commands(TyperGroup):
         module = import_module(f"mmsbatch.cli.{COMMANDS[cmd_name].module}")
         alone = typer.Typer(**_SETTINGS)
         # A notebook has parameters of its own to tell of.
-        alone.command(cmd_name, add_help_option=cmd_name != "notebook")(
-            getattr(module, cmd_name.replace("-", "_"))
-        )
+        function = getattr(module, cmd_name.replace("-", "_"))
+        own_help = cmd_name == "notebook"
+        alone.command(cmd_name, cls=LaidOutCommand, add_help_option=not own_help)(function)
         return get_command(alone)
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
         """Complete the names of commands without importing them."""
         return self._listed.shell_complete(typer.Context(self._listed, ctx.parent), incomplete)
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write the list of commands without importing them."""
-        self._listed.format_commands(ctx, formatter)
+    def format_commands(self, _ctx: Any, formatter: Any) -> None:
+        """Write what each command is for, in groups, without importing them."""
+        for group, names in GROUPS.items():
+            with formatter.section(group):
+                formatter.write_dl([(name, COMMANDS[name].line) for name in names])
 
 
 app = typer.Typer(
@@ -153,7 +170,7 @@ app = typer.Typer(
     cls=Commands,
     help="Check French mobile numbers, send MMS in requests of 200, prove every row's outcome.",
     no_args_is_help=True,
-    **_SETTINGS,
+    **(_SETTINGS | {"add_completion": True}),
 )
 
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from mmsbatch import hints
+from mmsbatch.cli.completion import columns, runs
 from mmsbatch.display import labelled
 from mmsbatch.errors import BrokenOff, InDoubt, InputError, MmsbatchError
 from mmsbatch.runs.report import BAD_INPUT, IN_DOUBT, STOPPED, RunReport
@@ -28,8 +29,9 @@ ContactsArgument = Annotated[
 PhoneOption = Annotated[
     list[str] | None,
     typer.Option(
+        autocompletion=columns,
         help="The column with the mobile numbers; several times: the first that can be "
-        "sent to. Without it: the one column that looks like phones."
+        "sent to. Without it: the one column that looks like phones.",
     ),
 ]
 CampaignOption = Annotated[Path, typer.Option(help="The campaign's TOML file.")]
@@ -79,10 +81,15 @@ PastRunsOption = Annotated[
         help="The runs that these two look at; without it those beside --run, or data/runs.",
     ),
 ]
-RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or its URL.")]
+RunArgument = Annotated[
+    str,
+    typer.Argument(metavar="RUN", help="A run's folder, or its URL.", autocompletion=runs),
+]
 PlacesArgument = Annotated[
     list[str],
-    typer.Argument(metavar="DIR...", help="Folders of runs, or runs; or their URLs."),
+    typer.Argument(
+        metavar="DIR...", help="Folders of runs, or runs; or their URLs.", autocompletion=runs
+    ),
 ]
 LiveOption = Annotated[
     bool,
@@ -131,8 +138,9 @@ OnePerOption = Annotated[
 ConsentOption = Annotated[
     str | None,
     typer.Option(
+        autocompletion=columns,
         help="The column that says who has agreed to be written to. Without it, as the campaign "
-        "file says."
+        "file says.",
     ),
 ]
 ConsentYesOption = Annotated[

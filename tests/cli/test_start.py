@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import os
 import pkgutil
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,13 +14,12 @@ from pathlib import Path
 
 import pytest
 import typer.main
-from typer.core import TyperGroup
 from typer.testing import CliRunner
 
 import mmsbatch as mms
 from conftest import account_at, planned
 from mmsbatch.cli import app
-from mmsbatch.cli.app import COMMANDS, Commands
+from mmsbatch.cli.app import COMMANDS, GROUPS
 from mmsbatch.sandbox import Sandbox
 
 PACKAGE = Path(mms.__file__).parent
@@ -114,16 +115,58 @@ def test_the_list_says_of_a_command_what_the_command_says(name: str) -> None:
     ].line
 
 
-def test_help_lists_every_command_as_the_command_describes_itself(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The list is what it would be if each command had been imported for it."""
-    listed = CliRunner().invoke(app, ["--help"])
-    assert 0 == listed.exit_code
-    monkeypatch.setattr(Commands, "format_commands", TyperGroup.format_commands)
-    assert CliRunner().invoke(app, ["--help"]).stdout == listed.stdout
+def test_help_lists_every_command_whole_and_once() -> None:
+    """In groups by what it is for; no line ends in dots, however narrow the terminal."""
+    listed = [name for names in GROUPS.values() for name in names]
+    assert sorted(listed) == sorted(COMMANDS)
+    for columns in ("60", "110"):
+        shown = CliRunner(env={"COLUMNS": columns}).invoke(app, ["--help"])
+        assert 0 == shown.exit_code
+        assert "..." not in shown.stdout.replace("[ARGS]...", "")
+        words = " ".join(shown.stdout.split())
+        for name, command in COMMANDS.items():
+            assert f"{name} {command.line}" in words
     group = typer.main.get_command(app)
     assert list(COMMANDS) == group.list_commands(None)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_a_command_is_in_the_words_of_people(name: str) -> None:
+    """No type of Python, and every option in a group that it belongs to."""
+    shown = CliRunner(env={"COLUMNS": "110"}).invoke(app, [name, "--help"])
+    assert 0 == shown.exit_code
+    assert "<" not in shown.stdout
+    if name in {"check", "plan", "send"}:
+        assert "Contacts:" in shown.stdout
+        options = shown.stdout.partition("\nOptions:")[2]
+        assert set(re.findall(r"--[a-z-]+", options)) <= {"--help"}
+
+
+def test_a_shell_is_offered_columns_and_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As bash asks: the words of the line so far."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "crm.csv").write_text("nom;mobile;mobile 2\na;b;c\n", encoding="utf-8")
+    (tmp_path / "data" / "runs" / "noel").mkdir(parents=True)
+    (tmp_path / "data" / "runs" / "noel" / "journal.sqlite").touch()
+
+    def offered(line: str) -> list[str]:
+        words = {
+            "_MMSBATCH_COMPLETE": "complete_bash",
+            "COMP_WORDS": line,
+            "COMP_CWORD": str(len(line.split(" ")) - 1),
+        }
+        code = "import sys; sys.argv[0] = 'mmsbatch'; from mmsbatch.cli import main; main()"
+        start = [sys.executable, "-c", code]
+        done = subprocess.run(
+            start, env=os.environ | words, check=False, capture_output=True, text=True
+        )
+        return [*filter(None, done.stdout.split("\n"))]
+
+    assert offered("mmsbatch check crm.csv --phone mo") == ["mobile", "mobile 2"]
+    assert offered("mmsbatch check nowhere.csv --phone mo") == []
+    assert offered("mmsbatch status data/r") == ["data/runs/noel"]
 
 
 def test_an_unknown_command_is_refused_with_the_name_that_was_meant() -> None:
