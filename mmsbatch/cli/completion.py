@@ -30,4 +30,5 @@ def columns(ctx: Any, incomplete: str) -> list[str]:
 def runs(incomplete: str) -> list[str]:
     """Return the runs in the folder that is typed, and else those of data/runs."""
     above = os.path.dirname(incomplete) or _RUNS  # noqa: PTH120  (its trailing part is no path yet)
-    return [str(journal.parent) for journal in sorted(Path(above).glob("*/journal.sqlite"))]
+    found = [one for depth in ("*", "*/*") for one in Path(above).glob(f"{depth}/journal.sqlite")]
+    return sorted(str(journal.parent) for journal in found)
