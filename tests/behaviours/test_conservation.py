@@ -430,8 +430,11 @@ def test_every_point_of_a_crash_is_reached(point: str, nth: int, tmp_path: Path)
         assert mms.status(run).outcomes["accepted"] <= len(reached)
 
 
+ENOUGH_FINDINGS = 20
+
+
 def test_the_histories_came_into_doubt_and_out_of_it() -> None:
     """A machine in which evidence never decided, or always did, would prove little."""
-    if not Conservation.findings:
-        pytest.skip("counts what the machine has met, which has not run")
+    if Conservation.findings.total() < ENOUGH_FINDINGS:
+        pytest.skip("too few histories to tell: pytest --full runs more")
     assert {Conclusion.UNDECIDABLE} < set(Conservation.findings)

@@ -55,7 +55,13 @@ def contents(folder: Path) -> dict[str, tuple[str, int]]:
     }
 
 
-@pytest.fixture(params=["ended", "killed", "copied without shared memory"])
+@pytest.fixture(
+    params=[
+        pytest.param("ended", marks=pytest.mark.full),
+        "killed",
+        pytest.param("copied without shared memory", marks=pytest.mark.full),
+    ]
+)
 def run(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "runs" / "noel"
     if request.param == "ended":

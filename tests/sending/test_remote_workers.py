@@ -360,7 +360,14 @@ def _die_at(point: str, nth: int) -> None:
     Points(point, nth).install()
 
 
-@pytest.mark.parametrize("point", ["within fact sending", "after fact sending", "after body"])
+@pytest.mark.parametrize(
+    "point",
+    [
+        pytest.param("within fact sending", marks=pytest.mark.full),
+        pytest.param("after fact sending", marks=pytest.mark.full),
+        "after body",
+    ],
+)
 def test_a_dask_worker_that_dies_at_the_worst_moment(
     point: str, run: Path, postgres: Cluster
 ) -> None:

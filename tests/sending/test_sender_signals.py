@@ -54,8 +54,7 @@ def counts(run: Path) -> dict[str, int]:
     return dict(mms.status(run).outcomes)
 
 
-@pytest.mark.parametrize("workers", [1, 4])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("number", "workers"), [(signal.SIGINT, 4), (signal.SIGTERM, 1)])
 def test_a_signal_stops_between_two_requests(
     number: signal.Signals, workers: int, tmp_path: Path
 ) -> None:
