@@ -147,7 +147,7 @@ def _of_plan(plan: Plan) -> Sequence[CheckedMedium]:
         for name, url, duration_s in _media(content):
             if (name, url, duration_s) not in found and plan.recipients_of(number):
                 row = int(plan.positions(number)[0])
-                where = "" if shared else f" (first in row {row})"
+                where = "" if shared else f" (first at row position {row})"
                 found[name, url, duration_s] = CheckedMedium(name, url, duration_s, where)
     return [*found.values()]
 

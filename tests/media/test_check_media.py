@@ -357,7 +357,7 @@ def test_each_rows_file_is_fetched_once(server: Server) -> None:
     assert sorted(server.asked) == ["/lille.jpg", "/lyon.jpg", "/paris.jpg"]
     assert [bool(medium.broken) for medium in checks.media] == [False, False, True]
     with pytest.raises(
-        CampaignError, match=r"lille.jpg \(first in row 2\): the server answers 404"
+        CampaignError, match=r"lille.jpg \(first at row position 2\): the server answers 404"
     ):
         checks.require()
 
@@ -407,7 +407,7 @@ def test_a_plan_with_a_broken_file_is_refused(server: Server, tmp_path: Path) ->
     del server.answers["/lyon.jpg"]
     done = command(*words, "--save", str(tmp_path / "plan"))
     assert done.exit_code == 2
-    assert "lyon.jpg (first in row 1): the server answers 404" in done.stderr
+    assert "lyon.jpg (first at row position 1): the server answers 404" in done.stderr
     assert not (tmp_path / "plan").exists()
     stray = command("plan", str(contacts), "--campaign", str(file), "--allow-private")
     assert "--allow-private needs --check-media" in stray.stderr

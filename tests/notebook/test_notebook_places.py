@@ -97,6 +97,7 @@ def test_in_a_clone_they_run_in_their_own_folder(clone: Path) -> None:
     assert changed(clone) == ""
 
 
+@pytest.mark.full
 def test_a_copy_runs_in_any_folder(tmp_path: Path) -> None:
     """As somebody who was sent the notebooks by mail opens them."""
     copies = tmp_path / "copies"
@@ -149,6 +150,7 @@ def test_the_wheel_runs_them_by_name_from_an_empty_folder(
 # ----- one name, one run -------------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_one_name_sends_once_from_two_folders_of_a_clone(
     clone: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

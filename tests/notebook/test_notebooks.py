@@ -73,7 +73,14 @@ def test_papermill_sees_every_parameter(path: Path) -> None:
     assert papermill.inspect_notebook(path).keys() == declared("".join(cell["source"])).keys()
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=() if path.stem == "campaign" else pytest.mark.full)
+        for path in NOTEBOOKS
+    ],
+    ids=lambda path: path.stem,
+)
 def test_a_misspelt_parameter_is_refused_under_plain_papermill(path: Path, tmp_path: Path) -> None:
     """By the notebook itself, before anything is read; the nearest name is given."""
     first = next(iter(papermill.inspect_notebook(path)))

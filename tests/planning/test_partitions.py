@@ -40,7 +40,7 @@ def test_partitions_are_prepared_as_one_frame(partitions: int, consent: str | No
     same(prepared(parts, consent=consent), prepared(SAMPLE, consent=consent))
 
 
-@pytest.mark.parametrize("consent", [None, "optin_sms"])
+@pytest.mark.parametrize("consent", [None, pytest.param("optin_sms", marks=pytest.mark.full)])
 def test_the_plan_has_one_fingerprint_whatever_the_partitions(consent: str | None) -> None:
     """So what was confirmed on one machine is what the cluster sends."""
     campaign = mms.Campaign("noel", mms.Text("Bonjour"))
