@@ -17,6 +17,8 @@ import mmsbatch as mms
 from mmsbatch import hints
 from mmsbatch.cli import app
 from mmsbatch.cli.app import COMMANDS
+from mmsbatch.gateway.account import Target
+from mmsbatch.reconciliation.reconcile import PATIENCE, Patience
 from mmsbatch.sandbox import Sandbox
 
 PACKAGE = Path(mms.__file__).parent
@@ -75,6 +77,8 @@ def stage(
     run = tmp_path / "l'été 2026" / "noël"
     contacts = pd.DataFrame({"mobile": [f"0612345{n:03d}" for n in range(500)]})
     campaign = mms.Campaign("c", mms.Text("Bonjour"), purpose="service")
+    at_once = Patience(settle_s=600.0, pause_s=0.0)
+    monkeypatch.setitem(PATIENCE, Target.LIVE, at_once)  # readings of an account: 5 s apart
     plan = mms.plan(mms.prepare(contacts, phone="mobile"), campaign)
     with Sandbox(faults=FAULTS) as gateway:
         monkeypatch.setenv("MMSBATCH_URL", gateway.url)
