@@ -125,7 +125,9 @@ class Books:
             return tuple(sorted(self.received, key=lambda received: received.request))
 
     def close(self) -> None:
-        """Close the ledger file."""
+        """Close the ledger file; what is in memory can still be looked at."""
         with self.lock:
-            if self._store is not None and self.ledger_file is not None:
+            if self._store is not None:
                 self._store.close()
+            if self.ledger_file is None:
+                self._store, self._kept = None, (0, 0)
