@@ -121,10 +121,14 @@ class Store:
             self._db = sqlite3.connect(
                 path or ":memory:", check_same_thread=False, isolation_level=None
             )
-            self._db.execute("PRAGMA journal_mode = WAL")
-            # It has to survive the end of the process, not that of the machine.
-            self._db.execute("PRAGMA synchronous = OFF")
-            self._open()
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                # It has to survive the end of the process, not that of the machine.
+                self._db.execute("PRAGMA synchronous = OFF")
+                self._open()
+            except BaseException:
+                self._db.close()
+                raise
         except (sqlite3.Error, OSError) as error:
             raise InputError(
                 f"the ledger {str(path)!r} cannot be used ({error}): choose another file in an "
