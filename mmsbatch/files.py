@@ -17,6 +17,11 @@ import pyarrow as pa
 from mmsbatch.errors import RunError
 
 
+def replace_text(path: Path, text: str) -> None:
+    """Put a text in place in one step, as UTF-8; raises as `replace_file` does."""
+    replace_file(path, lambda beside: beside.write_text(text, encoding="utf-8"))
+
+
 def replace_file(path: Path, write_to: Callable[[Path], Any]) -> None:
     """Write a file beside `path`, make it durable, and put it in place in one step.
 

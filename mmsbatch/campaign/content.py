@@ -47,7 +47,9 @@ def require(rules: Iterable[str]) -> None:
         raise BrokenRules(*found)
 
 
-def reported(error: ValidationError, what: str, fields: Sequence[str]) -> CampaignError:
+def reported(
+    error: ValidationError, what: str, fields: Sequence[str], place: str = "campaign"
+) -> CampaignError:
     """Write pydantic's findings as this package's error, one broken rule a line.
 
     Parameters
@@ -58,23 +60,27 @@ def reported(error: ValidationError, what: str, fields: Sequence[str]) -> Campai
         What was being built, as in "an image".
     fields
         Its fields in the order of its arguments.
+    place
+        Where it stands in a campaign.
     """
     lines = [
         f"{field}: {rule}"
         for detail in error.errors()
-        for field, rule in _lines(detail, what, fields)
+        for field, rule in _lines(detail, what, fields, place)
     ]
     return CampaignError("\n".join(lines))
 
 
-def _lines(detail: ErrorDetails, what: str, fields: Sequence[str]) -> Iterable[tuple[str, str]]:
-    place, kind = detail["loc"][0], detail["type"]
+def _lines(
+    detail: ErrorDetails, what: str, fields: Sequence[str], place: str
+) -> Iterable[tuple[str, str]]:
+    given, kind = detail["loc"][0], detail["type"]
     takes = f"{what} takes {', '.join(fields)}"
     if kind == "unexpected_positional_argument":
-        yield "campaign", f"one value too many, {shown(detail['input'])}; {takes}."
+        yield place, f"one value too many, {shown(detail['input'])}; {takes}."
         return
-    name = fields[place] if isinstance(place, int) else place
-    field = f"campaign.{name}"
+    name = fields[given] if isinstance(given, int) else given
+    field = f"{place}.{name}"
     broken = detail.get("ctx", {}).get("error")
     if isinstance(broken, BrokenRules):
         yield from ((field, rule) for rule in broken.rules)

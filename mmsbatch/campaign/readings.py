@@ -96,7 +96,7 @@ def write_readings(readings: dict[str, str], *, live: bool) -> Path:
             lines += [f"{key} = {json.dumps(value)}" for key, value in found.items()]
     text = "\n".join(lines) + "\n"
     path.parent.mkdir(parents=True, exist_ok=True)
-    files.replace_file(path, lambda beside: beside.write_text(text, encoding="utf-8"))
+    files.replace_text(path, text)
     return path
 
 

@@ -114,8 +114,7 @@ class Split:
             return build(given)
         except ValidationError as error:
             names = [one.name for one in fields(cls)]
-            lines = str(reported(error, "a split", names))
-            raise CampaignError(lines.replace("campaign.", "campaign.split.")) from None
+            raise reported(error, "a split", names, "campaign.split") from None
 
     def __hash__(self) -> int:
         return hash((*self.variants.items(), *self._percents_in_order(), self.key))

@@ -303,6 +303,5 @@ def report(
     with errors(as_json):
         made = report_of(run, journal=journal)
         if html is not None:
-            text = made.html()
-            files.replace_file(html, lambda path: path.write_text(text, encoding="utf-8"))
+            files.replace_text(html, made.html())
         print_result(as_json, made.to_json(), repr(made))

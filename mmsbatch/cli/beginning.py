@@ -39,8 +39,8 @@ def init(
             campaign.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise CampaignError(f"{campaign.parent} cannot be made: {error}") from None
-        _write(campaign, first_campaign(name or campaign.stem, consent))
-        _write(schema, schema_text())
+        files.replace_text(campaign, first_campaign(name or campaign.stem, consent))
+        files.replace_text(schema, schema_text())
         print_result(
             as_json,
             {"campaign": str(campaign), "schema": str(schema)},
@@ -52,10 +52,6 @@ def init(
                 )
             ),
         )
-
-
-def _write(path: Path, text: str) -> None:
-    files.replace_file(path, lambda beside: beside.write_text(text, encoding="utf-8"))
 
 
 def schema() -> None:

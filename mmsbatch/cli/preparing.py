@@ -219,7 +219,7 @@ def show(
         send = hints.send_saved(saved, run, live=live, fingerprint=loaded.fingerprint)
         if html is not None:
             text = page(f"Plan of {loaded.plan.campaign.name}", loaded.document())
-            files.replace_file(html, lambda path: path.write_text(text, encoding="utf-8"))
+            files.replace_text(html, text)
         print_result(as_json, loaded.to_json(), f"{loaded!r}\n{labelled('next', send)}")
 
 

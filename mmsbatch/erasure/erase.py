@@ -47,7 +47,7 @@ from mmsbatch.phones.column import read_phones
 from mmsbatch.phones.e164 import KEY_BYTES, seal
 from mmsbatch.phones.e164 import token as make_token
 from mmsbatch.phones.in_text import Notation
-from mmsbatch.planning.contents import TEXTS, columns_of
+from mmsbatch.planning.contents import TEXTS, plan_columns
 from mmsbatch.planning.part import PartRows, RowsInFile, RowsInTable
 from mmsbatch.planning.plan import Plan
 from mmsbatch.planning.suppression import KEY_NAME, read_key, remember
@@ -362,7 +362,7 @@ def _changed(before: Iterable[Row], after: Iterable[Row]) -> list[int]:
 
 
 def _contents_hold(plan: Plan, notation: Notation) -> bool:
-    columns = [name for name in columns_of(plan.campaign) if name in TEXTS]
+    columns = [name for name in plan_columns(plan.campaign) if name in TEXTS]
     return any(
         notation.is_in(str(word))
         for part in plan.parts

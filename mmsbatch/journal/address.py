@@ -111,7 +111,7 @@ class Pointer:
     def write(self, folder: Path) -> None:
         """Write it, readable by its owner only."""
         text = json.dumps(vars(self), indent=1) + "\n"
-        files.replace_file(folder / POINTER, lambda path: path.write_text(text, encoding="utf-8"))
+        files.replace_text(folder / POINTER, text)
 
     def address(self, given: Address | None, folder: str) -> Address:
         """Return the address of the database, with its login.

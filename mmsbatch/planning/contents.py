@@ -31,7 +31,7 @@ TEXTS: Final = (MESSAGE, *(f"mms_{name}" for name in MEDIA))
 """The columns that may hold what was written from a row's cells."""
 
 
-def columns_of(campaign: Campaign) -> tuple[str, ...]:
+def plan_columns(campaign: Campaign) -> tuple[str, ...]:
     """Return the columns that tell the contents of a campaign apart, its message first."""
     named = {name for content in campaign.contents.values() for name in templates(content)}
     media = (f"mms_{name}" for name in FIELDS[1:] if name in named)
@@ -44,7 +44,7 @@ class Contents:
 
     def __init__(self, campaign: Campaign) -> None:
         self.campaign = campaign
-        self.columns: Final = columns_of(campaign)
+        self.columns: Final = plan_columns(campaign)
         self._places: dict[tuple[str, ...], int] = {}
 
     def code(self, part: pd.DataFrame) -> npt.NDArray[np.int64]:

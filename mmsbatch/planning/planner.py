@@ -27,7 +27,7 @@ from mmsbatch.errors import PlanError, kind_of
 from mmsbatch.files import TemporaryFolder
 from mmsbatch.frames import is_dask
 from mmsbatch.phones.e164 import as_integers
-from mmsbatch.planning.contents import Contents, Variants, columns_of, written
+from mmsbatch.planning.contents import Contents, Variants, plan_columns, written
 from mmsbatch.planning.duplicates import Duplicates
 from mmsbatch.planning.frequency import FREQUENCY_PROBLEMS, LAST_CONTACT, Frequency
 from mmsbatch.planning.grouping import cut_after, first_alike
@@ -245,7 +245,7 @@ class _Draft:
         problem.set(HELD_OUT, problem.none & variants.held_out())
         codes = variants.render(prepared, problem, campaign.encoding, known)
         beside |= variants.column(problem)
-        return cls(numbers, problem, codes, tuple(known), columns_of(campaign), beside)
+        return cls(numbers, problem, codes, tuple(known), plan_columns(campaign), beside)
 
     @classmethod
     def read(cls, written: pd.DataFrame, campaign: Campaign, known: dict[Filled, int]) -> Self:

@@ -24,7 +24,7 @@ from mmsbatch.campaign.file import dump_campaign, load_campaign
 from mmsbatch.display import Block, Document, ShowsItself, joined
 from mmsbatch.errors import PlanError, RunError
 from mmsbatch.files import __version__, digests
-from mmsbatch.planning.contents import columns_of
+from mmsbatch.planning.contents import plan_columns
 from mmsbatch.planning.plan import Plan
 from mmsbatch.planning.plan_files import FINGERPRINT, read_plan, write_plan
 from mmsbatch.planning.preview import preview
@@ -179,7 +179,7 @@ class SavedPlan(ShowsItself):
         if mine != its or len(self.plan.parts) != len(again.parts):
             return None
         objected = 0
-        needed = ["mms_e164", "mms_problem", *columns_of(again.campaign)]
+        needed = ["mms_e164", "mms_problem", *plan_columns(again.campaign)]
         for old, new in zip(self.plan.parts, again.parts, strict=True):
             before, after = (_texts(part.frame(needed)) for part in (old, new))
             if len(before) != len(after):

@@ -169,7 +169,7 @@ def remember(home: Path, token: int, key: bytes) -> None:
     known = forgotten(home)
     marks = {**known.marks, token: _mark(key)}
     lines = "".join(f"+{one} {mark}".rstrip() + "\n" for one, mark in sorted(marks.items()))
-    files.replace_file(known.path, lambda path: path.write_text(lines, encoding="ascii"))
+    files.replace_text(known.path, lines)
 
 
 def _mark(key: bytes) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from mmsbatch import hints
 from mmsbatch.errors import PlanError
-from mmsbatch.planning.contents import columns_of, written
+from mmsbatch.planning.contents import plan_columns, written
 from mmsbatch.planning.part import RowsInMemory
 from mmsbatch.planning.plan import Plan
 from mmsbatch.planning.prepare import prepare
@@ -54,8 +54,8 @@ def plan_test(plan: Plan, numbers: Sequence[str], *, fictional: bool) -> Plan:
     # At most 200 in a request, as everywhere; they are few.
     rows = pd.DataFrame(own.loc[own.index.repeat(len(contents))]).reset_index(drop=True)
     codes = np.tile(np.arange(len(contents)), len(own))
-    rows = rows.assign(**written(columns_of(plan.campaign), codes, contents))
-    if "mms_variant" in columns_of(plan.campaign):
+    rows = rows.assign(**written(plan_columns(plan.campaign), codes, contents))
+    if "mms_variant" in plan_columns(plan.campaign):
         rows["mms_variant"] = pd.Categorical([contents[code].variant for code in codes])
     rows["mms_request"] = pd.arrays.IntegerArray(
         (codes + 1).astype(np.int32), np.zeros(len(codes), np.bool_)

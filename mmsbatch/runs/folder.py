@@ -275,10 +275,7 @@ class RunFolder:
             made = RunFolder(beside, self.address)
             identity = token()
             write_plan(plan, made.plan_path, self.metadata(plan, identity))
-            text = dump_campaign(plan.campaign)
-            files.replace_file(
-                made.campaign_path, lambda path: path.write_text(text, encoding="utf-8")
-            )
+            files.replace_text(made.campaign_path, dump_campaign(plan.campaign))
             with made.journal.create(identity) as journal:
                 journal.append(
                     FactKind.OPENED,

@@ -59,10 +59,8 @@ class Api:
     # ----- what was received ---------------------------------------------------------------------
 
     def _requests(self, request: Request) -> Any:
-        asked = request.args
-        query = Query(asked.get("q", ""), asked.get("campaign", ""), asked.get("status", ""))
         with self.books.lock:
-            found = self.books.store().find(query, _number(request, "page", 1))
+            found = self.books.store().find(Query.read(request.args), _number(request, "page", 1))
         return {
             "requests": [one.to_json() for one in found.requests],
             "page": found.page,

@@ -110,7 +110,7 @@ class GatewayApp:
         fault = self.faults.at(arrival)
         form = None
         if fault is None and self.faults.look_inside:
-            form = self._read(request, arrival, Fault())
+            form = self._read(request, arrival)
             flow = read_flow(form.get("XMLFlow", b""), charset=self.options.charset, naive=False)
             fault = self.faults.of(flow.numbers, flow.campaign_name) if flow else None
         fault = fault or self.faults.of((), None) or Fault()
@@ -122,7 +122,7 @@ class GatewayApp:
             self.books.log(entry)
             return Response()
         if form is None:
-            form = self._read(request, arrival, fault)
+            form = self._read(request, arrival)
         answer, entry = self._process(form, fault, entry)
         if ending.close or fault.page is not None:
             entry = replace(entry, answered=None)
@@ -134,13 +134,11 @@ class GatewayApp:
     def _entry(self, arrival: int, request: Request, fault: str) -> Received:
         return Received(self.books.before + arrival, self.clock(), request.method, fault)
 
-    def _read(self, request: Request, arrival: int, fault: Fault) -> dict[str, bytes]:
+    def _read(self, request: Request, arrival: int) -> dict[str, bytes]:
         try:
             return _form(request)
         except ClientDisconnected:
-            words = fault.text or "request cut off by its sender"
-            told = "request cut off by its sender"
-            self.books.log(self._entry(arrival, request, told if fault.text else words))
+            self.books.log(self._entry(arrival, request, "request cut off by its sender"))
             raise
 
     def _process(

@@ -30,10 +30,12 @@ class Books:
         """Open the ledger file."""
         self._changed = Condition(self.lock)
         self._raw: OrderedDict[int, Raw] = OrderedDict()
-        self._store = None if self.ledger_file is None else Store(self.ledger_file)
+        self._on_file = None if self.ledger_file is None else Store(self.ledger_file)
+        self._in_memory: Store | None = None
+        """Made when somebody first looks, if there is no file."""
         self._kept = (0, 0)
-        """How many batches and requests the store in memory has taken in."""
-        self.before = self._store.last_request() if self._store else 0
+        """How many batches and requests it has taken in."""
+        self.before = self._on_file.last_request() if self._on_file else 0
         """Requests of sandboxes before this one, in the same file."""
         self.changes = 0
         """Goes up with whatever changes in the books."""
@@ -49,17 +51,17 @@ class Books:
         with self.lock:
             self.credits[login] -= cost
             self.batches.append(batch)
-            if self._store is not None and self.ledger_file is not None:
-                with self._store.writing():
-                    self._store.add_messages(batch)
+            if self._on_file is not None:
+                with self._on_file.writing():
+                    self._on_file.add_messages(batch)
 
     def log(self, received: Received, raw: Raw | None = None) -> None:
         """Enter a request and wake those who wait for it."""
         with self._changed:
             self.received.append(received)
-            if self._store is not None and self.ledger_file is not None:
-                with self._store.writing():
-                    self._store.add_request(received, raw)
+            if self._on_file is not None:
+                with self._on_file.writing():
+                    self._on_file.add_request(received, raw)
             elif raw is not None:
                 self._raw[received.request] = raw
                 if len(self._raw) > _MOST_RAW:
@@ -73,26 +75,28 @@ class Books:
         Whoever reads from it holds the lock.
         """
         with self.lock:
-            if self._store is None:
-                self._store = Store()
-            if self.ledger_file is None:
-                batches, received = self._kept
-                with self._store.writing():
-                    for batch in self.batches[batches:]:
-                        self._store.add_messages(batch)
-                    for one in self.received[received:]:
-                        self._store.add_request(one, self._raw.pop(one.request, None))
-                self._kept = len(self.batches), len(self.received)
-            return self._store
+            if self._on_file is not None:
+                return self._on_file
+            if self._in_memory is None:
+                self._in_memory = Store()
+            batches, received = self._kept
+            with self._in_memory.writing():
+                for batch in self.batches[batches:]:
+                    self._in_memory.add_messages(batch)
+                for one in self.received[received:]:
+                    self._in_memory.add_request(one, self._raw.pop(one.request, None))
+            self._kept = len(self.batches), len(self.received)
+            return self._in_memory
 
     def clear(self) -> None:
         """Forget what was received and sent; credits and numbering stay."""
         with self._changed:
-            self.store().clear()
+            if self._on_file is not None:
+                self._on_file.clear()
+            self._forget_index()
             self.batches.clear()
             self.received.clear()
             self._raw.clear()
-            self._kept = (0, 0)
             self.changes += 1
             self._changed.notify_all()
 
@@ -127,7 +131,11 @@ class Books:
     def close(self) -> None:
         """Close the ledger file; what is in memory can still be looked at."""
         with self.lock:
-            if self._store is not None:
-                self._store.close()
-            if self.ledger_file is None:
-                self._store, self._kept = None, (0, 0)
+            if self._on_file is not None:
+                self._on_file.close()
+            self._forget_index()
+
+    def _forget_index(self) -> None:
+        if self._in_memory is not None:
+            self._in_memory.close()
+        self._in_memory, self._kept = None, (0, 0)

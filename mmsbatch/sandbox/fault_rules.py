@@ -16,7 +16,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
@@ -26,6 +26,7 @@ from mmsbatch.sandbox.faults import EVERY, Fault
 from mmsbatch.sandbox.store import notations
 
 _WHEN: Final = ("request", "next", "every", "number", "campaign")
+"""Of several that a request meets, the first in this order counts."""
 _KEYS: Final = ("do", *_WHEN)
 
 
@@ -66,6 +67,20 @@ class FaultRule:
         if when in {"number", "campaign"} and not isinstance(value, str):
             raise InputError(f"{when} must be a text, found {value!r}")
         return cls(Fault.parse(given["do"]), when, value)
+
+    def meets(self, arrival: int) -> bool:
+        """Return whether it is for a request by its place alone."""
+        if self.when == "request":
+            return arrival == int(self.value)
+        return self.when == "next" or (self.when == "every" and arrival % int(self.value) == 0)
+
+    def names(self, numbers: Iterable[str], campaign: str | None) -> bool:
+        """Return whether it is for a request by what is in it."""
+        if self.when == "number":
+            return not {*notations(self.value)}.isdisjoint(
+                digits for number in numbers for digits in notations(number)
+            )
+        return self.when == "campaign" and self.value == campaign
 
     def to_json(self) -> dict[str, Any]:
         """Return the rule as it is given."""
@@ -133,36 +148,21 @@ class FaultRules:
     def at(self, arrival: int) -> Fault | None:
         """Return the fault of a request by its place alone; a rule for the next one is used up."""
         with self._lock:
-            for wanted in ("request", "next", "every"):
-                for number, rule in self._rules.items():
-                    if rule.when != wanted:
-                        continue
-                    if wanted == "next":
-                        del self._rules[number]
-                        return rule.fault
-                    if (
-                        (arrival == rule.value)
-                        if wanted == "request"
-                        else arrival % rule.value == 0
-                    ):
-                        return rule.fault
-        return None
+            met = [number for number, rule in self._rules.items() if rule.meets(arrival)]
+            if not met:
+                return None
+            number = min(met, key=lambda one: _WHEN.index(self._rules[one].when))
+            rule = self._rules[number]
+            if rule.when == "next":
+                del self._rules[number]
+            return rule.fault
 
     def of(self, numbers: Iterable[str], campaign: str | None) -> Fault | None:
         """Return the fault of a request by what is in it; else the one of every request."""
         rules = self.listed().values()
-        named = [rule for rule in rules if rule.when in {"number", "campaign"}]
-        if named:
-            written = {digits for number in numbers for digits in notations(number)}
-            for rule in named:
-                found = (
-                    rule.value == campaign
-                    if rule.when == "campaign"
-                    else bool(written.intersection(notations(rule.value)))
-                )
-                if found:
-                    return rule.fault
-        return next((rule.fault for rule in rules if not rule.when), None)
+        named = (rule.fault for rule in rules if rule.names(numbers, campaign))
+        every = (rule.fault for rule in rules if not rule.when)
+        return next(chain(named, every), None)
 
 
 def read_faults(path: str | Path) -> list[FaultRule]:

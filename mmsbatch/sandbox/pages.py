@@ -78,8 +78,7 @@ class Pages:
     # ----- looking -------------------------------------------------------------------------------
 
     def _inbox(self, request: Request) -> Response:
-        asked = request.args
-        query = Query(asked.get("q", ""), asked.get("campaign", ""), asked.get("status", ""))
+        query = Query.read(request.args)
         with self.books.lock:
             store = self.books.store()
             found = store.find(query, _page(request))

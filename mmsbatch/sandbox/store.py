@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from mmsbatch.errors import InputError
 from mmsbatch.sandbox.ledger import Batch, Delivery, Media, Received
@@ -81,6 +81,11 @@ class Query:
     campaign: str = ""
     status: str = ""
     """A status of the answer, or ``none`` where there was no answer."""
+
+    @classmethod
+    def read(cls, given: Mapping[str, str]) -> Self:
+        """Take what stands in an address: ``q``, ``campaign``, ``status``."""
+        return cls(given.get("q", ""), given.get("campaign", ""), given.get("status", ""))
 
 
 @dataclass(frozen=True)
