@@ -197,10 +197,9 @@ def in_run(advice: str, run: str | Path, *, live: bool) -> str:
     begins, as_far, ends = text.partition(AS_FAR_AS_CREDITS)
     if "`" not in text:
         begins = _RESUME.sub(lambda _: again, begins)
-    text = begins + ends
     if as_far:
-        text = f"{begins}`{resume(run, live=live, as_far_as_credits=True)}`{ends}"
-    text = _AGAIN.sub(lambda _: f"run {again}", text)
+        as_far = f"`{resume(run, live=live, as_far_as_credits=True)}`"
+    text = _AGAIN.sub(lambda _: f"run {again}", begins + as_far + ends)
     text = text.replace("not_after (--not-after)", "not_after").replace(
         "not_after", option("not_after")
     )

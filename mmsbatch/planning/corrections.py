@@ -58,10 +58,13 @@ def cells_to_correct(
         if "mms_phone_column" in prepared.columns
         else pd.Series(main, index=prepared.index, dtype="object")
     )
+    needing, columns = prepared.iloc[places], columns.iloc[places]
+    read = {name: needing[name].tolist() for name in columns.unique() if name in needing.columns}
     rows = []
-    for place in places.tolist():
-        column, word = columns.iloc[place], str(words.iloc[place])
-        cell = prepared[column].iloc[place] if column in prepared.columns else ""
+    for i, (place, column, word) in enumerate(
+        zip(places, columns, words.iloc[places], strict=True)
+    ):
+        cell = read[column][i] if column in read else ""
         told = PROBLEMS[word]
         row = first + place + 1 + header
         rows.append((row, str(column), text_of(cell), word, told.meaning, told.what_to_do, ""))

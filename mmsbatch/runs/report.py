@@ -146,7 +146,7 @@ class RunReport(ShowsItself):
     @property
     def rejected_share(self) -> float | None:
         """Of the recipients whose requests were taken, which part was refused; None without any."""
-        taken = sum(self.outcomes.get(word, 0) for word in _TAKEN)
+        taken = self._taken
         return self.outcomes.get(Outcome.REJECTED, 0) / taken if taken else None
 
     @property
@@ -155,16 +155,19 @@ class RunReport(ShowsItself):
 
         As far as nobody else uses the account.
         """
-        paid = sum(self.outcomes.get(word, 0) for word in _TAKEN if word is not Outcome.REJECTED)
+        paid = self._taken - self.outcomes.get(Outcome.REJECTED, 0)
         if self.credits is None or self.credits_before is None or not paid:
             return None
         return (self.credits_before - self.credits) / paid
 
+    @property
+    def _taken(self) -> int:
+        return sum(self.outcomes.get(word, 0) for word in _TAKEN)
+
     def _so_far(self) -> str:
-        taken = sum(self.outcomes.get(word, 0) for word in _TAKEN)
         cost = self.cost_per_recipient
         price = "" if cost is None else f", {cost:,.2f} credits for each of the others"
-        return f"{self.rejected_share:.1%} of {plural(taken, 'recipient')} rejected{price}"
+        return f"{self.rejected_share:.1%} of {plural(self._taken, 'recipient')} rejected{price}"
 
     @property
     def exit_code(self) -> int:

@@ -61,17 +61,23 @@ def previous_runs(
             recipients = _recipients(previous.folder.plan_path)
         except RunError as error:
             unread.append(str(error))
-    alike = [*_facts_of(others, plan)]
-    if logins is None:
-        logins = logins_of(alike[0]) if alike else ()
-    found = ((login, _cost(alike, login)) for login in logins)
-    costs = {login: cost for login, cost in found if cost is not None}
+    found: dict[str, Decimal] = {}
+    seconds = None
+    for facts in _facts_of(others, plan):
+        if logins is None:
+            logins = logins_of(facts)
+        found = _costs(facts, logins) | found
+        seconds = seconds or _seconds_a_request(facts)
+        if seconds and len(found) == len(logins):
+            break
+    logins = logins or ()
+    costs = {login: found[login] for login in logins if login in found}
     return limits.PreviousRuns(
         run=previous.folder.name if previous else "",
         recipients=recipients,
         cost=min(costs.values()) if costs and len(costs) == len(logins) else None,
         costs=costs,
-        seconds_a_request=next(filter(None, map(_seconds_a_request, alike)), None),
+        seconds_a_request=seconds or None,
         unread=tuple(unread),
     )
 
@@ -122,15 +128,12 @@ def _facts_of(others: list[_Other], plan: Plan) -> Iterator[list[Fact]]:
             return
 
 
-def _cost(alike: list[list[Fact]], login: str) -> Decimal | None:
-    """Return what a recipient cost an account, in the latest run that shows it."""
-    for facts in alike:
-        started = next(fact for fact in facts if fact.kind is FactKind.STARTED)
-        if login in logins_in(started):
-            cost = cost_in(of_account(facts, login))
-            if cost is not None:
-                return cost
-    return None
+def _costs(facts: list[Fact], logins: Sequence[str]) -> dict[str, Decimal]:
+    """Return what a recipient cost each account that a run shows it for."""
+    started = next(fact for fact in facts if fact.kind is FactKind.STARTED)
+    used = [login for login in logins if login in logins_in(started)]
+    costs = ((login, cost_in(of_account(facts, login))) for login in used)
+    return {login: cost for login, cost in costs if cost is not None}
 
 
 def cost_in(facts: list[Fact]) -> Decimal | None:
