@@ -11,7 +11,7 @@ from typing import Final
 from mmsbatch import hints
 from mmsbatch.campaign.file import load_campaign
 from mmsbatch.contacts.reading import read_contacts
-from mmsbatch.display import labelled, plural
+from mmsbatch.display import Block, Line, Part, ShowsItself, plural
 from mmsbatch.errors import InputError, nearest
 from mmsbatch.gateway.account import SANDBOX_LOGIN, SANDBOX_PASSCODE, Account, Target
 from mmsbatch.gateway.accounts import Accounts
@@ -65,7 +65,7 @@ class DemoRun:
     """What happened, in figures and in words."""
 
     report: RunReport
-    text: str
+    shown: tuple[ShowsItself | Part, ...]
 
 
 def run_demo(run: Path) -> DemoRun:
@@ -90,28 +90,34 @@ def run_demo(run: Path) -> DemoRun:
     claimed = results.loc[results["mms_outcome"] == Outcome.ACCEPTED, "mms_e164"].tolist()
     export, campaign = (shlex.quote(_short(path)) for path in (contacts_path, campaign_path))
     words = f"{export} --phone mobile --campaign {campaign}"
-    blocks = [
+    problems = (f"{count:,} {word}" for word, count in plan.summary.problems.items())
+    steps = (
+        f"check {export} --phone mobile --out checked.csv",
+        f"plan {words}",
+        f"send {words} --run data/runs/noel-2026",
+        f"status {shlex.quote(_short(run))}",
+    )
+    shown: tuple[ShowsItself | Part, ...] = (
         "The whole job on fictional people; no connection leaves this machine.",
         "",
-        labelled("contacts", f"{_short(contacts_path)}, column 'mobile'"),
-        repr(plan),
-        repr(report),
-        labelled("sandbox", _compared(claimed, delivered)),
-        labelled(
+        Block("contacts", (f"{_short(contacts_path)}, column 'mobile'",)),
+        Block("check", (plan.summary.headline, f"not sent: {', '.join(problems)}")),
+        *plan.headline(),
+        report,
+        Block("sandbox", (_compared(claimed, delivered),)),
+        Block(
             "files",
-            f"{_short(run / 'results.parquet')}   your contacts, one outcome per row",
-            f"{_short(run / 'requests.parquet')}  one row per request: times, status, raw answer",
-            f"{_short(run / 'plan.parquet')}      who gets what in which request",
+            (
+                f"{_short(run / 'results.parquet')}   your contacts, one outcome per row",
+                f"{_short(run / 'requests.parquet')}  one row per request: times, status, answer",
+                f"{_short(run / 'plan.parquet')}      who gets what in which request",
+            ),
         ),
         "",
-        "Next, with an export of your own in place of this one (still nobody gets anything; --live",
-        "is another word):",
-        f"  {hints.program()} check {export} --phone mobile --out checked.csv",
-        f"  {hints.program()} plan {words}",
-        f"  {hints.program()} send {words} --run data/runs/noel-2026",
-        f"  {hints.program()} status {shlex.quote(_short(run))}",
-    ]
-    return DemoRun(report, "\n".join(blocks))
+        "Next, with an export of your own (still nobody gets anything; --live is another word):",
+        *(Line(f"  {hints.program()} {step}") for step in steps),
+    )
+    return DemoRun(report, shown)
 
 
 def _opted_out(plan: Plan) -> list[str]:

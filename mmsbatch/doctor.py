@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from mmsbatch import hints, spec
 from mmsbatch.campaign.readings import read_readings, readings_path
-from mmsbatch.display import Block, Document, ShowsItself, amount
+from mmsbatch.display import Block, Document, ShowsItself, Table, amount
 from mmsbatch.errors import MmsbatchError
 from mmsbatch.gateway.account import Target, is_loopback
 from mmsbatch.gateway.accounts import Accounts
@@ -49,10 +49,6 @@ class Finding:
     found: str
     what_to_do: str = ""
 
-    def __str__(self) -> str:
-        advice = f". To do: {self.what_to_do}" if self.what_to_do else ""
-        return f"{self.word:<5}{self.name:<12}{self.found}{advice}"
-
 
 @dataclass(frozen=True, repr=False)
 class Diagnosis(ShowsItself):
@@ -67,11 +63,18 @@ class Diagnosis(ShowsItself):
 
     def document(self) -> Document:
         """Show the findings."""
-        return Document((Block("machine", tuple(map(str, self.findings))),))
+        rows = tuple((one.word, one.name, _told(one)) for one in self.findings)
+        tones = tuple(one.word for one in self.findings)
+        found = Table(rows, numbers=(), tones=tones)
+        return Document((Block("machine", (found,)),))
 
     def to_json(self) -> dict[str, Any]:
         """Return the findings as plain values."""
         return {"ready": self.ready, "findings": [vars(finding) for finding in self.findings]}
+
+
+def _told(one: Finding) -> str:
+    return f"{one.found}. To do: {one.what_to_do}" if one.what_to_do else one.found
 
 
 def examine(*, live: bool, runs: Path) -> Diagnosis:

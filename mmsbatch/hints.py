@@ -169,6 +169,11 @@ def after_init(campaign: str | Path, contacts: str) -> tuple[str, str]:
     )
 
 
+def schema(place: str | Path) -> str:
+    """Write the JSON Schema of campaign files to a place."""
+    return f"{program()} schema > {shlex.quote(str(place))}"
+
+
 def send_saved(saved: str | Path, run: str, *, live: bool, fingerprint: str) -> str:
     """Send exactly a plan that was saved and confirmed."""
     words = ["--plan", str(saved), "--confirm", fingerprint[:12], "--run", run]

@@ -23,6 +23,7 @@ LAYERS: Final = (
     {"frames"},
     {"parquet"},
     {"phones", "contacts", "campaign", "sandbox"},
+    {"frame_display"},
     {"planning", "gateway"},
     {"media"},
     {"journal"},

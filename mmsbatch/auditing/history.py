@@ -10,6 +10,7 @@ import pandas as pd
 from mmsbatch.auditing.collection import Collection, campaign_of, open_runs, scheduled_for
 from mmsbatch.auditing.opening import RESULTS, literal
 from mmsbatch.errors import InputError
+from mmsbatch.frame_display import DisplayedFrame
 from mmsbatch.phones.problems import PROBLEMS
 from mmsbatch.planning.prepare import prepare
 from mmsbatch.runs.locations import RunPaths
@@ -109,7 +110,7 @@ def history(number: str | int, runs_dir: RunPaths) -> pd.DataFrame:
     frame = frame.astype(_DTYPES)
     when = frame["sent_at"].fillna(frame["opened_at"])
     order = frame.assign(_when=when).sort_values(["_when", "run", "row_position"]).index
-    return frame.loc[order].reset_index(drop=True)
+    return DisplayedFrame(frame.loc[order].reset_index(drop=True))
 
 
 def read_number(number: str | int) -> str:

@@ -14,6 +14,7 @@ from mmsbatch.auditing.collection import Collection, open_runs
 from mmsbatch.auditing.opening import REQUESTS, RESULTS, OpenedRun, listed, literal
 from mmsbatch.auditing.selection import EVERYTHING, Filters
 from mmsbatch.display import plural
+from mmsbatch.frame_display import DisplayedFrame
 from mmsbatch.runs.folder import RunFolder
 from mmsbatch.runs.locations import RunPaths
 from mmsbatch.runs.outcomes import Outcome
@@ -115,7 +116,7 @@ def summarize(collection: Collection, filters: Filters = EVERYTHING) -> pd.DataF
     words = [name for name in COLUMNS if name not in (*_TIMES, *_COUNTS, "credits_spent")]
     dtypes = dict.fromkeys(words, "str") | dict.fromkeys(_COUNTS, "int64")
     frame = frame.astype({**dtypes, "credits_spent": "Float64"})
-    return frame.sort_values(["opened_at", "run", "path"], ignore_index=True)
+    return DisplayedFrame(frame.sort_values(["opened_at", "run", "path"], ignore_index=True))
 
 
 @dataclass

@@ -38,12 +38,15 @@ from __future__ import annotations
 
 import re
 import tomllib
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from mmsbatch import hints
 from mmsbatch.campaign.campaign import Campaign
 from mmsbatch.campaign.content import CONTENTS, Content, Text
 from mmsbatch.campaign.message import ARTICLES
+from mmsbatch.campaign.schema import schema_text
 from mmsbatch.campaign.split import Split
 from mmsbatch.errors import CampaignError, nearest, shown
 from mmsbatch.spec import ContentKind
@@ -98,6 +101,8 @@ _STAND_INS: Final[dict[str, dict[str, Any]]] = {
 _SHORT_ESCAPES: Final = {'"': r"\"", "\\": r"\\", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
 _ESCAPED = re.compile(r'["\\\x00-\x1f\x7f]')
 _CONTENT: Final = ("kind", "message", *_TABLE_KEYS)
+_SCHEMA_LINE: Final = re.compile(r"#:schema +(\./\S+)")
+"""The first line, if it names a file beside the campaign."""
 _KEYS: Final = ("name", *_CONTENT, *_OPTIONS, "split")
 
 
@@ -118,6 +123,11 @@ def load_campaign(path: str | PathLike[str]) -> Campaign:
     CampaignError
         The file cannot be read, is not TOML (names the line), or breaks rules: then every key and
         every broken rule has a line of its own.
+
+    Warns
+    -----
+    UserWarning
+        The schema beside it that its first line names is that of another version.
 
     Notes
     -----
@@ -147,7 +157,20 @@ def load_campaign(path: str | PathLike[str]) -> Campaign:
     problems, campaign = _read(given)
     if campaign is None:
         raise CampaignError("\n".join(f"{path}: {problem}" for problem in problems))
+    _check_schema(path, text)
     return campaign
+
+
+def _check_schema(path: Path, text: str) -> None:
+    """Warn of a schema by which editors would check the file as another version reads it."""
+    named = _SCHEMA_LINE.match(text)
+    beside = path.parent / named[1] if named else None
+    if beside is not None and beside.is_file() and beside.read_bytes() != schema_text().encode():
+        warnings.warn(
+            f"{beside}, by which editors check {path.name}, is the schema of another version: "
+            f"`{hints.schema(beside)}` writes this one's",
+            stacklevel=3,
+        )
 
 
 def _read(given: dict[str, Any]) -> tuple[list[str], Campaign | None]:

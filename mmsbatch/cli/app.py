@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from mmsbatch.cli.layout import WIDTH, LaidOutCommand
+from mmsbatch.cli.layout import WIDTH, LaidOutCommand, write_groups
 
 
 class Command(NamedTuple):
@@ -129,7 +129,7 @@ _SETTINGS: Final[dict[str, Any]] = {
     "add_completion": False,
     "pretty_exceptions_enable": False,  # a traceback with local variables could show a passcode
     "rich_markup_mode": None,
-    "context_settings": {"max_content_width": WIDTH},
+    "context_settings": {"max_content_width": WIDTH, "help_option_names": ["-h", "--help"]},
 }
 
 
@@ -158,11 +158,14 @@ class Commands(TyperGroup):
         """Complete the names of commands without importing them."""
         return self._listed.shell_complete(typer.Context(self._listed, ctx.parent), incomplete)
 
-    def format_commands(self, _ctx: Any, formatter: Any) -> None:
-        """Write what each command is for, in groups, without importing them."""
-        for group, names in GROUPS.items():
-            with formatter.section(group):
-                formatter.write_dl([(name, COMMANDS[name].line) for name in names])
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write what each command is for, in groups, without importing them; then the options."""
+        groups = {
+            group: [(name, COMMANDS[name].line) for name in names]
+            for group, names in GROUPS.items()
+        }
+        records = (param.get_help_record(ctx) for param in self.get_params(ctx))
+        write_groups(formatter, groups | {"Options": [one for one in records if one]})
 
 
 app = typer.Typer(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -19,7 +18,7 @@ from mmsbatch.auditing.history import history as find_history
 from mmsbatch.auditing.history import read_number
 from mmsbatch.auditing.overview import audit as make_audit
 from mmsbatch.auditing.sql import connect, query
-from mmsbatch.cli import export
+from mmsbatch.cli import export, terminal
 from mmsbatch.cli.shared import (
     JournalOption,
     JsonOption,
@@ -29,7 +28,7 @@ from mmsbatch.cli.shared import (
     errors,
     print_result,
 )
-from mmsbatch.display import Block, Document, labelled, plural
+from mmsbatch.display import Block, Line, Part, Table, frame_table, plural
 from mmsbatch.erasure.erase import forget as erase
 from mmsbatch.erasure.retention import YEARS
 from mmsbatch.erasure.retention import retention as find_old
@@ -37,7 +36,7 @@ from mmsbatch.runs.identity import moved as record_moved
 from mmsbatch.runs.locations import RunLeftOut
 from mmsbatch.runs.outcomes import Outcome
 from mmsbatch.runs.report import BAD_INPUT, DONE
-from mmsbatch.times import PARIS, day, utc_now
+from mmsbatch.times import PARIS, day, in_paris, utc_now
 from mmsbatch.verification.page import report as report_of
 from mmsbatch.verification.verify import verify as make_verification
 
@@ -56,7 +55,7 @@ def answer(as_json: bool) -> Iterator[list[str]]:
     def told(message: Warning | str, *_where: Any, **_more: Any) -> None:
         if isinstance(message, RunLeftOut):
             left_out.append(str(message))
-        print(f"mmsbatch: {message}", file=sys.stderr)
+        terminal.say(str(message), "look")
 
     with errors(as_json), warnings.catch_warnings():
         warnings.simplefilter("always", RunLeftOut)
@@ -77,7 +76,7 @@ _OutOption = Annotated[
 ]
 _OUTCOMES = [str(word) for word in Outcome]
 _SUMS = ["rows", "requests", *_OUTCOMES, "doubts"]
-_TIMES = ["opened_at", "first_sent_at", "last_sent_at"]
+_MINUTE = "%Y-%m-%d %H:%M"
 
 
 def audit(
@@ -112,7 +111,7 @@ def audit(
         if sql is None:
             found = make_audit(places, **chosen)
             document = {**_summary(found), "left_out": left_out}
-            text = _audit_text(found)
+            shown = _audit_parts(found)
         else:
             with connect(places, **chosen) as connection:
                 found = query(connection, sql)
@@ -121,9 +120,9 @@ def audit(
                 "rows": export.records(found),
                 "left_out": left_out,
             }
-            text = found.to_string(index=False) if len(found) else "no rows"
+            shown = [frame_table(found) if len(found) else "no rows"]
         _write(found, out)
-        print_result(as_json, document, text)
+        print_result(as_json, document, *shown)
 
 
 def history(
@@ -141,7 +140,7 @@ def history(
             "left_out": left_out,
         }
         _write(found, out)
-        print_result(as_json, document, _history_text(read_number(number), found))
+        print_result(as_json, document, *_history_parts(read_number(number), found))
 
 
 def diff(
@@ -157,7 +156,7 @@ def diff(
     with answer(as_json):
         found = make_diff(run_a, run_b, within_days)
         _write(found.people, out)
-        print_result(as_json, found.to_json(), found.document().text())
+        print_result(as_json, found.to_json(), found)
 
 
 def _write(found: pd.DataFrame, out: str | None) -> None:
@@ -189,48 +188,55 @@ def _run(row: dict[str, Any]) -> dict[str, Any]:
 # ----- as text -----------------------------------------------------------------------------------
 
 
-def _audit_text(found: pd.DataFrame) -> str:
+def _audit_parts(found: pd.DataFrame) -> list[Part]:
+    """Return what each run came to, one line a run, and which of them need a person."""
     if found.empty:
-        return "no run is like that"
+        return ["no run is like that"]
     waiting = found[found["needs_person"] != ""]
     blocks = [
-        Block("NEEDS YOU", (run, *needs.split("; ")))
+        Block("NEEDS YOU", (run, *needs.split("; ")), "bad")
         for run, needs in zip(waiting["run"], waiting["needs_person"], strict=True)
     ]
-    return Document((_run_lines(found), *blocks)).text()
+    return [_run_lines(found), *blocks]
 
 
-def _history_text(number: str, found: pd.DataFrame) -> str:
-    times = plural(len(found), "row")
+def _history_parts(number: str, found: pd.DataFrame) -> list[Part]:
     blocks = [
-        Block(f"{row['sent_at'] or row['opened_at']}"[:10], tuple(_lines(row)))
-        for row in export.records(found)
+        Block(f"{in_paris(row['sent_at'] or row['opened_at'])}"[:10], tuple(_lines(row)))
+        for row in found.astype(object).where(found.notna(), None).to_dict("records")
     ]
-    return Document((f"{number}: {times}", *blocks)).text()
+    return [f"{number}: {plural(len(found), 'row')}", *blocks]
 
 
-def _lines(row: dict[str, Any]) -> Iterator[str]:
+def _lines(row: Mapping[Hashable, Any]) -> Iterator[str]:
     why = row["problem"] or (f"status {row['status']}" if row["status"] else "")
     yield f"{row['outcome']}{f' ({why})' if why else ''}, campaign {row['campaign']}"
     request = f", request {row['request']}" if row["request"] else ""
     given = f", ID {row['id']}" if row["id"] else ""
     yield f"run {row['run']} ({row['target']}){request}, row {row['row_position']}{given}"
     if row["sent_at"]:
-        yield f"sent at {row['sent_at']}" + (
-            f", to be delivered at {row['scheduled_for']}" if row["scheduled_for"] else ""
+        later = row["scheduled_for"]
+        yield f"sent at {in_paris(row['sent_at'])}" + (
+            f", to be delivered at {in_paris(later)}" if later else ""
         )
     if row["message"]:
         yield f"{row['kind']}: {row['message']}" + (f" {row['media']}" if row["media"] else "")
 
 
-def _run_lines(found: pd.DataFrame) -> str:
+def _run_lines(found: pd.DataFrame) -> Table:
     """Return what each run came to, one line a run, and the totals."""
     words = [str(word) for word in Outcome if found[str(word)].any()]
-    shown = found[["run", "campaign", "target", "rows", "requests", *words]].copy()
-    shown.insert(0, "opened", found["opened_at"].dt.strftime("%Y-%m-%d %H:%M"))
-    numbers = shown.select_dtypes("number").columns
-    shown.loc[len(shown)] = ["total", "", "", "", *shown[numbers].sum()]
-    return shown.to_string(index=False, formatters=dict.fromkeys(numbers, "{:,}".format))
+    shown = found[["run", "campaign", "target", "rows", "requests"]].copy()
+    shown.insert(0, "opened (Paris)", found["opened_at"].dt.tz_convert(PARIS).dt.strftime(_MINUTE))
+    shown["outcomes"] = [_outcomes(row, words) for row in found.to_dict("records")]
+    sums = found[["rows", "requests", *words]].sum()
+    total = ["total", "", "", "", sums["rows"], sums["requests"], _outcomes(dict(sums), words)]
+    shown.loc[len(shown)] = total
+    return frame_table(shown)
+
+
+def _outcomes(counts: dict[Any, Any], words: list[str]) -> str:
+    return ", ".join(f"{counts[word]:,} {word}" for word in words if counts[word])
 
 
 BROKEN: Final = 1
@@ -240,7 +246,7 @@ def verify(run: RunArgument, journal: JournalOption = None, as_json: JsonOption 
     """Recompute everything from plan and journal; exit code 1 where something does not hold."""
     with errors(as_json):
         found = make_verification(run, journal=journal)
-        print_result(as_json, found.to_json(), repr(found))
+        print_result(as_json, found.to_json(), found)
     raise typer.Exit(DONE if found.holds else BROKEN)
 
 
@@ -258,8 +264,8 @@ def forget(
     with errors(as_json):
         done = erase(number, places, key_file=key_file, dry_run=not really)
         again = hints.forget(number, *places, key_file=key_file)
-        next_step = "" if really else f"\n{labelled('next', again)}"
-        print_result(as_json, done.to_json(), f"{done!r}{next_step}")
+        next_step = () if really else (Block("next", (Line(again),)),)
+        print_result(as_json, done.to_json(), done, *next_step)
 
 
 def retention(
@@ -274,8 +280,9 @@ def retention(
     with answer(as_json) as left_out:
         found = find_old(places, years=years, today=_today(today))
         rows = found.assign(last_contact=[at.isoformat() for at in found["last_contact"]])
-        text = found.to_string(index=False) if len(found) else f"nobody is older than {years} years"
-        print_result(as_json, {"runs": rows.to_dict("records"), "left_out": left_out}, text)
+        shown = found.assign(last_contact=[in_paris(at) for at in found["last_contact"]])
+        told = frame_table(shown) if len(found) else f"nobody is older than {years} years"
+        print_result(as_json, {"runs": rows.to_dict("records"), "left_out": left_out}, told)
 
 
 def _today(given: str | None) -> date:
@@ -287,7 +294,7 @@ def moved(places: PlacesArgument, as_json: JsonOption = False) -> None:
     with errors(as_json):
         recorded = record_moved(places)
         lines = recorded or ["every run is in the files that it was last in: nothing to say"]
-        print_result(as_json, {"moved": recorded}, labelled("moved", *lines))
+        print_result(as_json, {"moved": recorded}, Block("moved", tuple(lines)))
 
 
 def report(
@@ -304,4 +311,4 @@ def report(
         made = report_of(run, journal=journal)
         if html is not None:
             files.replace_text(html, made.html())
-        print_result(as_json, made.to_json(), repr(made))
+        print_result(as_json, made.to_json(), made)

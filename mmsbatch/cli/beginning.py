@@ -11,7 +11,7 @@ from mmsbatch import files, hints
 from mmsbatch.campaign.schema import SCHEMA_NAME, first_campaign, schema_text
 from mmsbatch.cli.shared import JsonOption, errors, print_result
 from mmsbatch.demo import sample
-from mmsbatch.display import labelled
+from mmsbatch.display import Block, Line
 from mmsbatch.errors import CampaignError, InputError, nearest
 from mmsbatch.spec import ACCOUNT, SECTIONS, SENDING, Status
 
@@ -44,13 +44,9 @@ def init(
         print_result(
             as_json,
             {"campaign": str(campaign), "schema": str(schema)},
-            "\n".join(
-                (
-                    labelled("written", str(campaign), f"{schema} (editors check it by this)"),
-                    labelled("next", *hints.after_init(campaign, str(sample("crm.csv")))),
-                    labelled("", "(on the sample export; give your own in its place)"),
-                )
-            ),
+            Block("written", (str(campaign), f"{schema} (editors check it by this)")),
+            Block("next", tuple(map(Line, hints.after_init(campaign, str(sample("crm.csv")))))),
+            Block("", ("(on the sample export; give your own in its place)",)),
         )
 
 

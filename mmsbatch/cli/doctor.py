@@ -22,5 +22,5 @@ def doctor(
     """Look at this machine before the first send: account, clock, disk, settings."""
     with errors(as_json):
         found = examine(live=live, runs=runs)
-        print_result(as_json, found.to_json(), repr(found))
+        print_result(as_json, found.to_json(), found)
         raise typer.Exit(DONE if found.ready else BAD_INPUT)

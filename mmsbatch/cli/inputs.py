@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,6 +12,7 @@ from mmsbatch.auditing.past import past_contacts
 from mmsbatch.campaign.consent import Consent
 from mmsbatch.campaign.file import load_campaign
 from mmsbatch.campaign.readings import as_read
+from mmsbatch.cli import terminal
 from mmsbatch.errors import InputError
 from mmsbatch.gateway.account import Target
 from mmsbatch.gateway.accounts import Accounts
@@ -119,10 +119,8 @@ class ContactsOptions:
         """Say on stderr which phone column was taken, if none was named."""
         if not self.phone:
             (column,) = taken
-            print(
-                f"mmsbatch: the phone column is {column!r}, the only one that looks like phones",
-                file=sys.stderr,
-            )
+            told = f"the phone column is {column!r}, the only one that looks like phones"
+            terminal.say(told, "label")
 
     def read_corrections(self) -> Corrections | None:
         """Read --corrected."""

@@ -1,11 +1,19 @@
-"""How help is laid out: commands by what they are for, options likewise, in the words of people."""
+"""How help is laid out: commands by what they are for, options likewise, in the words of people.
+
+A terminal shows each group in a panel, in colours; a narrow one, or a pipe, below its heading.
+"""
 
 from __future__ import annotations
 
+import io
 import re
+import sys
+from collections.abc import Mapping
 from typing import Any, Final
 
 from typer.core import TyperCommand
+
+from mmsbatch.cli.terminal import is_terminal
 
 OPTION_GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "Contacts": (
@@ -71,6 +79,43 @@ def _in_words(text: str) -> str:
     return text
 
 
+_NARROW: Final = 60
+"""Of a terminal in which a panel's frame would take too much."""
+
+Records = list[tuple[str, str]]
+"""Terms, and what is said of each."""
+
+
+def write_groups(formatter: Any, groups: Mapping[str, Records]) -> None:
+    """Write each group that is not empty."""
+    for name, records in groups.items():
+        if not records:
+            continue
+        if formatter.width >= _NARROW and is_terminal(sys.stdout):
+            formatter.write(_panel(name, records, formatter.width))
+        else:
+            with formatter.section(name):
+                formatter.write_dl(records)
+
+
+def _panel(name: str, records: Records, width: int) -> str:
+    """Draw a group as rich does, as text: whoever writes it knows whether colours are wanted."""
+    from rich.console import Console  # noqa: PLC0415  (only for who has a terminal)
+    from rich.panel import Panel  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True, max_width=width // 3, overflow="fold")
+    table.add_column()
+    for term, told in records:
+        table.add_row(Text(term, "bold cyan", overflow="fold"), Text(told))
+    console = Console(file=io.StringIO(), width=width, force_terminal=True, highlight=False)
+    with console.capture() as drawn:
+        console.print(Panel(table, title=name, title_align="left", border_style="dim"))
+    return drawn.get()
+
+
 class LaidOutCommand(TyperCommand):
     """A command whose help has its options in groups."""
 
@@ -84,7 +129,7 @@ class LaidOutCommand(TyperCommand):
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the arguments, then the options group by group."""
         group_of = {name: group for group, names in OPTION_GROUPS.items() for name in names}
-        found: dict[str, list[tuple[str, str]]] = {"Arguments": []}
+        found: dict[str, Records] = {"Arguments": []}
         found |= {group: [] for group in (*OPTION_GROUPS, _REST)}
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx)
@@ -92,7 +137,4 @@ class LaidOutCommand(TyperCommand):
                 is_option = param.param_type_name == "option"
                 group = group_of.get(str(param.name), _REST) if is_option else "Arguments"
                 found[group].append((_TYPE.sub("", record[0]), _in_words(record[1])))
-        for group, records in found.items():
-            if records:
-                with formatter.section(group):
-                    formatter.write_dl(records)
+        write_groups(formatter, found)

@@ -10,7 +10,7 @@ import typer
 
 from mmsbatch import hints
 from mmsbatch.cli.shared import JsonOption, errors, print_result
-from mmsbatch.display import labelled, plural
+from mmsbatch.display import Block, Line, plural
 from mmsbatch.errors import InputError
 from mmsbatch.notebook import run as notebooks
 
@@ -43,7 +43,7 @@ def notebook(
     as_json: JsonOption = False,
     help_: Annotated[
         bool,
-        typer.Option("--help", help="Say this; behind a name, what that notebook takes."),
+        typer.Option("--help", "-h", help="Say this; behind a name, what that notebook takes."),
     ] = False,
 ) -> None:
     """Run a notebook with checked parameters; the executed copy is kept with its run."""
@@ -54,15 +54,20 @@ def notebook(
         if copy is not None:
             made = notebooks.copy_notebooks(copy)
             there = f"{plural(len(made), 'notebook')} put into {copy}"
-            named = {"copied": [str(path) for path in made]}
-            print_result(as_json, named, f"{there}\n{labelled('next', hints.jupyter(copy))}")
+            left = sorted(notebooks.shipped().keys() - {path.stem for path in made})
+            others = f"; there already, and left as it is: {', '.join(left)}" if left else ""
+            named = {"copied": [str(path) for path in made], "left": left}
+            print_result(
+                as_json, named, f"{there}{others}", Block("next", (Line(hints.jupyter(copy)),))
+            )
             raise typer.Exit
         if name is None:
             raise InputError(f"name a notebook: {', '.join(notebooks.shipped())}, or a file")
         bar = sys.stderr.isatty() and not as_json
         done = notebooks.execute(name, parameter or (), out=out, bar=bar)
-        stands = f"{done.report!r}\n" if done.report else ""
-        print_result(as_json, done.to_json(), f"{stands}{labelled('notebook', str(done.path))}")
+        stands = [done.report] if done.report else []
+        kept = Block("notebook", (Line(done.path),))
+        print_result(as_json, done.to_json(), *stands, *done.figures, kept)
     raise typer.Exit(done.exit_code)
 
 

@@ -40,7 +40,7 @@ from mmsbatch.cli.shared import (
     print_result,
 )
 from mmsbatch.contacts.reading import rows_hint
-from mmsbatch.display import labelled, page
+from mmsbatch.display import Block, Line, ShowsItself, Table, page
 from mmsbatch.gateway.account import Target
 from mmsbatch.media.checking import check_media as media_of
 from mmsbatch.phones.problems import PROBLEMS
@@ -62,7 +62,7 @@ def demo(
     """Do the whole job on the sample export, on a sandbox inside this process."""
     with errors(as_json):
         story = demonstration.run_demo(Path(run))
-        print_result(as_json, story.report.to_json(), story.text)
+        print_result(as_json, story.report.to_json(), *story.shown)
         raise typer.Exit(story.report.exit_code)
 
 
@@ -114,7 +114,7 @@ def check(
                 **options.reading,
             )
         options.say_columns(checked.phone_columns)
-        print_result(as_json, checked.summary.to_json(), _checked_text(checked))
+        print_result(as_json, checked.summary.to_json(), *_checked_parts(checked))
 
 
 def plan(
@@ -174,10 +174,9 @@ def plan(
             SavedPlan.save(made, save, options.sources(campaign, one_per), told)
             send = hints.show(save)
         shown = [made, preview(made), *([media] if media else []), *([cost] if cost else [])]
-        text = "\n".join([*map(repr, shown), labelled("next", send)])
         figures = made.to_json() | (cost.to_json() if cost else {})
         figures |= {"media": media.to_json()["media"]} if media else {}
-        print_result(as_json, figures, text)
+        print_result(as_json, figures, *shown, Block("next", (Line(send),)))
 
 
 def _cost(plan: Plan, run: str, *, live: bool, ask_account: bool) -> Estimate | Price | None:
@@ -199,7 +198,7 @@ def check_media(
     """Fetch a campaign's picture, video or sound; check type, size and duration."""
     with errors(as_json):
         found = media_of(campaign, allow_private=allow_private)
-        print_result(as_json, found.to_json(), repr(found))
+        print_result(as_json, found.to_json(), found)
         raise typer.Exit(0 if found.holds else BAD_INPUT)
 
 
@@ -220,16 +219,14 @@ def show(
         if html is not None:
             text = page(f"Plan of {loaded.plan.campaign.name}", loaded.document())
             files.replace_text(html, text)
-        print_result(as_json, loaded.to_json(), f"{loaded!r}\n{labelled('next', send)}")
+        print_result(as_json, loaded.to_json(), loaded, Block("next", (Line(send),)))
 
 
-def _checked_text(checked: Checked) -> str:
+def _checked_parts(checked: Checked) -> list[ShowsItself | Block]:
     """Return what a check found, with examples and what to do, worst first."""
-    lines = [repr(checked.summary)]
-    if checked.summary.problems:
-        lines.append("")
-        lines.append("what to do:")
-    for word in checked.summary.problems:
-        example = f" (e.g. {checked.examples[word]})" if checked.examples.get(word) else ""
-        lines.append(f"  {word}: {PROBLEMS[word].what_to_do}{example}")
-    return "\n".join(lines)
+    todo = tuple(
+        (word, PROBLEMS[word].what_to_do, checked.examples.get(word, ""))
+        for word in checked.summary.problems
+    )
+    advice = [Block("what to do", (Table(todo, numbers=(), below=2),))] if todo else []
+    return [checked.summary, *advice]

@@ -17,7 +17,7 @@ from mmsbatch.cli.shared import (
     print_result,
     print_run,
 )
-from mmsbatch.display import labelled
+from mmsbatch.display import Block, Line
 from mmsbatch.runs.mirror import is_url
 from mmsbatch.runs.run import Run, write_results
 from mmsbatch.runs.run import status as status_of
@@ -58,4 +58,4 @@ def results(
             export.write(Run.load(run, journal).result_parts(), out)
         where = out or f"{run}/results.parquet"
         done = status_of(run, journal=journal)
-        print_result(as_json, done.to_json(), f"{done!r}\n{labelled('results', str(where))}")
+        print_result(as_json, done.to_json(), done, Block("results", (Line(where),)))

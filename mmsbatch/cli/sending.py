@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from typing import Annotated
 import typer
 
 from mmsbatch import hints
+from mmsbatch.cli import terminal
 from mmsbatch.cli.inputs import (
     ContactsOptions,
     accounts_from,
@@ -205,7 +205,7 @@ def send(
             tested, place = start_test(made, test_to, accounts, run)
             print_run(as_json, tested, str(place.path))
         for warning in made.consent_warning(live=live):
-            print(f"mmsbatch: {warning}", file=sys.stderr)
+            terminal.say(warning, "look")
         done = start(made, accounts, run, options)
         print_run(as_json, done, run)
 
@@ -232,11 +232,8 @@ def _approved(saved: Path, folder: RunFolder, confirm: str | None, *, live: bool
         return begun  # who objects after a run has begun counts from the next run on
     again = loaded.checked(planned_again(loaded.sources, str(folder.place)))
     if objected := loaded.objected_since(again):
-        print(
-            f"mmsbatch: {plural(objected, 'recipient')} of the plan objected since it was saved, "
-            "and get nothing",
-            file=sys.stderr,
-        )
+        told = f"{plural(objected, 'recipient')} of the plan objected since it was saved"
+        terminal.say(f"{told}, and get nothing", "look")
     return again
 
 
@@ -316,5 +313,5 @@ def reconcile(
             )
         else:
             done = settle(run, request, verdict, note, moved=moved, journal=journal)
-        print_result(as_json, done.to_json(), repr(done))
+        print_result(as_json, done.to_json(), done)
         raise typer.Exit(done.report.exit_code)

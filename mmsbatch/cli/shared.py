@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -13,8 +12,9 @@ from typing import Annotated, Any
 import typer
 
 from mmsbatch import hints
+from mmsbatch.cli import terminal
 from mmsbatch.cli.completion import columns, runs
-from mmsbatch.display import labelled
+from mmsbatch.display import Block, Line, Part, ShowsItself
 from mmsbatch.errors import BrokenOff, InDoubt, InputError, MmsbatchError
 from mmsbatch.runs.report import BAD_INPUT, IN_DOUBT, STOPPED, RunReport
 from mmsbatch.sending.progress import Progress, counting
@@ -195,14 +195,17 @@ def bar(total: int | None, unit: str) -> AbstractContextManager[Progress]:
 
 def print_run(as_json: bool, done: RunReport, run: str) -> None:
     """Print where a run stands and where its files are, and end with its exit code."""
-    files = labelled("files", f"{run}/results.parquet", f"{run}/requests.parquet")
-    print_result(as_json, done.to_json(), f"{done!r}\n{files}")
+    files = Block("files", (Line(f"{run}/results.parquet"), Line(f"{run}/requests.parquet")))
+    print_result(as_json, done.to_json(), done, files)
     raise typer.Exit(done.exit_code)
 
 
-def print_result(as_json: bool, document: dict[str, Any], text: str) -> None:
-    """Print the text, or the document as the only thing on stdout."""
-    print(json.dumps(document, ensure_ascii=False) if as_json else text)
+def print_result(as_json: bool, document: dict[str, Any], *shown: ShowsItself | Part) -> None:
+    """Print what is shown, or the document as the only thing on stdout."""
+    if as_json:
+        print(json.dumps(document, ensure_ascii=False))
+    else:
+        terminal.show(*shown)
 
 
 @contextmanager
@@ -217,12 +220,12 @@ def errors(as_json: bool) -> Iterator[None]:
         if as_json:
             document = {"error": {"type": type(error).__name__, "message": str(error)}}
             print(json.dumps(document, ensure_ascii=False))
-        print(f"mmsbatch: {error}", file=sys.stderr)
+        terminal.say(str(error), "bad")
         raise typer.Exit(_exit_code(error)) from None
     except KeyboardInterrupt as error:
         if not error.args:  # nothing was under way
             raise
-        print(f"mmsbatch: {error}", file=sys.stderr)
+        terminal.say(str(error), "bad")
         in_doubt = not isinstance(error, BrokenOff) or error.in_doubt
         raise typer.Exit(IN_DOUBT if in_doubt else STOPPED) from None
 
@@ -235,9 +238,9 @@ class _Said:
 
     def __call__(self, message: Warning | str, *_where: Any, **_more: Any) -> None:
         """Print a warning; `warnings.showwarning`."""
-        if (line := f"mmsbatch: {message}") not in self._lines:
+        if (line := str(message)) not in self._lines:
             self._lines.add(line)
-            print(line, file=sys.stderr)
+            terminal.say(line, "look")
 
 
 def _exit_code(error: MmsbatchError) -> int:

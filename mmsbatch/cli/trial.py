@@ -9,9 +9,10 @@ import typer
 
 from mmsbatch import hints, times
 from mmsbatch import trial as trials
+from mmsbatch.cli import terminal
 from mmsbatch.cli.inputs import accounts_from
 from mmsbatch.cli.shared import JsonOption, LiveOption, errors, print_result
-from mmsbatch.display import labelled
+from mmsbatch.display import Block, Line
 from mmsbatch.errors import InputError, nearest
 from mmsbatch.gateway.client import GatewayClient
 from mmsbatch.journal.facts import read_account
@@ -41,17 +42,18 @@ def trial(
         place = run_path(run, today if "{" in run else None)
         made = trials.send_trial(to, accounts, place, live=live)
         credits_ = "unknown" if said is None or said.credits is None else f"{said.credits:,}"
-        shown = [labelled("account", f"{credits_} credits before"), repr(made.report)]
-        shown.append(labelled("text", *trials.TEXT.splitlines()))
+        before = Block("account", (f"{credits_} credits before",))
+        text = Block("text", tuple(trials.TEXT.splitlines()))
+        shown = (before, made.report, text)
         if made.report.exit_code:
-            print_result(as_json, made.report.to_json(), "\n".join(shown))
+            print_result(as_json, made.report.to_json(), *shown)
             raise typer.Exit(made.report.exit_code)
         if None in answers and (as_json or not _can_be_asked()):
             told = _what_to_look_for(to, place, live=live)
-            print_result(as_json, made.report.to_json(), "\n".join([*shown, told]))
+            print_result(as_json, made.report.to_json(), *shown, *told)
             return
         if not as_json:
-            print("\n".join(shown))
+            terminal.show(*shown)
         seen = [
             answer or _ask(name, words)
             for answer, (name, words) in zip(answers, _QUESTIONS.items(), strict=True)
@@ -66,7 +68,7 @@ def trial(
         print_result(
             as_json,
             {**made.report.to_json(), "readings": readings, "file": str(path)},
-            labelled("found", f"{words}; every later command reads it in {path}"),
+            Block("found", (f"{words}; every later command reads it in {path}",)),
         )
 
 
@@ -94,9 +96,9 @@ def _ask(name: str, words: dict[str, str]) -> str:
             return answer
 
 
-def _what_to_look_for(to: str, run: str, *, live: bool) -> str:
+def _what_to_look_for(to: str, run: str, *, live: bool) -> tuple[Block, Block]:
     looks = [
         f"{word}: {meaning}" for words in _QUESTIONS.values() for word, meaning in words.items()
     ]
     again = hints.trial(to, run, live=live)
-    return "\n".join([labelled("look for", *looks), labelled("next", again)])
+    return Block("look for", tuple(looks)), Block("next", (Line(again),))

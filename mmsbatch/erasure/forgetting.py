@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from mmsbatch.display import Block, Document, ShowsItself
+from mmsbatch.display import Block, Document, ShowsItself, frame_table
 
 ERASED: Final = "erased"
 ALREADY: Final = "already erased"
@@ -33,8 +33,7 @@ class Forgetting(ShowsItself):
 
     def document(self) -> Document:
         """Show what was erased in which run, and what a person must look at."""
-        lines = self.runs.to_string(index=False).splitlines()
-        blocks = [Block("runs", tuple(lines))]
+        blocks = [Block("runs", (frame_table(self.runs),))]
         if self.dry_run:
             blocks.insert(0, Block("dry run", ("nothing was changed; this would be erased",)))
         else:

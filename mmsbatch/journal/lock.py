@@ -123,7 +123,7 @@ def this_process() -> str:
 
 
 def _sign(handle: int, path: Path) -> None:
-    since = times.utc_now().isoformat(timespec="seconds")
+    since = times.in_paris(times.utc_now())
     me = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
     try:
         os.ftruncate(handle, 0)

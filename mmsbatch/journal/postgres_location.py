@@ -156,7 +156,7 @@ class PostgresLocation:
                 raise self._busy(connection, number)
             if with_workers:
                 connection.execute("SELECT pg_advisory_unlock(%s, %s)", (_WORKERS, _key(number)))
-            since = times.utc_now().isoformat(timespec="seconds")
+            since = times.in_paris(times.utc_now())
             sign = "UPDATE mmsbatch.journals SET writer = %s WHERE id = %s"
             connection.execute(sign, (f"{this_process()} since {since}", number))
             try:

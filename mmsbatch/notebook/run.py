@@ -44,6 +44,8 @@ class Executed:
     """The executed copy."""
     report: RunReport | None
     """Where the run stands that the notebook acted on, if it acted on one."""
+    figures: tuple[str, ...] = ()
+    """What the cells tagged ``figures`` show, as text."""
 
     @property
     def exit_code(self) -> int:
@@ -135,7 +137,17 @@ def execute(
     if copy.failed is not None:
         raise _as_ours(copy.failed, place, copy.kept) from None
     assert copy.kept is not None  # noqa: S101  (papermill has written it)
-    return Executed(source.stem, copy.kept, place.report())
+    return Executed(source.stem, copy.kept, place.report(), tuple(_figures(copy.kept)))
+
+
+def _figures(executed: Path) -> Iterator[str]:
+    """Return what the cells tagged ``figures`` show, as text."""
+    for cell in json.loads(executed.read_text(encoding="utf-8"))["cells"]:
+        if "figures" in cell["metadata"].get("tags", ()):
+            for output in cell["outputs"]:
+                text = output.get("text") or output.get("data", {}).get("text/plain")
+                if text:
+                    yield "".join(text).rstrip("\n")
 
 
 # ----- where the copy goes -----------------------------------------------------------------------

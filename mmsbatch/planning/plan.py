@@ -221,6 +221,13 @@ class Plan(ShowsItself):
 
     def document(self) -> Document:
         """Show what can be sent, and what will be sent to how many."""
+        blocks = self.headline()
+        if self.warnings:
+            blocks.append(Block("warnings", self.warnings, "look"))
+        return joined((self.summary.document(), Document(tuple(blocks))))
+
+    def headline(self) -> list[Block]:
+        """Return what will be sent, to how many, and the fingerprint."""
         campaign = self.campaign
         blocks = [
             Block(
@@ -235,10 +242,7 @@ class Plan(ShowsItself):
         if campaign.send_at is not None:
             blocks.append(Block("send at", (f"{campaign.send_at} ({spec.TIME_ZONE})",)))
         size = f"{plural(self.recipients, 'recipient')} in {plural(self.requests, 'request')}"
-        blocks.append(Block("plan", (size, f"fingerprint {self.fingerprint}")))
-        if self.warnings:
-            blocks.append(Block("warnings", self.warnings))
-        return joined((self.summary.document(), Document(tuple(blocks))))
+        return [*blocks, Block("plan", (size, f"fingerprint {self.fingerprint}"))]
 
     def __iter__(self) -> Iterator[PlannedRequest]:
         return (self.request(number) for number in range(1, self.requests + 1))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from typing import Final
 
 import pandas as pd
 
 from mmsbatch.display import Document, Table
-from mmsbatch.phones.in_text import mask, mask_frame
+from mmsbatch.frame_display import DisplayedFrame, displayed
+from mmsbatch.phones.in_text import mask
 from mmsbatch.phones.problems import PROBLEMS
 from mmsbatch.planning.corrections import cells_to_correct
 from mmsbatch.planning.problems import _EXAMPLES, Summary, summarize
@@ -16,17 +17,8 @@ from mmsbatch.planning.problems import _EXAMPLES, Summary, summarize
 _ROWS_SHOWN: Final = 5
 
 
-class Prepared(pd.DataFrame):
-    """A prepared frame. Whatever is made of it is a plain ``DataFrame``."""
-
-    _metadata = ["phone_columns"]  # noqa: RUF012  (pandas' name for attributes that are no columns)
-
-    phone_columns: Sequence[Hashable] = ()
-    """Where the numbers were read."""
-
-    @property
-    def _constructor(self) -> type[pd.DataFrame]:
-        return pd.DataFrame
+class Prepared(DisplayedFrame):
+    """A prepared frame; whatever is made of it is an ordinary one that is shown masked."""
 
     @property
     def summary(self) -> Summary:
@@ -51,7 +43,7 @@ class Prepared(pd.DataFrame):
             head = ("rows", "problem", "for example", "what to do")
             parts += [Table(problems, head, below=2), ""]
         start = pd.DataFrame(self).head(_ROWS_SHOWN)
-        return Document((*parts, mask_frame(start, self.phone_columns) if masked else start))
+        return Document((*parts, displayed(start, self.phone_columns) if masked else start))
 
     def __repr__(self) -> str:
         return self.show().text()

@@ -38,13 +38,15 @@ class Summary(ShowsItself):
     repairs: dict[str, int]
     """Sendable, suppressed and duplicate rows by repair, in the order of ``REPAIRS``."""
 
+    @property
+    def headline(self) -> str:
+        """How many rows can be sent, in a sentence."""
+        left = self.rows - self.sendable
+        return f"{plural(self.rows, 'row')}: {self.sendable:,} can be sent, {left:,} cannot"
+
     def document(self) -> Document:
         """Show how many rows can be sent, and why not the others."""
-        headline = (
-            f"{plural(self.rows, 'row')}: {self.sendable:,} can be sent, "
-            f"{self.rows - self.sendable:,} cannot"
-        )
-        blocks = [Block("check", (headline, counts(self.problems, PROBLEM_MEANINGS)))]
+        blocks = [Block("check", (self.headline, counts(self.problems, PROBLEM_MEANINGS)))]
         if self.repairs:
             blocks.append(Block("repaired", (counts(self.repairs, REPAIRS),)))
         return Document(tuple(blocks))

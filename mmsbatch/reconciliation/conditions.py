@@ -15,6 +15,7 @@ from itertools import pairwise
 from mmsbatch.display import plain_fraction
 from mmsbatch.journal.facts import Fact, FactKind, logins_in, of_account, without_unsent
 from mmsbatch.reconciliation.balances import Balance, BalanceHistory
+from mmsbatch.times import in_paris
 
 SEVERAL_KINDS = "|"
 """Between the kinds of a campaign that has several."""
@@ -152,7 +153,7 @@ def balance_before(anchor: Balance | None) -> Condition:
     return Condition(
         "balance_before",
         holds=True,
-        found=f"{anchor.credits} credits at {anchor.at.isoformat(timespec='seconds')}",
+        found=f"{anchor.credits} credits at {in_paris(anchor.at)}",
     )
 
 
@@ -182,7 +183,7 @@ def settled(history: BalanceHistory, now: datetime, settle: timedelta) -> Condit
         "settled",
         holds=False,
         found="the gateway may still be at it, and the account tool late: reconcile again after "
-        f"{ready.isoformat(timespec='seconds')}",
+        f"{in_paris(ready)}",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mmsbatch.display import Block, Document, ShowsItself, joined
+from mmsbatch.display import Block, Document, ShowsItself, Table, Tone, joined
 from mmsbatch.journal.facts import Verdict
 from mmsbatch.reconciliation.finding import Finding
 from mmsbatch.runs.report import RunReport
@@ -87,9 +87,11 @@ class Reconciliation(ShowsItself):
 
 def _shown(found: Finding) -> list[Block]:
     listed = ", ".join(map(str, found.requests))
-    lines = tuple(f"{'yes' if one.holds else 'NO '} {one.found}" for one in found.checks)
+    rows = tuple(("yes" if one.holds else "NO", one.found) for one in found.checks)
+    tones: tuple[Tone, ...] = tuple("good" if one.holds else "bad" for one in found.checks)
+    evidence = Table(rows, numbers=(), tones=tones)
     return [
-        Block("in doubt", (f"request {listed}: {found.recipients:,} recipients",)),
+        Block("in doubt", (f"request {listed}: {found.recipients:,} recipients",), "look"),
         Block("finding", (f"{found.shown.replace('_', ' ')}: {found.reason}",)),
-        Block("evidence", lines),
+        Block("evidence", (evidence,)),
     ]

@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 
 from mmsbatch import spec
-from mmsbatch.display import plain
+from mmsbatch.display import Tone, plain
 from mmsbatch.frames import categorical, union_of_words
 from mmsbatch.gateway.wire import Answer, canonical_echo
 from mmsbatch.journal.facts import Fact, FactKind
@@ -62,6 +62,9 @@ MAYBE_SENT: Final = frozenset(
 
 INDEFINITE: Final = (Outcome.IN_DOUBT, Outcome.UNREPORTED)
 """The outcomes nobody can vouch for."""
+
+NEVER_SENT: Final = (Outcome.INVALID, Outcome.DUPLICATE, Outcome.SUPPRESSED)
+"""The outcomes of rows that no request was made for."""
 
 RESULT_COLUMNS: Final = (
     "mms_outcome",
@@ -309,6 +312,17 @@ OUTCOMES: Mapping[str, str] = {
     Outcome.SUPPRESSED: "must not be written to: no consent, on a suppression list, contacted or "
     "refused too often before, held out, or erased",
 }
+
+OUTCOME_TONES: Final[Mapping[str, Tone]] = {
+    Outcome.ACCEPTED: "good",
+    Outcome.SCHEDULED: "good",
+    Outcome.REJECTED: "look",
+    Outcome.UNREPORTED: "bad",
+    Outcome.REFUSED: "look",
+    Outcome.IN_DOUBT: "bad",
+    Outcome.PENDING: "look",
+}
+"""How an outcome is meant where it is shown; the others were no work to do."""
 
 _DTYPES = {
     "request": "Int32",

@@ -25,8 +25,9 @@ from mmsbatch.journal.facts import (
 )
 from mmsbatch.planning.problems import PROBLEM_MEANINGS
 from mmsbatch.runs import outcomes
-from mmsbatch.runs.outcomes import INDEFINITE, OUTCOMES, Outcome
+from mmsbatch.runs.outcomes import INDEFINITE, NEVER_SENT, OUTCOME_TONES, OUTCOMES, Outcome
 from mmsbatch.runs.states import Request, State
+from mmsbatch.times import in_paris
 
 
 @dataclass(frozen=True)
@@ -118,8 +119,8 @@ class RunReport(ShowsItself):
         """Show where the run stands."""
         states = ", ".join(f"{n:,} {state.replace('_', ' ')}" for state, n in self.requests.items())
         blocks = [
-            Block("run", (f"{self.run}, on the {self.target} gateway",)),
-            Block("outcomes", (counts(self.outcomes, OUTCOMES),)),
+            Block("run", (f"{self.run}, on the {self.target} gateway", self.headline)),
+            Block("outcomes", (counts(self.outcomes, OUTCOMES, OUTCOME_TONES),)),
             Block("requests", (states,)),
         ]
         if self.credits is not None:
@@ -130,7 +131,7 @@ class RunReport(ShowsItself):
         if self.accounts:
             blocks.append(Block("accounts", tuple(map(str, self.accounts))))
         blocks += [
-            Block("in doubt", (f"request {request.number}: {request.reason}",))
+            Block("in doubt", (f"request {request.number}: {request.reason}",), "look")
             for request in self.doubts
         ]
         if self.doubts and self.stopped is None:
@@ -139,9 +140,25 @@ class RunReport(ShowsItself):
         if self.stopped is not None:
             if self.rejected_share is not None:
                 blocks.append(Block("so far", (self._so_far(),)))
-            blocks.append(Block("STOPPED", (self.stopped.reason,)))
+            blocks.append(Block("STOPPED", (self.stopped.reason,), "bad"))
             blocks.append(Block("what to do", (self.stopped.what_to_do,)))
         return Document(tuple(blocks))
+
+    @property
+    def headline(self) -> str:
+        """Where it stands, in a sentence."""
+        rows = self.outcomes
+        accepted = rows.get(Outcome.ACCEPTED, 0) + rows.get(Outcome.SCHEDULED, 0)
+        told = (
+            (sum(rows.get(word, 0) for word in NEVER_SENT), "not to be sent"),
+            (rows.get(Outcome.REJECTED, 0), "rejected"),
+            (rows.get(Outcome.REFUSED, 0), "refused"),
+            (self.settled, "settled as sent"),
+            (sum(rows.get(word, 0) for word in INDEFINITE) - self.settled, "in doubt"),
+            (rows.get(Outcome.PENDING, 0), "still to send"),
+        )
+        rest = "".join(f", {count:,} {word}" for count, word in told if count)
+        return f"{accepted:,} of {plural(self.rows, 'row')} accepted{rest}"
 
     @property
     def rejected_share(self) -> float | None:
@@ -331,14 +348,12 @@ class ResultsSummary(ShowsItself):
         size = f"{plural(self.rows, 'row')} in {plural(self.requests, 'request')}"
         blocks = [
             Block("results", (size,)),
-            Block("outcomes", (counts(self.outcomes, OUTCOMES),)),
+            Block("outcomes", (counts(self.outcomes, OUTCOMES, OUTCOME_TONES),)),
         ]
         if self.problems:
             blocks.append(Block("problems", (counts(self.problems, PROBLEM_MEANINGS),)))
         if self.first_sent_at is not None and self.last_sent_at is not None:
-            first, last = (
-                f"{time:%Y-%m-%d %H:%M:%S} UTC" for time in (self.first_sent_at, self.last_sent_at)
-            )
+            first, last = map(in_paris, (self.first_sent_at, self.last_sent_at))
             blocks.append(Block("sent", (f"from {first} to {last}" if first != last else first,)))
         if self.credits is not None:
             blocks.append(Block("credits", (f"{amount(self.credits)} left after the last answer",)))

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from mmsbatch import frames, hints, parquet
 from mmsbatch.errors import InputError, kind_of
+from mmsbatch.frame_display import DisplayedFrame
 from mmsbatch.journal.facts import Fact
 from mmsbatch.planning.part import Part
 from mmsbatch.planning.plan import Plan
@@ -88,7 +89,7 @@ class Run:
     def results(self) -> pd.DataFrame:
         """One outcome per row, as `mmsbatch.runs.outcomes.results` has them."""
         found = list(self.result_parts())
-        return found[0] if len(found) == 1 else frames.union_of_words(found)
+        return DisplayedFrame(found[0] if len(found) == 1 else frames.union_of_words(found))
 
     def result_parts(self, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
         """Return the results part by part, with all of the plan's columns or some."""
@@ -185,7 +186,7 @@ def results(run: str | Path, *, journal: str | None = None) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        As `send` returns them, as of now.
+        As `send` returns them, as of now. Shows itself with numbers masked and times in Paris.
 
     Raises
     ------

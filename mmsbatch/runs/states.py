@@ -17,6 +17,7 @@ from mmsbatch import spec
 from mmsbatch.errors import RunError
 from mmsbatch.gateway.wire import Answer
 from mmsbatch.journal.facts import Event, Fact, FactKind
+from mmsbatch.times import in_paris
 
 
 class State(StrEnum):
@@ -97,7 +98,7 @@ def step(request: Request, fact: Fact) -> Request:
     except KeyError:
         raise RunError(
             f"the journal is damaged: request {request.number} is {request.state}, "
-            f"so the fact {fact.kind.value!r} of {fact.at.isoformat()} cannot follow. "
+            f"so the fact {fact.kind.value!r} of {in_paris(fact.at)} cannot follow. "
             "Restore the run's folder from a copy"
         ) from None
     if reading.event is Event.SENDING:

@@ -20,6 +20,7 @@ from mmsbatch.errors import (
     RunStopped,
     kind_of,
 )
+from mmsbatch.frame_display import DisplayedFrame
 from mmsbatch.gateway.account import Account, Target
 from mmsbatch.gateway.accounts import Accounts
 from mmsbatch.gateway.client import GatewayClient
@@ -322,7 +323,7 @@ def _doubts(done: RunReport, run: str | Path) -> str:
 
 def results_or_error(done: RunReport, folder: RunFolder) -> pd.DataFrame:
     """Return the results of an execution, or raise what it ended with."""
-    frame = parquet.read(folder.results_path)[0]
+    frame = DisplayedFrame(parquet.read(folder.results_path)[0])
     written = f"The results are in {folder.place}/results.parquet"
     in_doubt = done.outcomes.get(outcomes.Outcome.IN_DOUBT, 0)
     unreported = done.outcomes.get(outcomes.Outcome.UNREPORTED, 0) - done.settled

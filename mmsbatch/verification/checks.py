@@ -52,7 +52,7 @@ def chain(run: RunInputs) -> str:
     for _, fact in run.of_run:
         if fact.kind is FactKind.FORGOTTEN:
             run.notes.append(
-                f"on {fact.at:%Y-%m-%d %H:%M} UTC a person was erased "
+                f"on {in_paris(fact.at)} a person was erased "
                 f"(rows: {fact.data.get('rows')}), and the chain of facts was made anew"
             )
     return f"{count:,} facts, the last with hash {run.last_hash[:12]}…"

@@ -44,7 +44,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from mmsbatch.display import Block, Document, ShowsItself
+from mmsbatch.display import Block, Document, ShowsItself, Table, Tone
 from mmsbatch.errors import RunError
 from mmsbatch.runs.folder import RunFolder
 from mmsbatch.verification.checks import CHECKS
@@ -61,6 +61,10 @@ class Check:
     """None: not looked at, since what it rests on does not hold."""
     found: str
     """In words: what was found, and where."""
+
+
+_SAID: Final = {True: "yes", False: "NO", None: "-"}
+_MEANT: Final[dict[bool | None, Tone]] = {True: "good", False: "bad", None: ""}
 
 
 @dataclass(frozen=True, repr=False)
@@ -84,13 +88,14 @@ class Verification(ShowsItself):
 
     def document(self) -> Document:
         """Show which checks hold, what was not verified, and the first that does not hold."""
-        words = {True: "yes", False: "NO ", None: "-  "}
-        lines = [f"{words[check.holds]} {check.name:<13}{check.found}" for check in self.checks]
-        blocks = [Block("run", (self.run,)), Block("holds", tuple(lines))]
+        rows = tuple((_SAID[check.holds], check.name, check.found) for check in self.checks)
+        tones = tuple(_MEANT[check.holds] for check in self.checks)
+        holds = Table(rows, numbers=(), tones=tones)
+        blocks = [Block("run", (self.run,)), Block("holds", (holds,))]
         if self.notes:
             blocks.append(Block("notes", self.notes))
         if self.broken:
-            blocks.append(Block("BROKEN", (self.broken.found,)))
+            blocks.append(Block("BROKEN", (self.broken.found,), "bad"))
         return Document(tuple(blocks))
 
     def to_json(self) -> dict[str, Any]:

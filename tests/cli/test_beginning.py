@@ -64,6 +64,19 @@ def test_nothing_is_written_over(place: Path) -> None:
     assert (place / "campaign.toml").read_text("utf-8") == "mine"
 
 
+def test_a_schema_of_another_version_is_said_and_written_anew(place: Path) -> None:
+    """Else an editor would call right what this version does not know."""
+    call("init", "my campaigns/noel.toml")
+    schema = place / "my campaigns" / "campaign.schema.json"
+    schema.write_text(schema.read_text("utf-8").replace("advertiser", "sender"), "utf-8")
+    with pytest.warns(UserWarning, match="schema of another version") as told:
+        mms.load_campaign("my campaigns/noel.toml")
+    program, *words = shlex.split(str(told[0].message).split("`")[1])
+    assert (program, words[:2]) == ("mmsbatch", ["schema", ">"])
+    (place / words[2]).write_text(call("schema").stdout, "utf-8")
+    mms.load_campaign("my campaigns/noel.toml")
+
+
 @pytest.mark.parametrize("sample", sorted((ROOT / "data" / "samples").glob("*.toml")), ids=str)
 def test_the_samples_are_campaigns_by_the_schema(sample: Path) -> None:
     assert valid(sample.read_text("utf-8"))

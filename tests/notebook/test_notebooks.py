@@ -11,6 +11,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import nbclient
@@ -20,9 +21,11 @@ import papermill
 import pytest
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
+from typer.testing import CliRunner
 
 import mmsbatch as mms
 from conftest import ROOT, fictional
+from mmsbatch.cli import app
 from mmsbatch.journal.facts import FactKind
 from mmsbatch.journal.sqlite import SqliteJournal
 from mmsbatch.notebook.parameters import declared
@@ -116,14 +119,35 @@ def execute(name: str, out: Path, **parameters: object) -> str:
     return out.read_text(encoding="utf-8")
 
 
-def test_the_tour_runs(tmp_path: Path) -> None:
-    """What a newcomer opens first; a person may look over their shoulder."""
-    executed = execute(
-        "tour",
-        tmp_path / "tour.ipynb",
-        contacts=str(SAMPLES / "crm.csv"),
-        runs_dir=str(tmp_path / "runs"),
-    )
+TOMORROW = """
+from datetime import datetime, timedelta
+import time_machine
+time_machine.travel(datetime.now() + timedelta(days=1)).start()
+open("tomorrow.txt", "w").write(str(datetime.now().date()))
+"""
+
+
+def test_the_tour_runs_and_again_the_day_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a newcomer opens first: its figures are printed, and nobody gets anything twice."""
+    words = ["notebook", "tour", "-p", f"runs_dir={tmp_path / 'runs'}"]
+    first = CliRunner().invoke(app, words)
+    assert first.exit_code == 0, first.output
+    startup = tmp_path / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "tomorrow.py").write_text(TOMORROW, encoding="utf-8")
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.chdir(tmp_path)
+    second = CliRunner().invoke(app, words)
+    assert second.exit_code == 0, second.output
+    for done in (first, second):
+        assert "881  accepted" in done.stdout
+    copies = sorted((tmp_path / "runs" / ".notebooks").glob("tour-*.ipynb"))
+    assert len(copies) == 2
+    executed = "".join(copy.read_text(encoding="utf-8") for copy in copies)
+    assert "Warning" not in executed
+    assert (tmp_path / "tomorrow.txt").read_text() > str(datetime.now().astimezone().date())
     results = pd.read_parquet(tmp_path / "runs" / "tour" / "results.parquet")
     assert dict(results["mms_outcome"].value_counts()[lambda count: count > 0]) == {
         "accepted": 881,

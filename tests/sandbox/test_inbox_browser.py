@@ -7,31 +7,20 @@ saw.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import axe_core_python  # type: ignore[import-untyped]
 import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
+from browsing import NEEDS_CHROMIUM, barriers, chromium, keep_screenshot, screen
 from mmsbatch.sandbox import Sandbox
 from sandbox_client import ONE, TWO, flow, post
 
-pytestmark = [
-    pytest.mark.skipif(
-        not (shutil.which("chromium") and shutil.which("chromedriver")),
-        reason="needs Chromium and its driver",
-    ),
-    pytest.mark.xdist_group("browser"),
-]
-FLAGS = "--headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage --window-size=1000,900"
-AXE = Path(str(axe_core_python.__file__)).with_name("axe.min.js").read_text(encoding="utf-8")
+pytestmark = [NEEDS_CHROMIUM, pytest.mark.xdist_group("browser")]
 PIXEL = (
     b"GIF89a\x01\x00\x01\x00\x80\x00\x00\xd0\x40\x40\xff\xff\xff,\x00\x00\x00\x00\x01\x00\x01"
     b"\x00\x00\x02\x02D\x01\x00;"
@@ -40,16 +29,8 @@ PIXEL = (
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Chromium, which notes every request that a page makes."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(shutil.which("chromium"))
-    profile = tmp_path_factory.mktemp("chromium")
-    for flag in [*FLAGS.split(), f"--user-data-dir={profile}"]:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
-    yield driver
-    driver.quit()
+    with chromium(tmp_path_factory.mktemp("chromium")) as driver:
+        yield driver
 
 
 @pytest.fixture
@@ -71,7 +52,7 @@ def fill(sandbox: Sandbox) -> None:
 
 
 def wait(browser: Any) -> WebDriverWait[Any]:
-    return WebDriverWait(browser, 20)
+    return WebDriverWait(browser, 60)
 
 
 def articles(browser: Any) -> list[str]:
@@ -134,24 +115,11 @@ def test_there_is_no_barrier_and_nothing_sticks_out(
 ) -> None:
     """By axe-core, on each page, in both colour schemes, on a desk and on a phone."""
     fill(sandbox)
-    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
-    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    try:
+    with screen(browser, width, scheme):
         for name, path in (("inbox", "/"), ("request", "/requests/1"), ("phone", "/phones/1")):
             browser.get(sandbox.url + path)
-            sticks_out = "return document.documentElement.scrollWidth - window.innerWidth"
-            assert browser.execute_script(sticks_out) <= 0
-            browser.execute_script(AXE)
-            found = browser.execute_async_script("axe.run().then(arguments[0])")
-            broken = [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]]
-            assert not broken
-            if folder := request.config.getoption("--screenshots"):
-                Path(folder).mkdir(parents=True, exist_ok=True)
-                browser.save_screenshot(str(Path(folder) / f"{name}-{scheme}-{width}.png"))
-    finally:
-        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+            assert barriers(browser) == []
+            keep_screenshot(browser, request, f"{name}-{scheme}-{width}")
 
 
 def test_the_pages_ask_nothing_of_another_host(browser: Any, sandbox: Sandbox) -> None:
