@@ -186,6 +186,45 @@ def trial(number: str, run: str, *, live: bool) -> str:
     return f"{program()} trial {shlex.join([*words, *(['--live'] if live else [])])}"
 
 
+def schedule(words: list[str]) -> str:
+    """Print, or write into a folder, the recipe by which a campaign recurs."""
+    return f"{program()} schedule {shlex.join(words)}"
+
+
+def install_schedule(kind: str, recipe: str, files: list[str], out: str | Path | None) -> str:
+    """Install a recipe; nothing that is installed already is lost.
+
+    Parameters
+    ----------
+    kind
+        ``"cron"``, ``"systemd"``, ``"user"`` (the account's own systemd) or ``"airflow"``.
+    recipe
+        The command that prints it.
+    files
+        The names of its files; systemd's timer is among them.
+    out
+        The folder that they were written into; None: they were printed.
+    """
+    name = files[0].rpartition(".")[0]
+    there = [] if out is None else [_quoted(Path(out) / file) for file in files]
+    units = there or [f"{name}/{file}" for file in files]
+    first = "" if there else f"{recipe} --out {name} && "
+    if kind == "cron":
+        printed = f"cat {there[0]}" if there else recipe
+        return f"(crontab -l 2>/dev/null; {printed}) | crontab -"
+    if kind == "airflow":
+        return f'{first}cp {units[0]} "${{AIRFLOW_HOME:-$HOME/airflow}}/dags/"'
+    as_root, scope, folder = ("sudo ", "", "/etc/systemd/system")
+    if kind == "user":
+        as_root, scope, folder = ("", " --user", "~/.config/systemd/user")
+    linger = " && loginctl enable-linger" if kind == "user" else ""
+    return (
+        f"{first}{as_root}install -D -m 644 -t {folder} {' '.join(units)} && "
+        f"{as_root}systemctl{scope} daemon-reload && "
+        f"{as_root}systemctl{scope} enable --now {name}.timer{linger}"
+    )
+
+
 def sandbox(port: int | None = None) -> str:
     """Start a sandbox gateway of its own; in another terminal, since it runs until Ctrl-C."""
     return f"{program()} sandbox --port {port or 8025}"

@@ -31,7 +31,7 @@ LAYERS: Final = (
     {"sending", "reconciliation", "auditing", "verification"},
     {"erasure"},
     {"notebook", "plots"},
-    {"demo", "trial", "doctor"},
+    {"demo", "trial", "doctor", "scheduling"},
     {"cli"},
 )
 """From the ground up; rooms of one layer know nothing of each other."""
@@ -43,6 +43,7 @@ NEVER: Final = {
     "auditing": {"contacts"},
     "erasure": {"sending", "auditing", "reconciliation"},
     "notebook": {"reconciliation", "auditing", "verification", "erasure"},
+    "scheduling": {"sending", "reconciliation", "auditing", "verification", "erasure", "gateway"},
     "plots": {"sending", "reconciliation", "auditing", "verification", "erasure", "gateway"},
 }
 """What a layer alone would allow, and is not wanted."""

@@ -25,7 +25,7 @@ GROUPS: Final = {
     "Begin": ("demo", "init", "doctor", "account", "trial", "explain", "schema"),
     "Send": (
         *("check", "plan", "check-media", "show", "send", "resume", "stop", "reconcile"),
-        "notebook",
+        *("notebook", "schedule"),
     ),
     "Look": ("status", "results", "report", "audit", "history", "diff"),
     "Prove": ("verify", "moved"),
@@ -83,6 +83,10 @@ COMMANDS: Final = {
     "notebook": Command(
         "notebook",
         "Run a notebook with checked parameters; the executed copy is kept with its run.",
+    ),
+    "schedule": Command(
+        "schedule",
+        "Print the recipe by which cron, systemd or Airflow send a campaign every week.",
     ),
     "audit": Command("auditing", "Sum up what was sent across runs, and what needs a person."),
     "history": Command(

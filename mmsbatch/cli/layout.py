@@ -17,7 +17,7 @@ from mmsbatch.cli.terminal import is_terminal
 
 OPTION_GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "Contacts": (
-        *("phone", "sheet", "separator", "encoding", "header", "corrected", "problems"),
+        *("contacts", "phone", "sheet", "separator", "encoding", "header", "corrected", "problems"),
         *("suppress", "key_file", "consent", "consent_yes", "consent_no"),
         *("not_contacted_within", "rejected_before", "past_runs"),
     ),
@@ -27,6 +27,7 @@ OPTION_GROUPS: Final[dict[str, tuple[str, ...]]] = {
         *("canary", "test_to", "again", "moved", "spent_elsewhere", "as_far_as_credits"),
         *("on_doubt", "not_after", "hours", "at_opening", "ask_account"),
     ),
+    "Schedule": ("kind", "at", "home", "environ", "mail", "as_user"),
     "Pace": ("workers", "requests_per_minute"),
     "Where": ("run", "runs", "date", "journal", "out", "html", "save", "as_json"),
 }

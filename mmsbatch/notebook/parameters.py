@@ -193,6 +193,11 @@ def refuse_credentials(words: Iterable[str], secrets: Iterable[str]) -> None:
         )
 
 
+def as_template(path: object) -> str:
+    """Write a path for papermill, which fills in ``{parameter}`` in one."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
 def without(secrets: Iterable[str], value: Any) -> Any:
     """Return a JSON-like value in which no text holds a secret, plain or percent-encoded."""
     if isinstance(value, str):

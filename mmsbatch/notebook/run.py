@@ -122,8 +122,8 @@ def execute(
     with _copy(place) as copy, _quiet():
         try:
             papermill.execute_notebook(
-                str(source),
-                str(copy.path),
+                parameters.as_template(source),
+                parameters.as_template(copy.path),
                 parameters=values,
                 engine_name=copy.engine,
                 kernel_name="python3",
