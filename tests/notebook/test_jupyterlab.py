@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -57,6 +58,8 @@ class Lab:
         command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
         command += ["--ServerApp.ip=127.0.0.1", "--ServerApp.port=0"]
         command += [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={folder}"]
+        # It asks an index of packages, and does not end before that has answered.
+        command += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
         runtime = folder / ".jupyter"
         places = {"JUPYTER_RUNTIME_DIR": str(runtime), "JUPYTER_CONFIG_DIR": str(runtime)}
         self._log = (folder / "jupyterlab.log").open("w+")
@@ -182,7 +185,10 @@ def wait(browser: webdriver.Chrome, done: Callable[[], bool]) -> None:
 
 
 def idle(lab: Lab) -> bool:
-    kernels = lab.kernels()
+    try:
+        kernels = lab.kernels()
+    except urllib.error.HTTPError:  # the server knows little of a kernel that is being made
+        return False
     return bool(kernels) and all(kernel["execution_state"] == "idle" for kernel in kernels)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from matplotlib.text import Text
 
 import mmsbatch as mms
 from conftest import account_at, planned
+from mmsbatch.drawing import RANKED, REST, Diagram
 from mmsbatch.runs.outcomes import Outcome
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 
@@ -197,14 +199,23 @@ def test_no_two_outcomes_look_alike_in_black_and_white() -> None:
         (lambda: mms.plots.latency(attempts(0)), "no attempt has ended yet"),
         (lambda: mms.plots.credits(attempts(0)), "no answer has told the credits yet"),
         (lambda: mms.plots.runs_over_weeks(audited()), "no runs"),
+        (lambda: mms.plots.outcomes_by_hour(results({})), "no request has left yet"),
     ],
-    ids=["outcomes", "problems", "over_time", "latency", "credits", "weeks"],
+    ids=[
+        "outcomes",
+        "problems",
+        "over_time",
+        "latency",
+        "credits",
+        "weeks",
+        "hours",
+    ],
 )
-def test_an_empty_frame_gives_a_figure_that_says_so(draw: Callable[[], Figure], said: str) -> None:
+def test_an_empty_frame_gives_a_figure_that_says_so(draw: Callable[[], Diagram], said: str) -> None:
     """A notebook that runs every week meets a first week."""
     figure = draw()
     assert said in texts(figure)
-    assert figure._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]
+    assert figure._repr_png_()[0].startswith(b"\x89PNG")
 
 
 def test_a_frame_of_another_kind_is_refused_by_its_column() -> None:
@@ -234,3 +245,125 @@ def test_without_matplotlib_the_error_says_what_to_install() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert 'pip install "mmsbatch[notebooks]"' in done.stdout
+
+
+# ----- hours -------------------------------------------------------------------------------------
+
+
+def left_at(*moments: str, outcome: str = "accepted") -> pd.DataFrame:
+    """Make results of rows that left at these moments (UTC)."""
+    frame = results({outcome: len(moments)})
+    frame["mms_sent_at"] = pd.to_datetime(list(moments), utc=True).as_unit("ms")
+    return frame
+
+
+def ticks(figure: Figure) -> list[str]:
+    """Return the names under the columns, each on one line."""
+    return [" ".join(label.get_text().split()) for label in figure.axes[-1].get_xticklabels()]
+
+
+def heights(figure: Figure, panel: int = 0) -> dict[str, list[float]]:
+    """Return how high each part of each column is."""
+    return {
+        str(part.get_label()): [float(bar.get_height()) for bar in part]
+        for part in figure.axes[panel].containers
+        if not str(part.get_label()).startswith("_")
+    }
+
+
+def test_hours_are_those_of_paris_and_none_is_left_out() -> None:
+    """Summer and winter time; an hour in which nothing left is an empty column."""
+    frame = pd.concat(
+        [
+            left_at("2026-11-23 08:00", "2026-11-23 08:59"),
+            left_at("2026-11-23 10:00", outcome="in_doubt"),
+            results({"invalid": 7}),
+        ],
+        ignore_index=True,
+    )
+    figure = mms.plots.outcomes_by_hour(frame)
+    assert ["09:00 23 Nov 2026", "10:00", "11:00"] == ticks(figure)
+    assert {"accepted": [2, 0, 0], "in doubt": [0, 0, 1]} == heights(figure)
+    assert "7 rows not drawn: not sent" in texts(figure)
+    assert "10:00 23 Jun 2026" == ticks(mms.plots.outcomes_by_hour(left_at("2026-06-23 08:00")))[0]
+
+
+def test_the_hour_that_occurs_twice_is_two_columns() -> None:
+    """Clocks are put back at three o'clock in summer, which is two o'clock in winter."""
+    figure = mms.plots.outcomes_by_hour(left_at("2026-10-25 00:30", "2026-10-25 01:30"))
+    assert ["02:00 25 Oct 2026 CEST", "02:00 25 Oct 2026 CET"] == ticks(figure)
+    assert {"accepted": [1, 1]} == heights(figure)
+
+
+@pytest.mark.parametrize(
+    ("last", "unit", "columns"),
+    [
+        ("2026-11-04 07:00", "hour", 72),
+        ("2026-11-04 08:00", "day", 4),
+        ("2027-01-31 08:00", "day", 92),
+        ("2027-02-01 08:00", "ISO week", 15),
+    ],
+)
+def test_a_long_span_is_drawn_by_day_or_week(last: str, unit: str, columns: int) -> None:
+    """A run that was gone on with months later; the diagram says which."""
+    figure = mms.plots.outcomes_by_hour(left_at("2026-11-01 08:00", last))
+    assert columns == len(heights(figure)["accepted"])
+    assert 2 == sum(heights(figure)["accepted"])
+    assert f"{unit} in which the request left (Europe/Paris time)" in texts(figure)
+
+
+def test_refused_rows_are_in_the_hour_of_their_attempt(run: Path) -> None:
+    """From a run's folder, or with its requests; results alone have no time for them."""
+    with Sandbox(faults={1: "status:102"}) as sandbox:
+        with pytest.raises(mms.RunStopped):
+            mms.send(planned(250), account_at(sandbox), run=run)
+    alone = mms.plots.outcomes_by_hour(mms.results(run))
+    assert "no request has left yet" in texts(alone)
+    assert {"refused": [200.0]} == heights(mms.plots.outcomes_by_hour(run))
+
+
+# ----- axes --------------------------------------------------------------------------------------
+
+
+def test_the_axis_of_credits_shows_the_change_and_says_where_it_begins() -> None:
+    """A campaign spends a small share of an account."""
+    figure = mms.plots.credits(attempts(3))
+    low, high = figure.axes[0].get_ylim()
+    assert (99_800 - 99_400) > (high - low) / 2
+    assert f"The axis of credits begins at {low:,.10g}, not at 0." in texts(figure)
+    spent = attempts(3).assign(credits=[900.0, 500.0, 100.0])
+    figure = mms.plots.credits(spent)
+    assert 0 == figure.axes[0].get_ylim()[0]
+    assert "not at 0" not in texts(figure)
+
+
+def test_a_single_moment_has_no_years_around_it() -> None:
+    """Its axis is a minute long."""
+    figure = mms.plots.credits(attempts(1))
+    begin, end = figure.axes[0].get_xlim()
+    assert 1 / 24 / 60 == pytest.approx(end - begin)
+
+
+def test_ranked_words_do_not_look_alike_in_black_and_white() -> None:
+    """Each has a hatch of its own; two have none, and one of these is white."""
+    looks = {(style.hatch, style.colour == "#FFFFFF") for style in (*RANKED, REST)}
+    assert len(RANKED) + 1 == len(looks)
+
+
+def test_totals_are_written_only_where_they_fit() -> None:
+    """No two of them overlap, however many columns there are."""
+    for columns in (1, 8, 20, 45, 46, 120):
+        weeks = pd.date_range("2026-01-05", periods=columns, freq="7D").strftime("%Y-%m-%d")
+        figure = mms.plots.runs_over_weeks(audited(*weeks, accepted=123_456))
+        figure.draw_without_rendering()
+        boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+        assert all(a.x1 <= b.x0 for a, b in pairwise(boxes)), columns
+        assert (columns if columns <= 45 else 0) == len(boxes)
+        assert all(box.y1 <= figure.axes[0].get_window_extent().y1 for box in boxes)
+
+
+def test_times_without_their_zone_are_refused() -> None:
+    """As a CSV gives them back."""
+    frame = attempts(2).astype({"sending_at": "str"})
+    with pytest.raises(mms.InputError, match="times with their zone in the column 'sending_at'"):
+        mms.plots.latency(frame)
