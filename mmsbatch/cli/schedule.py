@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -141,7 +142,7 @@ def schedule(
         }
         print_result(as_json, document, _shown(files, out))
         if not as_json:
-            terminal.say(f"install it with\n{way}", "label")
+            terminal.show(Block("install", (Line(way),)), stream=sys.stderr)
 
 
 def _words(ctx: typer.Context) -> list[str]:

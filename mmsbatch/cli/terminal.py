@@ -26,13 +26,14 @@ STYLES: Final[dict[Tone, str]] = {
 }
 
 
-def show(*shown: ShowsItself | Part) -> None:
-    """Print objects, blocks and lines to stdout, one under the other."""
+def show(*shown: ShowsItself | Part, stream: TextIO | None = None) -> None:
+    """Print objects, blocks and lines to stdout, or to a stream, one under the other."""
+    stream = stream or sys.stdout
     parts = (one.document().parts if isinstance(one, ShowsItself) else (one,) for one in shown)
     document = Document(tuple(part for some in parts for part in some))
-    console = _console(sys.stdout)
+    console = _console(stream)
     if console is None:
-        print(document.text())
+        print(document.text(), file=stream)
     else:
         _print(console, document.lines(console.width))
 
