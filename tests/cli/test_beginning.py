@@ -17,6 +17,7 @@ import mmsbatch as mms
 from conftest import ROOT
 from mmsbatch.cli import app
 from mmsbatch.spec import SECTIONS
+from pages import EVERYTHING
 
 
 @pytest.fixture(autouse=True)
@@ -176,7 +177,7 @@ def test_the_notebooks_are_put_beside_ones_data(place: Path) -> None:
 def test_every_section_that_is_cited_is_explained() -> None:
     """The person does not have the document: each § in a message can be asked about."""
     package = Path(mms.__file__).parent
-    texts = [path.read_text("utf-8") for path in [*package.rglob("*.py"), ROOT / "README.md"]]
+    texts = [*(path.read_text("utf-8") for path in package.rglob("*.py")), EVERYTHING]
     cited = {name for text in texts for name in re.findall(r"§([0-9]\.[0-9](?:\.[0-9])?)", text)}
     assert cited - set(SECTIONS) == set()
     for name in SECTIONS:

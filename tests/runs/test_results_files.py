@@ -15,11 +15,12 @@ import pyarrow.parquet as pq
 import pytest
 
 import mmsbatch as mms
-from conftest import ROOT, account_at, fictional
+from conftest import account_at, fictional
 from mmsbatch import files
 from mmsbatch.errors import RunError
 from mmsbatch.frames import ATTEMPTS, RESULTS
 from mmsbatch.sandbox import Sandbox, SandboxOptions
+from pages import TABLE_ROWS
 
 WORD = pa.dictionary(pa.int32(), pa.string())
 
@@ -155,8 +156,7 @@ IF_ASKED_FOR = {
 
 
 def test_every_column_of_ours_says_what_it_means(run: Path) -> None:
-    """In the files' own metadata, in words that the README has too."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    """In the files' own metadata, in words that the page has too."""
     for name, meanings in (("results", RESULTS), ("requests", ATTEMPTS)):
         schema = pq.read_schema(run / f"{name}.parquet")
         ours = [field for field in schema if field.name.startswith("mms_") or name == "requests"]
@@ -164,8 +164,7 @@ def test_every_column_of_ours_says_what_it_means(run: Path) -> None:
         assert {column: meanings[column] for column in said} == said
         assert set(meanings) - set(said) <= IF_ASKED_FOR
         for column, meaning in said.items():
-            table = [line for line in readme.splitlines() if line.startswith("| `")]
-            row = next(line for line in table if f"`{column}`" in line.split("|")[1])
+            row = next(row for row in TABLE_ROWS if f"`{column}`" in row.split("|")[1])
             assert meaning.split(":")[0] in row.replace("`", "")
 
 
