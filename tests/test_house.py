@@ -18,8 +18,8 @@ PACKAGE: Final = Path(mmsbatch.__file__).parent
 LAYERS: Final = (
     {"errors"},
     {"spec", "hints"},
-    {"times", "display", "files", "drawing"},
-    {"hours"},
+    {"times", "display", "files", "drawing", "bars"},
+    {"hours", "progress"},
     {"frames"},
     {"parquet"},
     {"phones", "contacts", "campaign", "sandbox"},

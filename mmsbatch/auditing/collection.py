@@ -19,6 +19,7 @@ from mmsbatch.auditing.opening import OpenedRun, Opening, listed, literal
 from mmsbatch.auditing.run_files import RunFiles
 from mmsbatch.auditing.selection import EVERYTHING, Filters, originals
 from mmsbatch.errors import RunError
+from mmsbatch.progress import counted
 from mmsbatch.runs.locations import (
     LeftOut,
     RunLeftOut,
@@ -198,7 +199,7 @@ def scheduled_for(campaign: Mapping[str, Any]) -> datetime | None:
 def _digests(
     given: RunPaths, left_out: list[LeftOut]
 ) -> Iterator[tuple[RunLocation, JournalSummary]]:
-    for place in find(given):
+    for place in counted([*find(given)], "run", "reading"):
         if isinstance(place, LeftOut):
             left_out.append(place)
             continue

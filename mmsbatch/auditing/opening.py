@@ -25,6 +25,7 @@ from mmsbatch.auditing.run_files import FileSource, RunFiles, local_file
 from mmsbatch.errors import RunError
 from mmsbatch.files import TemporaryFolder
 from mmsbatch.planning.rows import PREFIX
+from mmsbatch.progress import counted
 from mmsbatch.runs.folder import SCHEMA_VERSION, RunFolder
 from mmsbatch.runs.locations import (
     DERIVED,
@@ -106,7 +107,7 @@ class Opening:
         }
         columns_of = (urls[label, name] for label, name in read.items())
         shadowed = self._shadowed([url for url in columns_of if url in metadata])
-        for number, (place, found) in enumerate(wanted):
+        for number, (place, found) in enumerate(counted(wanted, "run", "opening")):
             own = {
                 name: urls[place.label, name] for name in place.sizes if (place.label, name) in urls
             }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pandas as pd
 
 from mmsbatch.campaign.consent import Consent
 from mmsbatch.cli import export
-from mmsbatch.contacts.reading import contact_batches
+from mmsbatch.contacts.reading import counted_batches
 from mmsbatch.planning.corrections import Corrections, cells_to_correct
 from mmsbatch.planning.prepare import prepare_batches, refusing_numbers
 from mmsbatch.planning.problems import Summary, total
@@ -39,7 +40,6 @@ def check(
     out: str | Path | None = None,
     problems_out: str | Path | None = None,
     corrections: Corrections | None = None,
-    on_rows: Callable[[int], object] = lambda _rows: None,
     sheet: str | None = None,
     separator: str | None = None,
     encoding: str | None = None,
@@ -60,8 +60,6 @@ def check(
         Write the cells that need a person here, likewise.
     corrections
         What a person has corrected in such a file.
-    on_rows
-        Called with the number of rows of each batch.
 
     Returns
     -------
@@ -79,8 +77,8 @@ def check(
     if out is None and phone is not None and corrections is None:
         columns = [*dict.fromkeys([*_names(phone), *([consent.column] if consent else [])])]
 
-    def read() -> Iterator[pd.DataFrame]:
-        batches = contact_batches(
+    def read() -> Generator[pd.DataFrame]:
+        batches = counted_batches(
             source,
             columns=columns,
             sheet=sheet,
@@ -90,15 +88,18 @@ def check(
         )
         return batches if corrections is None else corrections.applied(batches)
 
-    refusing = refusing_numbers(read(), phone, consent, fictional=fictional) if consent else None
+    with closing(read()) as batches:
+        refusing = (
+            refusing_numbers(batches, phone, consent, fictional=fictional) if consent else None
+        )
     parts: list[Summary] = []
     taken: list[str] = []
     examples: dict[str, str] = {}
     wrong: list[pd.DataFrame] = []
 
-    def counted() -> Iterator[pd.DataFrame]:
+    def counted(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         for prepared in prepare_batches(
-            read(),
+            batches,
             phone,
             fictional=fictional,
             suppress=suppress,
@@ -113,13 +114,13 @@ def check(
                 first = sum(part.rows for part in parts[:-1])
                 columns_ = prepared.phone_columns
                 wrong.append(cells_to_correct(prepared, columns_, first=first, header=header or 1))
-            on_rows(len(prepared))
             yield prepared
 
-    if out is None:
-        deque(counted(), maxlen=0)
-    else:
-        export.write(counted(), out)
+    with closing(read()) as batches:
+        if out is None:
+            deque(counted(batches), maxlen=0)
+        else:
+            export.write(counted(batches), out)
     if problems_out is not None:
         export.write([pd.concat(wrong, ignore_index=True)], problems_out)
     return Checked(total(parts), examples, tuple(taken))

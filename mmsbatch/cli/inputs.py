@@ -20,7 +20,6 @@ from mmsbatch.planning.corrections import Corrections
 from mmsbatch.planning.frequency import Frequency
 from mmsbatch.planning.plan import Plan
 from mmsbatch.planning.plan_file import plan_file
-from mmsbatch.planning.prepared import Prepared
 from mmsbatch.planning.suppression import SuppressionList
 from mmsbatch.planning.suppression_files import read_suppression_list
 from mmsbatch.runs.mirror import is_url
@@ -154,29 +153,26 @@ def planned(
     loaded = as_read(load_campaign(campaign), live=options.live)
     suppressed = options.read_suppressed()
     frequency = options.read_frequency(run or f"{_RUNS}/{run_name_of(loaded.name)}")
-    said = False
-
-    def say(prepared: Prepared) -> None:
-        nonlocal said
-        if not said:
-            said = True
-            options.say_columns(prepared.phone_columns)
-
-    return plan_file(
-        options.contacts,
-        loaded,
-        options.columns,
-        # Numbers reserved for fiction may go to the sandbox and nowhere else.
-        fictional=not options.live,
-        suppress=suppressed,
-        consent=options.read_consent(),
-        one_per=one_per_word(one_per),
-        frequency=frequency,
-        canary=options.canary,
-        corrections=options.read_corrections(),
-        on_part=say,
-        **options.reading,
-    )
+    taken: list[tuple[object, ...]] = []
+    try:
+        return plan_file(
+            options.contacts,
+            loaded,
+            options.columns,
+            # Numbers reserved for fiction may go to the sandbox and nowhere else.
+            fictional=not options.live,
+            suppress=suppressed,
+            consent=options.read_consent(),
+            one_per=one_per_word(one_per),
+            frequency=frequency,
+            canary=options.canary,
+            corrections=options.read_corrections(),
+            on_part=lambda prepared: taken.append(tuple(prepared.phone_columns)),
+            **options.reading,
+        )
+    finally:  # also if no row can be sent; not while a bar is on the screen
+        if taken:
+            options.say_columns(taken[0])
 
 
 def planned_again(sources: Mapping[str, Any], run: str) -> Plan:

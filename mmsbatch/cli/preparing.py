@@ -35,11 +35,9 @@ from mmsbatch.cli.shared import (
     SheetOption,
     SuppressOption,
     WithinOption,
-    bar,
     errors,
     print_result,
 )
-from mmsbatch.contacts.reading import rows_hint
 from mmsbatch.display import Block, Line, ShowsItself, Table, page
 from mmsbatch.gateway.account import Target
 from mmsbatch.media.checking import check_media as media_of
@@ -100,19 +98,17 @@ def check(
     with errors(as_json):
         options = ContactsOptions.of(locals())
         listed, agreed = options.read_suppressed(), options.read_consent()
-        with bar(rows_hint(contacts), "row") as shown:
-            checked = check_file(
-                contacts,
-                options.columns,
-                fictional=not live,
-                suppress=listed,
-                consent=agreed,
-                out=out,
-                problems_out=problems,
-                corrections=options.read_corrections(),
-                on_rows=shown.update,
-                **options.reading,
-            )
+        checked = check_file(
+            contacts,
+            options.columns,
+            fictional=not live,
+            suppress=listed,
+            consent=agreed,
+            out=out,
+            problems_out=problems,
+            corrections=options.read_corrections(),
+            **options.reading,
+        )
         options.say_columns(checked.phone_columns)
         print_result(as_json, checked.summary.to_json(), *_checked_parts(checked))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -55,7 +56,8 @@ def results(
         if out is None or (not is_url(run) and os.access(run, os.W_OK)):
             write_results(run, journal=journal)
         if out is not None:
-            export.write(Run.load(run, journal).result_parts(), out)
+            with closing(Run.load(run, journal).result_parts()) as parts:
+                export.write(parts, out)
         where = out or f"{run}/results.parquet"
         done = status_of(run, journal=journal)
         print_result(as_json, done.to_json(), done, Block("results", (Line(where),)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +17,6 @@ from mmsbatch.cli.completion import columns, runs
 from mmsbatch.display import Block, Line, Part, ShowsItself
 from mmsbatch.errors import BrokenOff, InDoubt, InputError, MmsbatchError
 from mmsbatch.runs.report import BAD_INPUT, IN_DOUBT, STOPPED, RunReport
-from mmsbatch.sending.progress import Progress, counting
 from mmsbatch.sending.workers import MAX_WORKERS
 
 ContactsArgument = Annotated[
@@ -186,11 +185,6 @@ JournalOption = Annotated[
 MaxCreditsOption = Annotated[
     float | None, typer.Option(min=0, help="Stop before the run spends more credits.")
 ]
-
-
-def bar(total: int | None, unit: str) -> AbstractContextManager[Progress]:
-    """Show how far a job is: a bar on a terminal, log lines elsewhere."""
-    return counting(total, unit)
 
 
 def print_run(as_json: bool, done: RunReport, run: str) -> None:

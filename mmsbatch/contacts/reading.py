@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Final, Protocol, cast
 
 import pandas as pd
@@ -17,6 +18,7 @@ from mmsbatch.contacts.json_records import JsonFile
 from mmsbatch.contacts.sources import Unpacked, content, parts
 from mmsbatch.contacts.typed import FeatherFile, ParquetFile, Sheet
 from mmsbatch.errors import ContactsError
+from mmsbatch.progress import counting
 
 BATCH_ROWS: Final = 1 << 17
 """131,072 rows: a frame of a few columns is some ten megabytes."""
@@ -71,8 +73,8 @@ def read_contacts(
     --------
     contact_batches : the same for files larger than memory.
     """
-    tables = list(_tables(source, columns, sheet, separator, encoding, header))
-    return _frame(pa.concat_tables(tables), 0)
+    tables = _tables(source, columns, sheet, separator, encoding, header)
+    return _frame(pa.concat_tables(_counted(source, tables)), 0)
 
 
 def contact_batches(
@@ -109,9 +111,29 @@ def contact_batches(
     """
     if batch_rows < 1:
         raise ContactsError(f"batch_rows={batch_rows}: a batch has at least one row.")
+    yield from _batches(_tables(source, columns, sheet, separator, encoding, header), batch_rows)
+
+
+def counted_batches(
+    source: str | os.PathLike[str],
+    *,
+    columns: Sequence[str] | None = None,
+    batch_rows: int = BATCH_ROWS,
+    sheet: str | None = None,
+    separator: str | None = None,
+    encoding: str | None = None,
+    header: int | None = None,
+) -> Generator[pd.DataFrame]:
+    """Read contacts as `contact_batches` does, and show how far it is; to be closed."""
+    tables = _tables(source, columns, sheet, separator, encoding, header)
+    return _batches(_counted(source, tables), batch_rows)
+
+
+def _batches(tables: Iterable[pa.Table], batch_rows: int) -> Generator[pd.DataFrame]:
+    """Make frames of so many rows."""
     waiting: list[pa.Table] = []
     held, start = 0, 0
-    for table in _tables(source, columns, sheet, separator, encoding, header):
+    for table in tables:
         waiting.append(table)
         held += table.num_rows
         while held >= batch_rows:
@@ -149,6 +171,14 @@ def rows_hint(source: str | os.PathLike[str]) -> int | None:
     except (ContactsError, OSError):
         return None
     return max(round(total), 0)
+
+
+def _counted(source: str | os.PathLike[str], tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Show how far reading is."""
+    with counting(partial(rows_hint, source), "row", "reading") as progress:
+        for table in tables:
+            progress.update(table.num_rows)
+            yield table
 
 
 def _tables(

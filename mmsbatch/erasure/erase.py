@@ -51,6 +51,7 @@ from mmsbatch.planning.contents import TEXTS, plan_columns
 from mmsbatch.planning.part import PartRows, RowsInFile, RowsInTable
 from mmsbatch.planning.plan import Plan
 from mmsbatch.planning.suppression import KEY_NAME, read_key, remember
+from mmsbatch.progress import counted
 from mmsbatch.runs import outcomes
 from mmsbatch.runs.folder import RunFolder
 from mmsbatch.runs.locations import RunPaths, every_run
@@ -114,7 +115,7 @@ def forget(
             locks.enter_context(folder.writer())
             replacement.finish(folder)
         try:
-            found = [erasure.prepare(folder) for folder in folders]
+            found = [erasure.prepare(folder) for folder in counted(folders, "run", "erasing")]
             if dry_run:
                 for folder in folders:
                     replacement.abandon(folder)
@@ -170,7 +171,7 @@ class _Erasure:
             known = known or bool((run.plan.part(place).numbers == self.token).any())
         facts = [
             row["seq"]
-            for row in run.rows()
+            for row in counted(run.rows(), "fact", "searching")
             if notation.is_in(row["data"]) or notation.is_in_bytes(row["body"] or b"")
         ]
         texts, left = texts_in(folder, notation)
@@ -262,7 +263,16 @@ class _Erasure:
                 "files": digests(folder.campaign_path) | digests(made.plan_path),
             }
             plans = (before, after)
-            made.journal.write(rewritten(run.rows(), plans, notation, self.token, opened, self.key))
+            made.journal.write(
+                rewritten(
+                    counted(run.rows(), "fact", "erasing"),
+                    plans,
+                    notation,
+                    self.token,
+                    opened,
+                    self.key,
+                )
+            )
             ended = Run.read(made, after)
             _check_same(Run.read(folder, before), ended, unsent)
             ended.write_files(metadata)
@@ -310,9 +320,8 @@ def _checked(folder: RunFolder) -> RunInputs:
     folder.check_exists()
     folder.journal.check_version()
     run = RunInputs(folder)
-    for name, _, look in CHECKS:
-        if name == "results":  # derived: made anew in any case
-            break
+    underived = CHECKS[: [name for name, _, _ in CHECKS].index("results")]  # made anew in any case
+    for _, _, look in counted(underived, "check", "proving"):
         try:
             look(run)
         except CheckFailed as broken:
@@ -327,7 +336,7 @@ def _check_whole(made: RunFolder) -> None:
     """Make sure that what was made holds, before anything is replaced by it."""
     run = RunInputs(made)
     try:
-        for _, _, look in CHECKS:
+        for _, _, look in counted(CHECKS, "check", "proving"):
             look(run)
     except CheckFailed as broken:
         raise RunError(

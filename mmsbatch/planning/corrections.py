@@ -8,7 +8,7 @@ a correction never lands on somebody else.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
@@ -139,7 +139,7 @@ class Corrections:
             )
         return cls(label, header, tuple(sorted(made.values())))
 
-    def applied(self, batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    def applied(self, batches: Iterable[pd.DataFrame]) -> Generator[pd.DataFrame]:
         """Return the contacts with the corrections in their cells.
 
         Raises

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from itertools import chain
 
@@ -12,7 +13,7 @@ import pandas as pd
 from mmsbatch.campaign.campaign import Campaign
 from mmsbatch.campaign.consent import Consent
 from mmsbatch.campaign.file import load_campaign
-from mmsbatch.contacts.reading import contact_batches
+from mmsbatch.contacts.reading import counted_batches
 from mmsbatch.planning.corrections import Corrections
 from mmsbatch.planning.frequency import Frequency
 from mmsbatch.planning.part import PART_ROWS
@@ -79,8 +80,8 @@ def plan_file(
     agreed = campaign.consent if consent is None else Consent.read(consent)
     campaign = replace(campaign, consent=agreed)
 
-    def read() -> Iterator[pd.DataFrame]:
-        batches = contact_batches(
+    def read() -> Generator[pd.DataFrame]:
+        batches = counted_batches(
             source,
             batch_rows=PART_ROWS,
             sheet=sheet,
@@ -90,17 +91,13 @@ def plan_file(
         )
         return batches if corrections is None else corrections.applied(batches)
 
-    batches = read()
-    first = next(batches)
-    if len(first) < PART_ROWS:
-        prepared = prepare(first, phone, fictional=fictional, suppress=suppress, consent=agreed)
-        on_part(prepared)
-        return plan(prepared, campaign, one_per=one_per, frequency=frequency, canary=canary)
-    refusing = refusing_numbers(read(), phone, agreed, fictional=fictional) if agreed else None
-
-    def parts() -> Iterator[Prepared]:
+    def parts(batches: Iterable[pd.DataFrame]) -> Iterator[Prepared]:
+        with closing(read()) as again:
+            refusing = (
+                refusing_numbers(again, phone, agreed, fictional=fictional) if agreed else None
+            )
         for part in prepare_batches(
-            chain([first], batches),
+            batches,
             phone,
             fictional=fictional,
             suppress=suppress,
@@ -111,4 +108,13 @@ def plan_file(
             on_part(part)
             yield part
 
-    return plan_parts(parts(), campaign, one_per=one_per, frequency=frequency, canary=canary)
+    with closing(read()) as batches:
+        first = next(batches)
+        if len(first) == PART_ROWS:
+            several = parts(chain([first], batches))
+            return plan_parts(
+                several, campaign, one_per=one_per, frequency=frequency, canary=canary
+            )
+    prepared = prepare(first, phone, fictional=fictional, suppress=suppress, consent=agreed)
+    on_part(prepared)
+    return plan(prepared, campaign, one_per=one_per, frequency=frequency, canary=canary)

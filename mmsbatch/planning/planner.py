@@ -35,6 +35,7 @@ from mmsbatch.planning.part import PART_ROWS, RowsInFile, RowsInMemory
 from mmsbatch.planning.plan import PLAN_COLUMNS, Plan
 from mmsbatch.planning.problems import ProblemColumn
 from mmsbatch.planning.rows import CONSENT
+from mmsbatch.progress import counting
 
 OnePer = Literal["number", "message"]
 
@@ -178,15 +179,17 @@ def plan_parts(
         if not files:
             raise PlanError("there are no rows to plan")
         duplicates.find()
-        position = last = 0
-        for file in files:
-            frame = file.frame()
-            first = duplicates.of(position, len(frame))
-            before = 0 if position else canary or 0
-            draft = _Draft.read(frame, campaign, known)
-            rows, last = draft.planned(frame, first, chunk_size, last, before)
-            parquet.write(rows, file.path, {})
-            position += len(frame)
+        total, position, last = position, 0, 0
+        with counting(total, "row", "planning") as progress:
+            for file in files:
+                frame = file.frame()
+                first = duplicates.of(position, len(frame))
+                before = 0 if position else canary or 0
+                draft = _Draft.read(frame, campaign, known)
+                rows, last = draft.planned(frame, first, chunk_size, last, before)
+                parquet.write(rows, file.path, {})
+                position += len(frame)
+                progress.update(len(frame))
     return _with_recipients(Plan(files, campaign))
 
 

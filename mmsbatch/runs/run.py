@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,9 +16,11 @@ import pyarrow as pa
 from mmsbatch import frames, hints, parquet
 from mmsbatch.errors import InputError, kind_of
 from mmsbatch.frame_display import DisplayedFrame
+from mmsbatch.gateway.wire import Answer
 from mmsbatch.journal.facts import Fact
 from mmsbatch.planning.part import Part
 from mmsbatch.planning.plan import Plan
+from mmsbatch.progress import counting
 from mmsbatch.runs import outcomes
 from mmsbatch.runs.folder import RunFolder
 from mmsbatch.runs.known import Known
@@ -91,14 +94,24 @@ class Run:
         found = list(self.result_parts())
         return DisplayedFrame(found[0] if len(found) == 1 else frames.union_of_words(found))
 
-    def result_parts(self, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
-        """Return the results part by part, with all of the plan's columns or some."""
-        for place, rows in enumerate(self.plan.parts):
-            part = self.plan.part(place)
-            requests = self.requests
-            if not self.known.whole:
-                requests = fold(self.facts_about(part), part.requests)
-            yield outcomes.part_results(rows.frame(columns), part, requests)
+    def result_parts(self, columns: Sequence[str] | None = None) -> Generator[pd.DataFrame]:
+        """Return the results part by part, with all of the plan's columns or some; to be closed."""
+        read = 0
+        with counting(self.plan.requests, "request", "results") as progress:
+
+            def named(_: Request, answer: Answer) -> outcomes.NamedNumbers:
+                nonlocal read
+                read += 1
+                progress.update()
+                return outcomes.named_by(answer)
+
+            for place, rows in enumerate(self.plan.parts):
+                part, read = self.plan.part(place), 0
+                requests = self.requests
+                if not self.known.whole:
+                    requests = fold(self.facts_about(part), part.requests)
+                yield outcomes.part_results(rows.frame(columns), part, requests, named)
+                progress.update(len(part.requests) - read)  # those without an answer
 
     def facts_about(self, part: Part) -> list[Fact]:
         """Return the facts about the requests of a part."""
@@ -111,7 +124,8 @@ class Run:
         """Rows by outcome."""
         if self.known.whole:
             return outcomes.count([self.results])
-        return outcomes.count(self.result_parts(["mms_problem"]))
+        with closing(self.result_parts(["mms_problem"])) as parts:
+            return outcomes.count(parts)
 
     def report(self, stopped: Stop | None = None) -> RunReport:
         """Return where the run is, in figures; `stopped` replaces why its last execution ended."""
@@ -148,9 +162,12 @@ class Run:
     def write_files(self, metadata: Mapping[str, str]) -> None:
         """Write results and attempts, each saying this of itself."""
         count = len(self.plan.parts)
-        results = [self.results] if self.known.whole else self.result_parts()
-        tables = map(frames.to_arrow, results)
-        parquet.write_parts(tables, count, self.folder.path / "results.parquet", metadata)
+        path = self.folder.path / "results.parquet"
+        if self.known.whole:
+            parquet.write_parts([frames.to_arrow(self.results)], count, path, metadata)
+        else:
+            with closing(self.result_parts()) as parts:
+                parquet.write_parts(map(frames.to_arrow, parts), count, path, metadata)
         parquet.write_parts(
             self.attempt_parts(), count, self.folder.path / "requests.parquet", metadata
         )

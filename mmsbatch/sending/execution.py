@@ -26,6 +26,7 @@ from mmsbatch.gateway.client import TIMEOUTS_S, GatewayClient
 from mmsbatch.hours import OpeningHours, read_hours
 from mmsbatch.journal.facts import Fact, FactKind, of_account
 from mmsbatch.planning.plan import Plan
+from mmsbatch.progress import silence
 from mmsbatch.runs.folder import RunFolder, token
 from mmsbatch.runs.identity import check_same_files, mark_execution
 from mmsbatch.runs.opened import check_target
@@ -129,7 +130,7 @@ def send_rest(
     previous: PreviousRuns,
 ) -> RunReport:
     """Send what may be sent of a run, write its files and return its report."""
-    with ExitStack() as held:
+    with silence(options.progress is False), ExitStack() as held:
         held.enter_context(folder.writer(with_workers=options.executor is not None))
         journal = held.enter_context(folder.journal.open())
         begun = Run.read(folder, plan).known

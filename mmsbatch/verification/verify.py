@@ -46,6 +46,7 @@ from typing import Any, Final
 
 from mmsbatch.display import Block, Document, ShowsItself, Table, Tone
 from mmsbatch.errors import RunError
+from mmsbatch.progress import counted
 from mmsbatch.runs.folder import RunFolder
 from mmsbatch.verification.checks import CHECKS
 from mmsbatch.verification.inputs import RunInputs
@@ -139,7 +140,7 @@ def verify(run: str | Path, *, journal: str | None = None) -> Verification:
     inputs = RunInputs(folder)
     checks: list[Check] = []
     held: set[str] = set()
-    for name, needs, look in CHECKS:
+    for name, needs, look in counted(CHECKS, "check", "proving"):
         missing = [need for need in needs if need not in held]
         if missing:
             checks.append(Check(name, None, f"not looked at: {missing[0]} does not hold"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -155,6 +156,43 @@ def test_every_notebook_runs_from_the_menu(
         browser.get("about:blank")
         lab.end_kernels()
     print(f"screenshots: {screenshots}")  # noqa: T201  (to be looked at)
+
+
+def test_a_bar_is_seen_while_it_runs_and_only_its_line_is_saved(
+    lab: Lab, browser: webdriver.Chrome
+) -> None:
+    """A sending is held until the bar has been seen."""
+    notebook = lab.folder / "bar.ipynb"
+    cell: dict[str, Any] = {
+        "cell_type": "code",
+        "execution_count": None,
+        "metadata": {},
+        "outputs": [],
+    }
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    document = {"cells": [cell | {"source": HELD}], "metadata": kernel}
+    notebook.write_text(json.dumps({**document, "nbformat": 4, "nbformat_minor": 4}))
+    browser.get(f"{lab.url}lab/tree/{notebook.name}?token={TOKEN}&reset")
+    wait(browser, lambda: idle(lab))
+    choose(browser, "Run", "Run All Cells")
+    wait(browser, lambda: bool(browser.find_elements(By.CSS_SELECTOR, ".jp-OutputArea .progress")))
+    (lab.folder / "seen").touch()
+    wait(browser, partial(saved_whole, browser, notebook))
+    wait(browser, lambda: not browser.find_elements(By.CSS_SELECTOR, ".jp-OutputArea .progress"))
+    (saved,) = outputs(notebook)
+    assert ["text/plain"] == [*saved["data"]]
+    assert re.fullmatch(r"sending: 3 requests, \d+ s", "".join(saved["data"]["text/plain"]))
+
+
+HELD = """
+import pathlib, time
+from mmsbatch.progress import counting
+with counting(3, "request", "sending") as progress:
+    while not pathlib.Path("seen").exists():
+        time.sleep(0.1)
+        progress.update(0)
+    progress.update(3)
+"""
 
 
 def make_an_earlier_run(lab: Lab) -> str:

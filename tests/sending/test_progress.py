@@ -9,18 +9,17 @@ import sys
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 import time_machine
-from jupyter_client.manager import start_new_kernel
 
 import mmsbatch as mms
 from conftest import account_at, planned
 from mmsbatch.gateway.wire import Answer
+from mmsbatch.progress import counting
 from mmsbatch.runs.states import Request, State
 from mmsbatch.sandbox import Sandbox
-from mmsbatch.sending.progress import counting, sending
+from mmsbatch.sending.progress import sending
 
 
 class Terminal(io.StringIO):
@@ -99,14 +98,15 @@ def test_a_resumed_run_counts_what_is_left_only(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, run: Path
 ) -> None:
     """The first of three requests was sent before, the second is in doubt: one is left."""
-    monkeypatch.setattr("mmsbatch.sending.progress.LINE_EVERY_S", 0.0)
+    monkeypatch.setattr("mmsbatch.progress.LINE_EVERY_S", 0.0)
     with Sandbox(faults={2: "close:after"}) as sandbox:
         with pytest.raises(mms.RunInDoubt):
             mms.send(planned(450), account_at(sandbox), run=run, progress=False)
         with caplog.at_level(logging.INFO, "mmsbatch"), pytest.raises(mms.RunInDoubt):
             mms.resume(run, account_at(sandbox))
     lines = [record.message for record in caplog.records if record.name == "mmsbatch"]
-    assert ["1 of 1 requests, 50 of 50 rows, 99,550 credits left"] == lines
+    assert "sending: 1 of 1 request, 50 of 50 rows, 99,550 credits left" == lines[0]
+    assert not any(line.startswith("sending") for line in lines[1:])
 
 
 @pytest.mark.parametrize(
@@ -194,30 +194,9 @@ def test_credits_stay_known_after_a_request_without_an_answer(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was heard last is still the best that is known."""
-    monkeypatch.setattr("mmsbatch.sending.progress.LINE_EVERY_S", 0.0)
+    monkeypatch.setattr("mmsbatch.progress.LINE_EVERY_S", 0.0)
     answer = Answer(status=100, text="", credits=Decimal(7))
     with caplog.at_level(logging.INFO), sending(planned(400), [1, 2]) as on_request:
         on_request(Request(1, State.ACCEPTED, answer=answer))
         on_request(Request(2, State.IN_DOUBT))
-    assert caplog.records[-1].message == "2 of 2 requests, 400 of 400 rows, 7 credits left"
-
-
-def test_a_notebook_has_a_bar_for_a_person_and_none_under_papermill() -> None:
-    """A person's notebook can be asked for input; one that papermill runs cannot."""
-    manager, client = start_new_kernel(kernel_name="python3")
-    code = "from mmsbatch.sending.progress import somebody_looks; print(somebody_looks())"
-    said: dict[bool, str] = {}
-    try:
-        for person in (True, False):
-
-            def on_output(message: dict[str, Any], person: bool = person) -> None:
-                if message["msg_type"] == "stream" and message["content"]["name"] == "stdout":
-                    said[person] = said.get(person, "") + message["content"]["text"]
-
-            client.execute_interactive(
-                code, allow_stdin=person, output_hook=on_output, stdin_hook=print, timeout=60
-            )
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)
-    assert said == {True: "True\n", False: "False\n"}
+    assert caplog.records[-1].message == "sending: 2 of 2 requests, 400 of 400 rows, 7 credits left"
