@@ -27,6 +27,7 @@ ROOT = TESTS.parent
 os.environ["MMSBATCH_GATEWAY"] = os.devnull  # nothing is known of the gateway
 os.environ["MMSBATCH_HOURS"] = "off"  # whatever the time is when the tests run
 os.environ.pop("UV_RUN_RECURSION_DEPTH", None)  # hints begin with "mmsbatch", however tests are run
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # some hundred processes would each compile it all
 
 SERVICE = TESTS / "service.toml"
 """A campaign for contacts that have no consent column."""
