@@ -137,6 +137,8 @@ def as_systemd(home: Home) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.full
+@pytest.mark.parametrize("home", [{}], indirect=True, ids=["sound"])
 def test_systemd_runs_the_same(home: Home) -> None:
     """Exit code 0, and everybody is sent to."""
     with as_systemd(home) as process:

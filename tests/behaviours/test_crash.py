@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 
 import mmsbatch as mms
-from conftest import account_at
+from conftest import account_at, quick
 from crash_checks import Tally
 from crash_driver import Task, driver, plan_of
 from mmsbatch.sandbox import Sandbox, SandboxOptions
@@ -230,7 +230,7 @@ def test_kills_of_several_workers(tmp_path: Path) -> None:
     tally.check(workers=3)
 
 
-@pytest.mark.parametrize("nth", [1, 3])
+@pytest.mark.parametrize("nth", quick(3, among=[1, 3]))
 @pytest.mark.parametrize("moment", ["before", "within", "after"])
 @pytest.mark.parametrize("fact", ["sending", "answer"])
 def test_a_kill_around_a_fact_of_several_workers(

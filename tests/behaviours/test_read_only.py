@@ -89,7 +89,8 @@ def test_a_run_that_may_not_be_written_is_read(run: Path) -> None:
     """The same is read as where it may be, and no file is made or changed."""
     code = (
         "import json, sys; from datetime import date; from pathlib import Path; "
-        "import mmsbatch as mms; from typer.testing import CliRunner; from mmsbatch.cli import app; "
+        "import mmsbatch as mms; from mmsbatch.cli import app; "
+        "from typer.testing import CliRunner; "
         "run = Path(sys.argv[1])\n"
         "def command(*words): return CliRunner().invoke(app, [*map(str, words)]).exit_code\n"
         "try: (run / 'mine').touch(); sys.exit('the folder can be written')\n"
