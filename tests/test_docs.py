@@ -7,6 +7,8 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ import typer.main
 
 import mmsbatch as mms
 from conftest import ROOT
+from forked_commands import commands
 from mmsbatch.cli import app
 from mmsbatch.frames import MMS_TYPES
 from mmsbatch.phones.problems import PROBLEMS, REPAIRS
@@ -104,21 +107,21 @@ def shell_commands() -> list[str]:
     return [line for line in lines.splitlines() if re.search(r"^[^#]*\bmmsbatch\b", line)]
 
 
-def pasted(command: str, folder: Path) -> str:
+def pasted(command: str, folder: Path, program: str) -> str:
     """Run a command in a clone, as a person does who has only uv; give what it prints.
 
-    `uv` and `pip` are this interpreter, which has it all. Nothing else is on the path, so a bare
+    `uv` and `pip` are `program` and nothing. Nothing else is on the path, so a bare
     `mmsbatch` is not found here either.
     """
     tools = folder / "bin"
     tools.mkdir(exist_ok=True)
     stands_in = '#!/bin/sh\n[ "$1 $2" = "run mmsbatch" ] && shift 2\n'
     stands_in += "export UV_RUN_RECURSION_DEPTH=1\n"  # as uv does
-    stands_in += f'exec {sys.executable} -m mmsbatch "$@"\n'
+    stands_in += f'exec {program} "$@"\n'
     for name, text in (("uv", stands_in), ("pip", "#!/bin/sh\n")):
         (tools / name).write_text(text)
         (tools / name).chmod(0o755)
-    environ = {"PATH": f"{tools}:/usr/bin:/bin", "HOME": str(folder), "PYTHONPATH": str(folder)}
+    environ = {"PATH": f"{tools}:/usr/bin:/bin", "HOME": str(folder)}
     words = ["sh", "-c", command]
     done = subprocess.run(
         words, cwd=folder, env=environ, capture_output=True, text=True, check=False
@@ -127,30 +130,39 @@ def pasted(command: str, folder: Path) -> str:
     return done.stdout
 
 
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """What mmsbatch is in a clone; its socket lies elsewhere, where paths are short."""
+    clone = tmp_path_factory.mktemp("clone")
+    shutil.copytree(ROOT / "data" / "samples", clone / "data" / "samples")
+    unwanted = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "mmsbatch", clone / "mmsbatch", ignore=unwanted)
+    with tempfile.TemporaryDirectory() as folder, commands(Path(folder), clone) as client:
+        yield client
+
+
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """What the commands need of a clone."""
+    """What the commands find in a clone, and may change."""
     shutil.copytree(ROOT / "data" / "samples", tmp_path / "data" / "samples")
-    unwanted = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "mmsbatch", tmp_path / "mmsbatch", ignore=unwanted)
     return tmp_path
 
 
-def test_the_commands_of_the_readme_run_as_they_are_pasted(clone: Path) -> None:
+def test_the_commands_of_the_readme_run_as_they_are_pasted(clone: Path, program: str) -> None:
     """One after the other, in a clone, on the samples and the sandbox."""
-    commands = shell_commands()
-    assert len(commands) >= 12
-    for command in commands:
-        pasted(command, clone)
+    lines = shell_commands()
+    assert len(lines) >= 12
+    for line in lines:
+        pasted(line, clone, program)
 
 
-def test_the_next_steps_of_the_demo_run_as_they_are_pasted(clone: Path) -> None:
+def test_the_next_steps_of_the_demo_run_as_they_are_pasted(clone: Path, program: str) -> None:
     """What a newcomer does after the first command."""
-    told = pasted("uv run mmsbatch demo", clone).partition("Next, ")[2]
-    commands = [line for line in told.splitlines() if line.startswith("  ")]
-    assert len(commands) == 4
-    for command in commands:
-        pasted(command, clone)
+    told = pasted("uv run mmsbatch demo", clone, program).partition("Next, ")[2]
+    lines = [line for line in told.splitlines() if line.startswith("  ")]
+    assert len(lines) == 4
+    for line in lines:
+        pasted(line, clone, program)
 
 
 CLIENTS = {"bash": ["bash", "-e"], "php": ["php"], "py": [sys.executable]}
