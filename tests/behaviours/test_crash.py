@@ -265,19 +265,19 @@ def test_sweep_of_every_moment_of_every_request(tmp_path: Path) -> None:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("part", range(20))
+@pytest.mark.parametrize("part", range(100))
 def test_sweep_of_two_thousand_random_times(part: int, tmp_path: Path) -> None:
-    """SIGKILL whenever, up to five times a run, then resume; a hundred kills a part."""
-    tally = random_kills(100, tmp_path, seed=part)
+    """SIGKILL whenever, up to five times a run, then resume; twenty kills a part."""
+    tally = random_kills(20, tmp_path, seed=part)
     print(f"random times, part {part}: {tally}")  # noqa: T201  (the sweep's result)
     tally.check()
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", range(20))
 @pytest.mark.parametrize("workers", [2, 4, 8])
 def test_sweep_of_random_times_with_workers(workers: int, part: int, tmp_path: Path) -> None:
-    """SIGKILL whenever, with several requests under way; fifty kills a part."""
-    tally = random_kills(50, tmp_path, seed=100 * workers + part, workers=workers)
+    """SIGKILL whenever, with several requests under way; ten kills a part."""
+    tally = random_kills(10, tmp_path, seed=100 * workers + part, workers=workers)
     print(f"random times, {workers} workers, part {part}: {tally}")  # noqa: T201  (the sweep's result)
     tally.check(workers=workers)

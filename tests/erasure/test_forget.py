@@ -508,12 +508,12 @@ def test_a_kill_while_files_are_replaced(made: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("part", range(12))
+@pytest.mark.parametrize("part", range(36))
 def test_a_kill_at_every_moment(part: int, made: Path, tmp_path: Path) -> None:
     """The same for each step on a file that there is; in parts, for -n."""
     moment = 1 + part
     while check_kill(made, tmp_path / "runs", moment):
-        moment += 12
+        moment += 36
     assert moment > 100
 
 

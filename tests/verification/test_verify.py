@@ -31,7 +31,7 @@ from mmsbatch.runs.run import write_results
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 
 FILES = ("plan.parquet", "campaign.toml", "journal.sqlite", "results.parquet", "requests.parquet")
-PARTS = 8
+PARTS = 40
 """Into which the sweep over every byte of a file is cut."""
 
 
