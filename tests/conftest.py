@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import shutil
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,14 +29,15 @@ ROOT = TESTS.parent
 os.environ["MMSBATCH_GATEWAY"] = os.devnull  # nothing is known of the gateway
 os.environ["MMSBATCH_HOURS"] = "off"  # whatever the time is when the tests run
 os.environ.pop("UV_RUN_RECURSION_DEPTH", None)  # hints begin with "mmsbatch", however tests are run
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # some hundred processes would each compile it all
 
 SERVICE = TESTS / "service.toml"
 """A campaign for contacts that have no consent column."""
 
 # Shared machines stall at times; a deadline would measure the neighbours. Derandomized: a suite
 # that fails by luck teaches people to run it again.
-settings.register_profile("suite", deadline=None, derandomize=True)
-settings.load_profile("suite")
+settings.register_profile("quick", deadline=None, derandomize=True, max_examples=80)
+settings.register_profile("full", settings.get_profile("quick"), max_examples=500)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -46,6 +49,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "commit's hash in decimal",
     )
     parser.addoption("--screenshots", help="where test_jupyterlab.py leaves what it saw")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("full" if config.getoption("--full") else "quick")
+
+
+def quick(*characteristic: Any, among: Iterable[Any]) -> list[Any]:
+    """Return a test's parameters, all but the characteristic ones left to the long sweeps."""
+    return [
+        one if one in characteristic else pytest.param(one, marks=pytest.mark.full) for one in among
+    ]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -125,13 +139,22 @@ def year(tmp_path_factory: pytest.TempPathFactory) -> Year:
 
 
 @pytest.fixture(scope="session")
+def processes() -> Iterator[Executor]:
+    """Two processes that are started anew, not forked from one with threads."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, mp_context=context) as executor:
+        yield executor
+
+
+@pytest.fixture(scope="session")
 def spark() -> Iterator[Any]:
     """Spark on this machine, with two threads and no sockets but on loopback."""
     if shutil.which("java") is None:
         pytest.skip("Java is not installed: apt-get install default-jre-headless")
     sql = pytest.importorskip("pyspark.sql")
     loopback = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
-    settings = {"spark.ui.enabled": "false", **loopback}
+    # Of the 200 parts that Spark cuts a table into by itself, nearly all would be empty.
+    settings = {"spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "4", **loopback}
     os.environ["PYSPARK_PYTHON"] = sys.executable
     session = sql.SparkSession.builder.master("local[2]").config(map=settings).getOrCreate()
     yield session

@@ -10,6 +10,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ import typer.main
 
 import mmsbatch as mms
 from conftest import ROOT
+from forked_commands import commands as forked
 from mmsbatch.cli import app
 from mmsbatch.cli.app import COMMANDS
 from mmsbatch.sandbox import Sandbox
@@ -61,6 +63,8 @@ class Clone:
     """A clone, a terminal in it, and a sandbox that stands in for the live gateway."""
 
     folder: Path
+    package: Path
+    """Where the package is imported from: a clone too, shared by all tests."""
     gateway: Sandbox
     environ: dict[str, str] = field(default_factory=dict)
     told: str = ""
@@ -106,7 +110,7 @@ class Clone:
     def _environ(self) -> dict[str, str]:
         of_machine = {"PATH": f"{self.folder / 'bin'}:/usr/bin:/bin", "HOME": str(self.folder)}
         of_tests = {
-            "PYTHONPATH": str(self.folder),
+            "PYTHONPATH": str(self.package),
             "PYDEVD_DISABLE_FILE_VALIDATION": "1",
             "MMSBATCH_HOURS": "off",
         }
@@ -128,18 +132,34 @@ class Clone:
         return command
 
 
-@pytest.fixture
-def clone(tmp_path: Path) -> Iterator[Clone]:
-    """What the commands need of a clone, and files of one's own as the pages name them."""
+def copied(folder: Path, *names: str) -> None:
+    """Copy a part of the clone that the tests are in."""
     unwanted = shutil.ignore_patterns("__pycache__", "data", ".ipynb_checkpoints")
-    for name in ("data/samples", "mmsbatch", "notebooks"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=unwanted)
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for name in names:
+        shutil.copytree(ROOT / name, folder / name, ignore=unwanted)
+    shutil.copy(ROOT / "pyproject.toml", folder)
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """What runs mmsbatch, and where its package is."""
+    package = tmp_path_factory.mktemp("clone")
+    copied(package, "data/samples", "mmsbatch", "notebooks")
+    # A socket's path must be short.
+    with tempfile.TemporaryDirectory() as folder, forked(Path(folder), package) as client:
+        yield client, package
+
+
+@pytest.fixture
+def clone(tmp_path: Path, program: tuple[str, Path]) -> Iterator[Clone]:
+    """What the commands need of a clone, and files of one's own as the pages name them."""
+    client, package = program
+    copied(tmp_path, "data/samples", "notebooks")
     tools = tmp_path / "bin"
     tools.mkdir()
     stands_in = '#!/bin/sh\n[ "$1 $2" = "run mmsbatch" ] && shift 2\n'
     stands_in += "export UV_RUN_RECURSION_DEPTH=1\n"  # as uv does
-    stands_in += f'exec {sys.executable} -m mmsbatch "$@"\n'
+    stands_in += f'exec {client} "$@"\n'
     for name, text in (("uv", stands_in), ("pip", "#!/bin/sh\n")):
         (tools / name).write_text(text)
         (tools / name).chmod(0o755)
@@ -148,7 +168,7 @@ def clone(tmp_path: Path) -> Iterator[Clone]:
     pd.DataFrame(people).to_csv(tmp_path / "export.csv", index=False)
     pd.DataFrame({"number": numbers[:2]}).to_csv(tmp_path / "stops.csv", index=False)
     with Sandbox() as gateway:
-        yield Clone(tmp_path, gateway)
+        yield Clone(tmp_path, package, gateway)
 
 
 def exit_code(block: Block, command: str) -> int:

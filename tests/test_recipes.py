@@ -162,6 +162,7 @@ def test_cron_tells_of_what_is_gone(home: Stage, missing: str) -> None:
 # ----- systemd -----------------------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_systemd_runs_the_same(home: Stage) -> None:
     """Exit code 0, and everybody is sent to."""
     with home.as_systemd(home.recipe("systemd")["mmsbatch-weekly.service"]) as process:

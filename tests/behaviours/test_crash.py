@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 
 import mmsbatch as mms
-from conftest import account_at
+from conftest import account_at, quick
 from crash_checks import Tally
 from crash_driver import Task, driver, plan_of
 from mmsbatch.sandbox import Sandbox, SandboxOptions
@@ -230,7 +230,7 @@ def test_kills_of_several_workers(tmp_path: Path) -> None:
     tally.check(workers=3)
 
 
-@pytest.mark.parametrize("nth", [1, 3])
+@pytest.mark.parametrize("nth", quick(3, among=[1, 3]))
 @pytest.mark.parametrize("moment", ["before", "within", "after"])
 @pytest.mark.parametrize("fact", ["sending", "answer"])
 def test_a_kill_around_a_fact_of_several_workers(
@@ -265,19 +265,19 @@ def test_sweep_of_every_moment_of_every_request(tmp_path: Path) -> None:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("part", range(20))
+@pytest.mark.parametrize("part", range(100))
 def test_sweep_of_two_thousand_random_times(part: int, tmp_path: Path) -> None:
-    """SIGKILL whenever, up to five times a run, then resume; a hundred kills a part."""
-    tally = random_kills(100, tmp_path, seed=part)
+    """SIGKILL whenever, up to five times a run, then resume; twenty kills a part."""
+    tally = random_kills(20, tmp_path, seed=part)
     print(f"random times, part {part}: {tally}")  # noqa: T201  (the sweep's result)
     tally.check()
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", range(20))
 @pytest.mark.parametrize("workers", [2, 4, 8])
 def test_sweep_of_random_times_with_workers(workers: int, part: int, tmp_path: Path) -> None:
-    """SIGKILL whenever, with several requests under way; fifty kills a part."""
-    tally = random_kills(50, tmp_path, seed=100 * workers + part, workers=workers)
+    """SIGKILL whenever, with several requests under way; ten kills a part."""
+    tally = random_kills(10, tmp_path, seed=100 * workers + part, workers=workers)
     print(f"random times, {workers} workers, part {part}: {tally}")  # noqa: T201  (the sweep's result)
     tally.check(workers=workers)

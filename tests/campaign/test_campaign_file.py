@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given, reject, settings
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from conftest import ROOT
@@ -79,7 +79,6 @@ def campaigns(draw: st.DrawFn) -> Campaign:
         reject()
 
 
-@settings(max_examples=60)
 @given(campaigns())
 def test_a_campaign_comes_back_from_its_file(
     tmp_path_factory: pytest.TempPathFactory, campaign: Campaign

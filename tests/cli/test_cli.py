@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -391,21 +390,17 @@ def test_an_unknown_option_is_a_usage_error(contacts: str) -> None:
 # ----- as a process ------------------------------------------------------------------------------
 
 
-def mmsbatch(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command: Sequence[str] = [sys.executable, "-m", "mmsbatch", *map(str, words)]
-    return subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False
-    )
-
-
-def test_the_demo_tells_the_whole_job_and_repeats_nothing(tmp_path: Path) -> None:
+def test_the_demo_tells_the_whole_job_and_repeats_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The newcomer's first command, twice."""
-    first = mmsbatch("demo", cwd=tmp_path)
-    assert (first.returncode, first.stderr) == (0, "")
+    monkeypatch.chdir(tmp_path)
+    first = CliRunner().invoke(app, ["demo"])
+    assert (first.exit_code, first.stderr) == (0, "")
     for word in ("accepted", "rejected", "missing", "requests", "credits", "results.parquet"):
         assert word in first.stdout
     assert "exactly the rows called accepted" in first.stdout
-    second = mmsbatch("demo", cwd=tmp_path)
+    second = CliRunner().invoke(app, ["demo"])
     assert "nothing was sent again" in second.stdout
     results = pd.read_parquet(tmp_path / "data" / "runs" / "demo" / "results.parquet")
     assert len(results) == 1500

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mmsbatch.contacts.delimited import PARSE_BYTES
@@ -47,7 +47,6 @@ def tables(draw: st.DrawFn, alphabet: st.SearchStrategy[str]) -> list[list[str]]
 ANY_TEXT = st.characters(codec="utf-8", exclude_characters="\0\x1f")
 
 
-@settings(max_examples=300)
 @given(
     table=tables(ANY_TEXT | st.sampled_from(LATIN)),
     encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"]),
@@ -75,7 +74,6 @@ def test_any_text_comes_back(
     assert table[1:] == back(contacts)
 
 
-@settings(max_examples=200)
 @given(
     table=tables(st.sampled_from("abcéèàç 0123456789.+-'\n;,")).filter(lambda t: len(t[0]) > 1),
     separator=st.sampled_from(";,\t|"),
@@ -99,7 +97,6 @@ def test_the_way_of_writing_is_found_out(
     assert table[1:] == back(contacts)
 
 
-@settings(max_examples=500)
 @given(text=st.text(st.sampled_from('a";\n'), max_size=40), size=st.sampled_from([1, 2, 3, 7, 40]))
 def test_quotes_are_followed_alike_however_the_text_is_cut(text: str, size: int) -> None:
     """Blocks change nothing, and the watch agrees with a walk letter by letter."""
@@ -264,7 +261,6 @@ def test_a_ragged_line_is_an_error_even_in_columns_not_asked_for(tmp_path: Path)
 
 
 @pytest.mark.filterwarnings("ignore:.*(left out|bytes do not decide):UserWarning")
-@settings(max_examples=300)
 @given(content=st.binary(max_size=200) | st.text(st.sampled_from(LATIN)).map(str.encode))
 def test_no_bytes_raise_anything_but_a_contacts_error(
     content: bytes, tmp_path_factory: pytest.TempPathFactory

@@ -120,7 +120,9 @@ FULL_ONLY: Final = frozenset(
     for name in TABLE
     if name.removesuffix(" with a page")
     in {"400", "401", "405", "414", "402", "406", "409", "410", "418", "501", "502", "505", "599"}
-    or name in {"redirect 302", "redirect 307", "redirect 308", "404 with a page", "429"}
+    or name in {"redirect 302", "redirect 307", "redirect 308", "429"}
+    or name in {f"{status} with a page" for status in (403, 404, 408, 413, 503, 504)}
+    or name in {"reset, one byte of the body read", "closed after half of the answer"}
 )
 """Neighbours of others in the table, left to the whole sweep."""
 

@@ -24,7 +24,7 @@ from papermill.exceptions import PapermillExecutionError
 from typer.testing import CliRunner
 
 import mmsbatch as mms
-from conftest import ROOT, fictional
+from conftest import ROOT, fictional, planned
 from mmsbatch.cli import app
 from mmsbatch.journal.facts import FactKind
 from mmsbatch.journal.sqlite import SqliteJournal
@@ -259,8 +259,10 @@ def assert_nothing_leaked(executed: list[Path]) -> None:
 
 def test_the_audit_and_the_comparison_of_two_weeks(weeks: Weeks) -> None:
     """An auditor opens the executed copies a year later."""
-    weeks.send("2026-11-23", start=0)
-    weeks.send("2026-11-30", start=500)
+    account = mms.Account("demo", PASSCODE, weeks.sandbox.url, target="sandbox")
+    for week, start in ((48, 0), (49, 500)):
+        run = weeks.folder / "runs" / f"weekly-2026-W{week}"
+        mms.send(planned(numbers=fictional(1000, start)), account, run=run, again=True)
     weeks.execute("audit")
     weeks.execute("compare", run="weekly-2026-W49")
     audit, compare = weeks.executed[-2:]

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mmsbatch.errors import ContactsError
@@ -252,7 +252,6 @@ CELLS = st.one_of(
 )
 
 
-@settings(max_examples=300)
 @given(st.lists(CELLS, max_size=12))
 def test_any_cell_gets_a_verdict(cells: list[object]) -> None:
     """Never an exception; a number without a problem or a duplicate, or a problem and no number."""
@@ -265,7 +264,6 @@ def test_any_cell_gets_a_verdict(cells: list[object]) -> None:
         assert (problem == "duplicate") == (not pd.isna(earlier))
 
 
-@settings(max_examples=100)
 @given(st.lists(CELLS, max_size=12))
 def test_a_canonical_number_is_its_own_canonical_form(cells: list[object]) -> None:
     """What prepare wrote, prepare reads again, unrepaired."""
@@ -275,7 +273,6 @@ def test_a_canonical_number_is_its_own_canonical_form(cells: list[object]) -> No
     assert again["mms_repair"].isna().all()
 
 
-@settings(max_examples=100)
 @given(st.lists(CELLS, max_size=12), st.data())
 def test_permuting_rows_permutes_verdicts(cells: list[object], data: st.DataObject) -> None:
     """A row's verdict depends on its cell alone; only who is the duplicate depends on order."""

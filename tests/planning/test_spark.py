@@ -27,7 +27,7 @@ def prepared(contacts: Any, **options: Any) -> pd.DataFrame:
     return found.sort_values("row", ignore_index=True)
 
 
-@pytest.mark.parametrize("partitions", [7])
+@pytest.mark.parametrize("partitions", [3])
 def test_the_plan_is_that_of_pandas(partitions: int, spark: Any) -> None:
     """Repeats, and a no that stands in another partition, are found all the same."""
     consent = CAMPAIGN.consent

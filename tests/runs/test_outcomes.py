@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mmsbatch.gateway.wire import canonical_echo, decode_answer
@@ -31,7 +31,6 @@ IDS = st.sampled_from(["", "a", "b"])
         lambda drawn: [*drawn[0], drawn[1], *drawn[0]]
     )
 )
-@settings(max_examples=300)
 def test_each_number_of_ours_is_named_with_its_id(customers: list[tuple[str, str]]) -> None:
     """All in national form are read at once, others one by one; nobody else's is named."""
     listed = "".join(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import multiprocessing
 import os
 import random
 import signal
@@ -11,7 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -41,14 +40,6 @@ def small_requests(requests: int) -> mms.Plan:
     """Plan ten people a request."""
     prepared = mms.prepare(pd.DataFrame({"m": fictional(10 * requests)}), phone="m", fictional=True)
     return mms.plan(prepared, mms.Campaign("noel", mms.Text("Bonjour")), chunk_size=10)
-
-
-@pytest.fixture(scope="module")
-def processes() -> Iterator[Executor]:
-    """Two processes that are started anew, not forked from one with threads."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(2, mp_context=context) as executor:
-        yield executor
 
 
 def threads(sandbox: Sandbox, run: Path, workers: int = 3, **options: Any) -> pd.DataFrame:

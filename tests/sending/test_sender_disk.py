@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 
 import mmsbatch as mms
-from conftest import account_at, planned
+from conftest import account_at, planned, quick
 from mmsbatch.errors import MmsbatchError, RunError, RunInDoubt, RunStopped
 from mmsbatch.gateway.client import GatewayClient, HttpReply
 from mmsbatch.runs.run import write_results
@@ -95,7 +95,10 @@ def check_books(sandbox: Sandbox, run: Path, error: BaseException | None) -> Non
 
 
 @pytest.mark.parametrize("workers", [1, 4])
-@pytest.mark.parametrize("limit_kb", [1, 20, 34, *range(40, 160, 10), 400])
+@pytest.mark.parametrize(
+    "limit_kb",
+    quick(1, 20, 34, 50, 80, 110, 140, 400, among=[1, 20, 34, *range(40, 160, 10), 400]),
+)
 def test_a_disk_that_fills_at_any_moment(limit_kb: int, workers: int, run: Path) -> None:
     """Stopped before the next POST; afterwards the run is resumed and nobody gets it twice."""
     plan = planned(1000)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -31,7 +31,7 @@ from mmsbatch.runs.run import write_results
 from mmsbatch.sandbox import Sandbox, SandboxOptions
 
 FILES = ("plan.parquet", "campaign.toml", "journal.sqlite", "results.parquet", "requests.parquet")
-PARTS = 8
+PARTS = 40
 """Into which the sweep over every byte of a file is cut."""
 
 
@@ -508,7 +508,6 @@ def found(run: Path, name: str, offset: int, value: int) -> bool:
 
 
 @given(data=st.data())
-@settings(max_examples=150)
 def test_one_byte_changed_anywhere_is_found(small: Path, data: st.DataObject) -> None:
     """Wherever and whatever it is, but where the format gives it no meaning."""
     name = data.draw(st.sampled_from(FILES))
