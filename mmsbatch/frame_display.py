@@ -5,6 +5,7 @@ Only what is shown is changed: the cells of the frame are as they are.
 
 from __future__ import annotations
 
+import html
 from collections.abc import Collection, Hashable, Sequence
 from typing import Final
 
@@ -37,11 +38,15 @@ class DisplayedFrame(pd.DataFrame):
         return DisplayedFrame
 
     def __repr__(self) -> str:
+        if self.empty:
+            return f"no rows, of the columns {', '.join(map(str, self.columns))}"
         shown, footer = self._shown()
         with pd.option_context("display.show_dimensions", False):
             return f"{shown!r}\n\n[{footer}]" if footer else repr(shown)
 
     def _repr_html_(self) -> str:
+        if self.empty:
+            return f"<p>{html.escape(repr(self))}</p>"
         shown, footer = self._shown()
         with pd.option_context("display.show_dimensions", False):
             table = shown._repr_html_()  # type: ignore[operator]  # pandas-stubs leave it out

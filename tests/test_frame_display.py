@@ -82,6 +82,11 @@ def test_a_long_frame_shows_its_ends_and_its_size(prepared: pd.DataFrame) -> Non
     assert "client 50" not in text
 
 
+def test_a_frame_without_rows_says_so(prepared: pd.DataFrame) -> None:
+    nobody = prepared.loc[prepared["mms_problem"] == "foreign", ["nom", "mms_problem"]]
+    assert faces(nobody)[0] == "no rows, of the columns nom, mms_problem"
+
+
 def test_times_are_in_paris_and_whole_seconds(results: pd.DataFrame) -> None:
     """With their offset, so that nobody takes them for another zone's."""
     at = results["mms_sent_at"].iloc[0].tz_convert("Europe/Paris")

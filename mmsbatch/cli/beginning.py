@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -11,7 +11,7 @@ from mmsbatch import files, hints
 from mmsbatch.campaign.schema import SCHEMA_NAME, first_campaign, schema_text
 from mmsbatch.cli.shared import JsonOption, errors, print_result
 from mmsbatch.demo import sample
-from mmsbatch.display import Block, Line
+from mmsbatch.display import Block, Line, Table
 from mmsbatch.errors import CampaignError, InputError, nearest
 from mmsbatch.spec import ACCOUNT, SECTIONS, SENDING, Status
 
@@ -57,18 +57,23 @@ def schema() -> None:
 
 def explain(
     what: Annotated[
-        str,
+        str | None,
         typer.Argument(
-            metavar="§N|STATUS", help="A section such as §1.3, or a status such as 104."
+            metavar="§N|STATUS",
+            help="A section such as §1.3, or a status such as 104; all sections without it.",
         ),
-    ],
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say what a section (§1.3) or a status (104) of the gateway's document is about."""
     with errors(as_json):
+        if what is None:
+            sections = Table(tuple((f"§{one}", told) for one, told in SECTIONS.items()), numbers=())
+            print_result(as_json, {"sections": SECTIONS}, f"The sections of {_DOCUMENT}:", sections)
+            return
         name = what.strip().lstrip("§").strip()
         if name in SECTIONS:
-            text = f'§{name} of AllMySMS\'s document "module http MMS": {SECTIONS[name]}'
+            text = f"§{name} of {_DOCUMENT}: {SECTIONS[name]}"
             print_result(as_json, {"section": name, "about": SECTIONS[name]}, text)
         elif name.isdigit() and (known := _statuses(int(name))):
             shown = [_told(status) for status in known]
@@ -78,6 +83,9 @@ def explain(
             raise InputError(
                 f"the document has no {what!r}.{nearest(what, there)} There are {', '.join(there)}"
             )
+
+
+_DOCUMENT: Final = 'AllMySMS\'s document "module http MMS"'
 
 
 def _statuses(code: int) -> list[Status]:

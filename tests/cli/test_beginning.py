@@ -184,6 +184,10 @@ def test_every_section_that_is_cited_is_explained() -> None:
         told = call("explain", f"§{name}")
         assert SECTIONS[name] in told.stdout
     assert "becomes E" in call("explain", "1.3").stdout
+    everything = call("explain").stdout
+    assert all(
+        f"§{name} " in everything and about in everything for name, about in SECTIONS.items()
+    )
 
 
 def test_a_status_is_explained() -> None:
