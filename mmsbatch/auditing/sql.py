@@ -34,8 +34,8 @@ from mmsbatch.auditing.overview import summarize
 from mmsbatch.auditing.run_files import in_memory
 from mmsbatch.auditing.selection import Filters
 from mmsbatch.errors import InputError
+from mmsbatch.runs.attempts import attempts
 from mmsbatch.runs.locations import RunPaths
-from mmsbatch.runs.outcomes import attempts
 from mmsbatch.times import When
 
 VIEWS: Final = ("results", "requests", "runs")

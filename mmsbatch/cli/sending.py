@@ -60,9 +60,10 @@ from mmsbatch.reconciliation.reconcile import reconcile as look
 from mmsbatch.reconciliation.reconcile import settle
 from mmsbatch.runs.folder import RunFolder
 from mmsbatch.runs.names import run_path
+from mmsbatch.sending.confirmation import confirms
 from mmsbatch.sending.execution import SendOptions
 from mmsbatch.sending.limits import Limits
-from mmsbatch.sending.send import confirms, go_on, start
+from mmsbatch.sending.send import go_on, start
 from mmsbatch.sending.testing import start_test
 
 DateOption = Annotated[

@@ -20,10 +20,9 @@ import pandas as pd
 from mmsbatch import hints, parquet, spec
 from mmsbatch.campaign.campaign import Campaign
 from mmsbatch.campaign.consent import Consent
-from mmsbatch.campaign.file import load_campaign
 from mmsbatch.campaign.rendering import Filled
 from mmsbatch.campaign.split import HELD_OUT
-from mmsbatch.errors import PlanError, kind_of
+from mmsbatch.errors import PlanError
 from mmsbatch.files import TemporaryFolder
 from mmsbatch.frames import is_dask
 from mmsbatch.phones.e164 import as_integers
@@ -31,8 +30,16 @@ from mmsbatch.planning.contents import Contents, Variants, plan_columns, written
 from mmsbatch.planning.duplicates import Duplicates
 from mmsbatch.planning.frequency import FREQUENCY_PROBLEMS, LAST_CONTACT, Frequency
 from mmsbatch.planning.grouping import cut_after, first_alike
+from mmsbatch.planning.inputs import (
+    check_canary,
+    check_numbers,
+    check_prepared,
+    check_sizes,
+    read_campaign,
+    with_stated,
+)
 from mmsbatch.planning.part import PART_ROWS, RowsInFile, RowsInMemory
-from mmsbatch.planning.plan import PLAN_COLUMNS, Plan
+from mmsbatch.planning.plan import Plan
 from mmsbatch.planning.problems import ProblemColumn
 from mmsbatch.planning.rows import CONSENT
 from mmsbatch.progress import counting
@@ -94,8 +101,8 @@ def plan(
 
     Source: §1.1 (requests of 200), §1.2.1 (one message per request).
     """
-    _check_sizes(chunk_size, part_rows)
-    _check_canary(canary)
+    check_sizes(chunk_size, part_rows)
+    check_canary(canary)
     if is_dask(prepared):
         from mmsbatch.planning.partitions import in_parts  # noqa: PLC0415  (an extra)
 
@@ -110,8 +117,8 @@ def plan(
                 canary=canary,
                 chunk_size=chunk_size,
             )
-    _check_prepared(prepared)
-    campaign = _stated(_campaign(campaign), prepared, one_per)
+    check_prepared(prepared)
+    campaign = with_stated(read_campaign(campaign), prepared, one_per)
     draft = _Draft.of(prepared, campaign, frequency, {})
     prepared = draft.with_columns(prepared)
     contents = draft.codes if campaign.one_per == "message" else None
@@ -158,9 +165,9 @@ def plan_parts(
     RunError
         The temporary folder cannot be written to: full disk.
     """
-    _check_canary(canary)
+    check_canary(canary)
     folder = TemporaryFolder("mmsbatch-plan-")
-    campaign = _campaign(campaign)
+    campaign = read_campaign(campaign)
     if one_per is not None:
         campaign = replace(campaign, one_per=one_per)
     with Duplicates(folder.path, by_text=campaign.one_per == "message") as duplicates:
@@ -168,9 +175,9 @@ def plan_parts(
         files: list[RowsInFile] = []
         position = 0
         for prepared in parts:
-            _check_prepared(prepared)
-            _check_sizes(chunk_size, len(prepared))
-            campaign = _stated(campaign, prepared, None)
+            check_prepared(prepared)
+            check_sizes(chunk_size, len(prepared))
+            campaign = with_stated(campaign, prepared, None)
             draft = _Draft.of(prepared, campaign, frequency, known, whole=False)
             duplicates.add(position, draft.numbers, draft.codes, draft.problem.none)
             files.append(RowsInFile(folder.path / parquet.part_name(len(files)), folder))
@@ -311,7 +318,7 @@ class _Draft:
         duplicate = first >= 0
         self.problem.set("duplicate", duplicate)
         sendable = self.problem.none
-        _check_numbers(self.numbers, sendable)
+        check_numbers(self.numbers, sendable)
         requests = cut_after(self.codes, sendable, chunk_size, canary) + np.int32(last)
         rows = pd.DataFrame(prepared.copy(deep=False))
         rows["mms_problem"] = self.problem.categorical()
@@ -338,40 +345,6 @@ def _with_recipients(made: Plan) -> Plan:
     return made
 
 
-def _check_canary(canary: int | None) -> None:
-    if canary is not None and canary < 1:
-        raise PlanError(f"{hints.option('canary')} must be 1 or more, found {canary}")
-
-
-def _check_sizes(chunk_size: int, part_rows: int) -> None:
-    if not 1 <= chunk_size <= spec.MAX_RECIPIENTS_PER_REQUEST:
-        raise PlanError(
-            f"chunk_size must be from 1 to {spec.MAX_RECIPIENTS_PER_REQUEST} (§1.1), "
-            f"found {chunk_size}"
-        )
-    if not 1 <= part_rows <= PART_ROWS:
-        raise PlanError(f"part_rows must be from 1 to {PART_ROWS:,}, found {part_rows:,}")
-
-
-def _campaign(given: Campaign | str | os.PathLike[str]) -> Campaign:
-    if isinstance(given, Campaign):
-        return given
-    if isinstance(given, str | os.PathLike):
-        return load_campaign(given)
-    raise PlanError(
-        f"a campaign is an mms.Campaign or the path of a campaign file, not {kind_of(given)}: "
-        'mms.Campaign("noel-2026", mms.Text("Joyeux Noël !")) makes one'
-    )
-
-
-def _stated(campaign: Campaign, prepared: pd.DataFrame, one_per: str | None) -> Campaign:
-    """Return the campaign with what the call and the frame say about whom it is sent to."""
-    given: dict[str, Any] = {} if one_per is None else {"one_per": one_per}
-    if campaign.consent is None and CONSENT in prepared.attrs:
-        given["consent"] = Consent.read(prepared.attrs[CONSENT])
-    return replace(campaign, **given) if given else campaign
-
-
 def _without_consent(
     consent: Consent, prepared: pd.DataFrame, numbers: npt.NDArray[np.int64], *, whole: bool
 ) -> npt.NDArray[np.bool_]:
@@ -383,31 +356,3 @@ def _without_consent(
     answers = consent.answers(prepared)
     consent.check_any(any_yes=bool(answers.yes.any()))
     return answers.missing([numbers], answers.refusing([numbers]))
-
-
-def _check_prepared(prepared: pd.DataFrame) -> None:
-    if not isinstance(prepared, pd.DataFrame):
-        raise PlanError(
-            f"plan takes what mms.prepare(contacts, phone=…) gave, not {kind_of(prepared)}"
-        )
-    missing = [name for name in ("mms_e164", "mms_problem") if name not in prepared.columns]
-    if missing:
-        raise PlanError(
-            f"the frame has no column {' and no column '.join(missing)}: "
-            "call mmsbatch.prepare(contacts, phone=…) first"
-        )
-    present = [name for name in PLAN_COLUMNS if name in prepared.columns]
-    if present:
-        raise PlanError(
-            f"the frame already has {' and '.join(present)}: it comes from a plan or from results; "
-            "begin again from the contacts"
-        )
-
-
-def _check_numbers(numbers: npt.NDArray[np.int64], sendable: npt.NDArray[np.bool_]) -> None:
-    without = sendable & (numbers == 0)
-    if without.any():
-        raise PlanError(
-            f"row position {int(without.argmax())} has neither a number nor a problem: leave "
-            "mms_e164 and mms_problem as `prepare` wrote them"
-        )

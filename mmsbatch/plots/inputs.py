@@ -11,7 +11,8 @@ import pandas as pd
 
 from mmsbatch import spec
 from mmsbatch.errors import InputError, kind_of, nearest
-from mmsbatch.runs.outcomes import Outcome, attempts
+from mmsbatch.runs.attempts import attempts
+from mmsbatch.runs.outcomes import Outcome
 from mmsbatch.runs.run import Run
 
 if TYPE_CHECKING:

@@ -22,11 +22,11 @@ from mmsbatch.planning.part import Part
 from mmsbatch.planning.plan import Plan
 from mmsbatch.progress import counting
 from mmsbatch.runs import outcomes
+from mmsbatch.runs.attempts import attempts, with_bytes
 from mmsbatch.runs.folder import RunFolder
 from mmsbatch.runs.known import Known
 from mmsbatch.runs.opened import identity_in, target_of
 from mmsbatch.runs.report import (
-    ResultsSummary,
     RunReport,
     Stop,
     accounts_in,
@@ -34,9 +34,9 @@ from mmsbatch.runs.report import (
     first_balance,
     last_credits,
     last_stop,
-    summarize_results,
 )
 from mmsbatch.runs.states import Request, State, fold
+from mmsbatch.runs.summary import ResultsSummary, summarize_results
 
 
 @dataclass(frozen=True)
@@ -177,8 +177,8 @@ class Run:
     def attempt_parts(self) -> Iterator[pa.Table]:
         """Return the attempts part by part, as they are written."""
         for place in range(len(self.plan.parts)):
-            table = frames.to_arrow(outcomes.attempts(self.facts_about(self.plan.part(place))))
-            yield table if self.known.whole else outcomes.with_bytes(table)
+            table = frames.to_arrow(attempts(self.facts_about(self.plan.part(place))))
+            yield table if self.known.whole else with_bytes(table)
 
     def _last_stop(self) -> Stop | None:
         """Return why the last execution ended early, and what to do, so that it can be pasted."""
@@ -239,7 +239,7 @@ def summary(
     """
     if isinstance(results, str | os.PathLike):
         run = Run.load(results)
-        return summarize_results(run.results, outcomes.attempts(run.facts))
+        return summarize_results(run.results, attempts(run.facts))
     if not isinstance(results, pd.DataFrame):
         raise InputError(
             f"a summary is of a results frame or of a run's folder, not of {kind_of(results)}"

@@ -15,7 +15,6 @@ import pandas as pd
 from mmsbatch import hints, parquet, times
 from mmsbatch.errors import (
     PlanError,
-    RunError,
     RunInDoubt,
     RunStopped,
     kind_of,
@@ -29,10 +28,11 @@ from mmsbatch.planning.plan import Plan
 from mmsbatch.runs import outcomes
 from mmsbatch.runs.folder import RunFolder
 from mmsbatch.runs.names import check_filled_in
-from mmsbatch.runs.opened import check_target, target_of
+from mmsbatch.runs.opened import check_target
 from mmsbatch.runs.report import RunReport
+from mmsbatch.sending.confirmation import check_belongs, check_may_send, with_max_recipients
 from mmsbatch.sending.execution import OnRequest, SendOptions, send_rest
-from mmsbatch.sending.limits import Limits, PreviousRuns, check
+from mmsbatch.sending.limits import Limits, check
 from mmsbatch.sending.policy import OnDoubt
 from mmsbatch.sending.previous import previous_runs
 from mmsbatch.sending.repeats import check_not_begun
@@ -345,64 +345,3 @@ def results_or_error(done: RunReport, folder: RunFolder) -> pd.DataFrame:
             stacklevel=3,
         )
     return frame
-
-
-MIN_CONFIRMATION: int = 12
-"""Characters of a fingerprint that are enough to confirm it."""
-
-
-def check_belongs(folder: RunFolder, plan: Plan) -> None:
-    """Make sure that a run that was made before is a run of this plan."""
-    difference = folder.load_plan().difference(plan)
-    if difference:
-        live = target_of(folder.facts(first=1)) == Target.LIVE
-        raise RunError(
-            f"{folder.place} belongs to another plan: {difference}. Give another folder as "
-            f"{hints.option('run')}, or send what is left of the old one: "
-            f"`{hints.resume(folder.place, live=live)}`"
-        )
-
-
-def with_max_recipients(limits: Limits | None, max_recipients: int | None) -> Limits:
-    """Return the limits with the stricter of two numbers of recipients."""
-    limits = limits or Limits()
-    if max_recipients is None:
-        return limits
-    both = [most for most in (limits.max_recipients, max_recipients) if most is not None]
-    return replace(limits, max_recipients=min(both))
-
-
-def check_may_send(
-    plan: Plan, target: Target, confirm: str | None, limits: Limits, previous: PreviousRuns
-) -> None:
-    """Make sure of the plan, and that sending live was meant.
-
-    Raises
-    ------
-    PlanError
-        Another plan was confirmed, a limit is passed, or going live lacks its positive word.
-    """
-    if confirm is not None and not confirms(confirm, plan.fingerprint):
-        raise PlanError(
-            f"the confirmed fingerprint {confirm} is not this plan's ({plan.fingerprint}): look "
-            "at the plan again; the contacts, the campaign or the rules have changed"
-        )
-    check(plan, limits, previous)
-    if target is Target.SANDBOX:
-        return
-    if confirm is None and limits.max_recipients is None:
-        raise PlanError(
-            "sending live needs a positive word: confirm the plan's fingerprint "
-            f"({hints.option('confirm', plan.fingerprint)}) or give the most people it may reach "
-            f"({hints.option('max_recipients', plan.recipients)})"
-        )
-    if fictional := plan.fictional():
-        raise PlanError(
-            f"{fictional} recipients of this plan have numbers reserved for fiction (06 39 98), "
-            "which are for the sandbox only: prepare the contacts with fictional=False"
-        )
-
-
-def confirms(given: str, fingerprint: str) -> bool:
-    """Return whether somebody has confirmed a plan: by its fingerprint, or enough of it."""
-    return len(given) >= MIN_CONFIRMATION and fingerprint.startswith(given.lower())

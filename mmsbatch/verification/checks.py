@@ -18,8 +18,9 @@ from mmsbatch.errors import MmsbatchError, UnreadableAnswer
 from mmsbatch.gateway import wire
 from mmsbatch.journal.facts import ATTEMPT_KINDS, FactKind, logins_in
 from mmsbatch.runs import outcomes
+from mmsbatch.runs.attempts import attempts
 from mmsbatch.runs.identity import are_other_files, twins, unknown_execution
-from mmsbatch.runs.outcomes import Outcome, attempts
+from mmsbatch.runs.outcomes import Outcome
 from mmsbatch.runs.states import Request, step
 from mmsbatch.times import in_paris
 from mmsbatch.verification.evidence import evidence
