@@ -13,9 +13,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 Tone = Literal["", "good", "look", "bad", "label", "soft"]
 """How a piece of text is meant; a terminal with colours shows it, and no meaning is in it alone."""
@@ -30,7 +31,8 @@ _STYLE: Final = (
     ".mmsbatch dl{display:grid;grid-template-columns:minmax(6em,max-content) 1fr;gap:.2em 1em;"
     "margin:.3em 0}"
     ".mmsbatch dt{font-weight:bold;margin:0}.mmsbatch dd{margin:0;min-width:0}"
-    ".mmsbatch table{margin:0!important;border-collapse:collapse}"
+    ".mmsbatch table{margin:0!important;border-collapse:collapse;font-size:inherit!important}"
+    ".mmsbatch>table,.mmsbatch>div{margin:.7em 0!important}.mmsbatch>div td{white-space:nowrap}"
     ".mmsbatch tr{background:none!important}"
     ".mmsbatch th,.mmsbatch td{text-align:left!important;vertical-align:top!important;"
     "padding:.1em .9em .1em 0!important}"
@@ -87,7 +89,7 @@ class Block:
         return tuple(some) or ("none",)
 
 
-Part = Block | Table | str | pd.DataFrame
+Part: TypeAlias = "Block | Table | str | pd.DataFrame"
 
 
 class Piece(NamedTuple):
@@ -275,7 +277,7 @@ def _parts_html(parts: tuple[Part, ...]) -> Iterator[str]:
             rows = []
         if isinstance(part, Table):
             yield _table_html(part)
-        elif isinstance(part, pd.DataFrame):
+        elif not isinstance(part, str):
             table = part.to_html(notebook=True, max_cols=20, border=0)
             yield f'<div style="overflow-x:auto">{table}</div>'
         elif part:
@@ -348,18 +350,17 @@ def counts(
 
 def frame_table(frame: pd.DataFrame) -> Table:
     """Lay a small frame out whole, its column names above it."""
-    numbers = tuple(
-        place for place, dtype in enumerate(frame.dtypes) if pd.api.types.is_numeric_dtype(dtype)
-    )
-    rows = tuple(
-        tuple(
-            "" if pd.isna(cell) else f"{cell:,}" if place in numbers else str(cell)
-            for place, cell in enumerate(row)
-        )
-        for row in frame.itertuples(index=False)
-    )
-    head = tuple(str(name).replace("_", " ") for name in frame.columns)
-    return Table(rows, head, headed=True, numbers=numbers)
+    import pandas as pd  # noqa: PLC0415  (which help and completion do without)
+
+    def written(cell: object) -> str:
+        if pd.api.types.is_scalar(cell) and pd.isna(cell):
+            return ""
+        return f"{cell:,}" if isinstance(cell, int | float) else str(cell)
+
+    kinds = [dtype.kind for dtype in frame.dtypes]
+    rows = tuple(tuple(map(written, row)) for row in frame.itertuples(index=False))
+    numbers = tuple(place for place, kind in enumerate(kinds) if kind in "iuf")
+    return Table(rows, tuple(map(str, frame.columns)), headed=True, numbers=numbers)
 
 
 def joined(documents: Iterable[Document]) -> Document:

@@ -80,7 +80,7 @@ class Tally:
         results = self.look(run, sandbox, rows, f"{trial}, after resuming")
         # Through the package's own reader: in pandas' a column of words without a single word has
         # forgotten that they would be text.
-        pd.testing.assert_frame_equal(parquet.read(run / "results.parquet")[0], results)
+        pd.testing.assert_frame_equal(results, parquet.read(run / "results.parquet")[0])
         left = set(results["mms_outcome"]) - {"accepted", "in_doubt"}
         if left:
             self.uncounted += int(results["mms_outcome"].isin(list(left)).sum())

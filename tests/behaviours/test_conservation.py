@@ -345,7 +345,7 @@ class Conservation(RuleBasedStateMachine):
         assert vouched is (report.exit_code != 3)
         if self.in_step:
             written = parquet.read(self.run / "results.parquet")[0]
-            pd.testing.assert_frame_equal(written, results, check_categorical=False)
+            pd.testing.assert_frame_equal(results, written, check_categorical=False)
 
     # ----- shared --------------------------------------------------------------------------------
 

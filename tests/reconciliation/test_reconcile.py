@@ -751,7 +751,7 @@ def test_what_was_all_sent_can_be_confirmed(stage: Stage) -> None:
     assert settled["mms_status"].isna().all()
     assert settled["mms_sent_at"].notna().all()
     assert 500 == len(scene.sandbox.ledger)
-    pd.testing.assert_frame_equal(parquet.read(scene.run / "results.parquet")[0], results)
+    pd.testing.assert_frame_equal(results, parquet.read(scene.run / "results.parquet")[0])
     attempts = parquet.read(scene.run / "requests.parquet")[0]
     row = attempts[attempts["request"] == 2].iloc[0]
     assert ("confirmed", 504) == (row["state"], row["http_status"])

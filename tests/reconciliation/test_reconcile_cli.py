@@ -44,7 +44,7 @@ def test_a_look_prints_the_finding_the_evidence_and_the_next_command(doubtful: P
     for words in (
         "in doubt   request 2: 200 recipients",
         "finding    not sent: no credits were taken",
-        "yes 1 credits a recipient, as this run shows",
+        "yes  1 credits a recipient, as this run shows",
         f"next       `mmsbatch reconcile {doubtful} --release`, then `mmsbatch resume {doubtful}`",
     ):
         assert words in result.stdout

@@ -88,7 +88,7 @@ def test_the_file_says_what_it_is(run: Path) -> None:
 def test_pandas_reads_it_back_equal(run: Path) -> None:
     """Integers stay integers where cells are missing."""
     frame = pd.read_parquet(run / "results.parquet")
-    pd.testing.assert_frame_equal(frame, mms.results(run))
+    pd.testing.assert_frame_equal(mms.results(run), frame)
     assert frame["mms_status"].dtype == "Int32"
     assert frame["mms_outcome"].astype(str).tolist() == [
         *["accepted"] * 3,

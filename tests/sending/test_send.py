@@ -401,7 +401,7 @@ def test_results_can_be_deleted_and_rebuilt(sandbox: Sandbox, run: Path) -> None
     (run / "results.parquet").unlink()
     (run / "requests.parquet").unlink()
     write_results(run)
-    pd.testing.assert_frame_equal(pd.read_parquet(run / "results.parquet"), first)
+    pd.testing.assert_frame_equal(first, pd.read_parquet(run / "results.parquet"))
     pd.testing.assert_frame_equal(mms.results(run), first)
 
 
