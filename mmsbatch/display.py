@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -352,10 +352,11 @@ def frame_table(frame: pd.DataFrame) -> Table:
     """Lay a small frame out whole, its column names above it."""
     import pandas as pd  # noqa: PLC0415  (which help and completion do without)
 
-    def written(cell: object) -> str:
+    def written(cell: Any) -> str:
         if pd.api.types.is_scalar(cell) and pd.isna(cell):
             return ""
-        return f"{cell:,}" if isinstance(cell, int | float) else str(cell)
+        number = isinstance(cell, int | float) and not isinstance(cell, bool)
+        return f"{cell:,}" if number else str(cell)
 
     kinds = [dtype.kind for dtype in frame.dtypes]
     rows = tuple(tuple(map(written, row)) for row in frame.itertuples(index=False))
