@@ -136,7 +136,10 @@ def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
 def test_every_notebook_runs_from_the_menu(
     lab: Lab, browser: webdriver.Chrome, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """As an analyst does it; no cell shows an error, and each has run."""
+    """As an analyst does it; no cell shows an error or a warning, and each has run.
+
+    The tour runs again after its kernel was restarted.
+    """
     screenshots = Path(request.config.getoption("--screenshots") or tmp_path / "screenshots")
     screenshots.mkdir(parents=True, exist_ok=True)
     previous = make_an_earlier_run(lab)
@@ -148,11 +151,19 @@ def test_every_notebook_runs_from_the_menu(
         wait(browser, lambda: idle(lab))
         choose(browser, "Run", "Run All Cells")
         wait(browser, partial(saved_whole, browser, notebook))
-        for place in ("top", "middle", "end"):
-            scroll(browser, place)
-            browser.save_screenshot(str(screenshots / f"{name}-{place}.png"))
-        errors = [output for output in outputs(notebook) if output["output_type"] == "error"]
-        assert errors == [], name
+        for theme in ("Dark", "Light"):
+            choose(browser, "Settings", "Theme", f"JupyterLab {theme}")
+            for place in ("top", "middle", "end"):
+                scroll(browser, place)
+                browser.save_screenshot(str(screenshots / f"{name}-{place}-{theme}.png"))
+        assert troubles(notebook) == [], name
+        if name == "tour":
+            choose(browser, "Edit", "Clear Outputs of All Cells")
+            wait(browser, partial(saved_empty, browser, notebook))
+            choose(browser, "Kernel", "Restart Kernel and Run All Cells…")
+            browser.find_element(By.CSS_SELECTOR, ".jp-Dialog .jp-mod-accept").click()
+            wait(browser, partial(saved_whole, browser, notebook))
+            assert troubles(notebook) == []
         browser.get("about:blank")
         lab.end_kernels()
     print(f"screenshots: {screenshots}")  # noqa: T201  (to be looked at)
@@ -253,6 +264,23 @@ def saved_whole(browser: webdriver.Chrome, notebook: Path) -> bool:
     return all(cell["execution_count"] for cell in code) or any(
         output["output_type"] == "error" for output in outputs(notebook)
     )
+
+
+def saved_empty(browser: webdriver.Chrome, notebook: Path) -> bool:
+    """Save, and look whether no cell has an output any more."""
+    ActionChains(browser).key_down(Keys.CONTROL).send_keys("s").key_up(Keys.CONTROL).perform()
+    return not outputs(notebook) and not any(
+        cell.get("execution_count") for cell in cells(notebook)
+    )
+
+
+def troubles(notebook: Path) -> list[dict[str, Any]]:
+    """Return the errors and the warnings that a notebook shows."""
+    return [
+        output
+        for output in outputs(notebook)
+        if output["output_type"] == "error" or output.get("name") == "stderr"
+    ]
 
 
 def scroll(browser: webdriver.Chrome, place: str) -> None:
