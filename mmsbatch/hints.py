@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,6 +51,13 @@ def commands() -> Iterator[None]:
 def program() -> str:
     """Return the words that start the command line: with `uv run` if that started this process."""
     return "uv run mmsbatch" if os.environ.get("UV_RUN_RECURSION_DEPTH") else "mmsbatch"
+
+
+def install(*packages: str) -> str:
+    """Install packages that only a part of this one needs; no index has this one."""
+    uses_uv = os.environ.get("UV_RUN_RECURSION_DEPTH")
+    pip = "uv pip" if uses_uv else f"{shlex.quote(sys.executable)} -m pip"
+    return f"{pip} install {shlex.join(packages)}"
 
 
 def option(name: str, value: object = None) -> str:

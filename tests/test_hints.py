@@ -63,7 +63,7 @@ HINTS: dict[str, list[Make]] = {
 
 OTHERS = {
     *("commands", "option", "program", "send", "sandbox", "send_saved", "show", "trial"),
-    *("after_init", "jupyter", "schema"),
+    *("after_init", "jupyter", "schema", "install"),
     *("schedule", "install_schedule"),  # tried in cli/test_schedule.py
 }
 """The other functions of the module; those that make hints have tests of their own below."""

@@ -86,7 +86,7 @@ def _driver(address: Address) -> Any:
     except ImportError:
         raise RunError(
             f"a journal in {address.database} needs PostgreSQL's driver: "
-            'pip install "mmsbatch[postgres]"'
+            f"`{hints.install('psycopg[binary]')}`"
         ) from None
 
 

@@ -11,7 +11,6 @@ import json
 import logging
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -339,7 +338,7 @@ def _papermill() -> Any:
     except ImportError as error:
         raise InputError(
             f"running a notebook needs a package that is not installed ({error.name}): "
-            f'{sys.executable} -m pip install "mmsbatch[notebooks]"'
+            f"`{hints.install('jupyter', 'papermill', 'matplotlib')}`"
         ) from None
     return papermill
 

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from mmsbatch import hints
 from mmsbatch.campaign.consent import Consent
 from mmsbatch.errors import ContactsError, kind_of
 from mmsbatch.planning.rows import no_repeats, phone_columns, prepare_part, refusing_in
@@ -89,7 +90,7 @@ def _types() -> Any:
         return import_module("pyspark.sql.types")
     except ImportError:
         raise ContactsError(
-            'contacts of Spark need its package: pip install "mmsbatch[spark]"'
+            f"contacts of Spark need its package: `{hints.install('pyspark')}`"
         ) from None
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from mmsbatch import spec
+from mmsbatch import hints, spec
 from mmsbatch.errors import InputError, kind_of, nearest
 from mmsbatch.runs.attempts import attempts
 from mmsbatch.runs.outcomes import Outcome
@@ -42,7 +42,7 @@ def drawing() -> ModuleType:
         if (error.name or "").partition(".")[0] != "matplotlib":
             raise
         raise InputError(
-            'plots need matplotlib, which is not installed: pip install "mmsbatch[notebooks]"'
+            f"plots need matplotlib, which is not installed: `{hints.install('matplotlib')}`"
         ) from None
     return drawing
 

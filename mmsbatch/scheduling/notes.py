@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -63,7 +62,7 @@ def notes(
     if not machine.runs_notebooks:
         yield (
             "the notebook needs a package that is not installed (papermill): "
-            f'{sys.executable} -m pip install "mmsbatch[notebooks]"'
+            f"`{hints.install('jupyter', 'papermill', 'matplotlib')}`"
         )
     if schedule.live and not Path(schedule.environ).exists():
         yield (

@@ -389,6 +389,6 @@ def test_without_the_driver_its_package_is_named(
 ) -> None:
     """With what to type."""
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(RunError, match=r'pip install "mmsbatch\[postgres\]"'):
+    with pytest.raises(RunError, match=r"pip install 'psycopg\[binary\]'`"):
         mms.send(planned(), account_at(sandbox), run=run, journal=journal)
     assert not run.exists()

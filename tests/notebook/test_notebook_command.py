@@ -251,7 +251,7 @@ def test_without_the_extra_the_error_says_what_to_install(
     monkeypatch.setitem(sys.modules, "papermill", None)
     result = call(written(tmp_path / "own.ipynb"))
     assert 2 == result.exit_code
-    assert 'pip install "mmsbatch[notebooks]"' in result.stderr
+    assert f"`{sys.executable} -m pip install jupyter papermill matplotlib`" in result.stderr
 
 
 # ----- with a kernel -----------------------------------------------------------------------------

@@ -244,7 +244,7 @@ def test_without_matplotlib_the_error_says_what_to_install() -> None:
         "except mms.InputError as error: print(error)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert 'pip install "mmsbatch[notebooks]"' in done.stdout
+    assert f"`{sys.executable} -m pip install matplotlib`" in done.stdout
 
 
 # ----- hours -------------------------------------------------------------------------------------
