@@ -153,6 +153,7 @@ def test_every_notebook_runs_from_the_menu(
         wait(browser, partial(saved_whole, browser, notebook))
         for theme in ("Dark", "Light"):
             choose(browser, "Settings", "Theme", f"JupyterLab {theme}")
+            wait(browser, lambda: not browser.find_elements(By.ID, "jupyterlab-splash"))
             for place in ("top", "middle", "end"):
                 scroll(browser, place)
                 browser.save_screenshot(str(screenshots / f"{name}-{place}-{theme}.png"))
