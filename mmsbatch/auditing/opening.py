@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copyfileobj
@@ -176,17 +176,18 @@ class Opening:
         with _folder(place) as folder:
             run = Run.read(folder, folder.load_plan())
             metadata = folder.metadata(run.plan, identity_in(run.facts))
-            of_tables = {
-                RESULTS: map(frames.to_arrow, run.result_parts()),
-                REQUESTS: run.attempt_parts(),
-            }
-            return {
-                name: tuple(
-                    self._put(f"{number}/rebuilt/{part}-{name}", table, metadata, made)
-                    for part, table in enumerate(tables)
-                )
-                for name, tables in of_tables.items()
-            }
+            with closing(run.result_parts()) as parts:
+                of_tables = {
+                    RESULTS: map(frames.to_arrow, parts),
+                    REQUESTS: run.attempt_parts(),
+                }
+                return {
+                    name: tuple(
+                        self._put(f"{number}/rebuilt/{part}-{name}", table, metadata, made)
+                        for part, table in enumerate(tables)
+                    )
+                    for name, tables in of_tables.items()
+                }
 
     def _put(
         self, name: str, table: pa.Table, metadata: Mapping[str, str], folder: TemporaryFolder

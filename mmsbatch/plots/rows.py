@@ -332,7 +332,7 @@ class _Columns:
         days = local(at).tz_localize(None).to_period("D")
         every = pd.period_range(days.min(), days.max(), freq="D")
         if len(every) <= _MOST_DAYS:
-            names = [f"{one.day} {one:%b}" for one in every]
+            names = [f"{one.day} {one.strftime('%b')}" for one in every]
             return cls("day", every.get_indexer(days), names, [str(one.year) for one in every])
         weeks = days.asfreq("W-SUN")
         every = pd.period_range(weeks.min(), weeks.max(), freq="W-SUN")

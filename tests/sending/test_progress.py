@@ -44,6 +44,8 @@ def look(monkeypatch: pytest.MonkeyPatch) -> Terminal:
     """Make stderr a terminal: in the test itself, since pytest sets it anew after fixtures."""
     shown = Terminal()
     monkeypatch.setattr(sys, "stderr", shown)
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("LINES", "40")
     return shown
 
 
