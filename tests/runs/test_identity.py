@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
@@ -90,7 +91,7 @@ def facts_of(run: Path) -> list[dict[str, object]]:
     """Read the journal with SQLite itself."""
     import sqlite3  # noqa: PLC0415
 
-    with sqlite3.connect(f"file:{run / 'journal.sqlite'}?mode=ro", uri=True) as connection:
+    with closing(sqlite3.connect(f"file:{run / 'journal.sqlite'}?mode=ro", uri=True)) as connection:
         rows = connection.execute("SELECT kind, data FROM facts ORDER BY seq").fetchall()
     return [{"kind": kind, **json.loads(data)} for kind, data in rows]
 

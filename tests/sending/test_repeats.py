@@ -6,6 +6,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -38,7 +39,9 @@ def test_it_can_be_meant_and_is_recorded(sandbox: Sandbox, run: Path) -> None:
     mms.send(planned(3), account, run=other, again=True, progress=False)
     assert len(sandbox.ledger) == 6
     assert sorted(mms.audit(run.parent)["run"]) == ["again", "noel"]
-    with sqlite3.connect(f"file:{other / 'journal.sqlite'}?mode=ro", uri=True) as connection:
+    with closing(
+        sqlite3.connect(f"file:{other / 'journal.sqlite'}?mode=ro", uri=True)
+    ) as connection:
         (opened,) = connection.execute("SELECT data FROM facts WHERE seq = 1").fetchone()
     assert json.loads(opened)["again"] == "noel"
 
