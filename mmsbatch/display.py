@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TextIO, TypeAlias
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,9 +110,9 @@ class Document:
         for part in self.parts:
             yield from _part_lines(part, width)
 
-    def text(self, width: int | None = None) -> str:
-        """Lay it out as text, broken between words if a line is longer than `width`."""
-        return "\n".join("".join(piece.text for piece in line) for line in self.lines(width))
+    def text(self) -> str:
+        """Lay it out as text whose lines are not broken."""
+        return "\n".join("".join(piece.text for piece in line) for line in self.lines())
 
     def html(self) -> str:
         """Lay it out for a notebook."""
@@ -146,6 +146,14 @@ def page(title: str, document: Document) -> str:
         "</style></head><body><main>"
         f"<h1>{html.escape(title)}</h1>{document.html()}</main></body></html>\n"
     )
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Return whether somebody reads a stream as it is written."""
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:  # closed
+        return False
 
 
 class ShowsItself:

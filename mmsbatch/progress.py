@@ -21,6 +21,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from mmsbatch import times
+from mmsbatch.display import is_terminal
 
 if TYPE_CHECKING:
     from mmsbatch.bars import Drawn
@@ -131,15 +132,7 @@ def silence(wanted: bool) -> Iterator[None]:
 
 def somebody_looks() -> bool:
     """Whether stderr is a terminal, or this is a notebook that a person has open."""
-    return on_a_terminal() or _notebook_of_a_person()
-
-
-def on_a_terminal() -> bool:
-    """Whether stderr is a terminal."""
-    try:
-        return sys.stderr.isatty()
-    except (AttributeError, ValueError):  # none at all, or closed
-        return False
+    return is_terminal(sys.stderr) or _notebook_of_a_person()
 
 
 def _notebook_of_a_person() -> bool:
@@ -210,7 +203,7 @@ class _Bar(_Told):
             total = self.total() if callable(self.total) else self.total
             job = {"desc": self.doing, "unit": self.unit, "total": total, "initial": self.done}
             job["postfix"] = self.note
-            self._drawn = draw(job, elapsed_s, terminal=on_a_terminal())
+            self._drawn = draw(job, elapsed_s, terminal=is_terminal(sys.stderr))
 
     def close(self) -> None:
         """Take the bar away; in a notebook, leave what was done, in words."""

@@ -202,7 +202,7 @@ def _audit_parts(found: pd.DataFrame) -> list[Part]:
 
 def _history_parts(number: str, found: pd.DataFrame) -> list[Part]:
     blocks = [
-        Block(f"{in_paris(row['sent_at'] or row['opened_at'])}"[:10], tuple(_lines(row)))
+        Block(in_paris(row["sent_at"] or row["opened_at"])[:10], tuple(_lines(row)))
         for row in found.astype(object).where(found.notna(), None).to_dict("records")
     ]
     return [f"{number}: {plural(len(found), 'row')}", *blocks]

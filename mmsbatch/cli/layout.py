@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from typer.core import TyperCommand
 
-from mmsbatch.cli.terminal import is_terminal
+from mmsbatch.display import is_terminal
 
 OPTION_GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "Contacts": (

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Final, TextIO
 
-from mmsbatch.display import Document, Part, Piece, ShowsItself, Tone, wrapped
+from mmsbatch.display import Document, Part, Piece, ShowsItself, Tone, is_terminal, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,14 +49,6 @@ def say(text: str, tone: Tone) -> None:
     first, *more = (line for one in told.splitlines() for line in wrapped(one, console.width))
     start = [Piece(name, tone), Piece(first.removeprefix(name))]
     _print(console, (start, *([Piece(line)] for line in more)))
-
-
-def is_terminal(stream: TextIO | None) -> bool:
-    """Return whether somebody reads a stream as it is written."""
-    try:
-        return stream is not None and stream.isatty()
-    except ValueError:  # closed
-        return False
 
 
 def _console(stream: TextIO) -> Console | None:
