@@ -65,9 +65,6 @@ def answer(as_json: bool) -> Iterator[list[str]]:
         raise typer.Exit(BAD_INPUT)
 
 
-_PlacesArgument = Annotated[
-    list[str], typer.Argument(metavar="DIR...", help="Folders of runs, or runs; paths or URLs.")
-]
 _OutOption = Annotated[
     str | None,
     typer.Option(
@@ -80,7 +77,7 @@ _MINUTE = "%Y-%m-%d %H:%M"
 
 
 def audit(
-    places: _PlacesArgument,
+    places: PlacesArgument,
     since: Annotated[
         str | None, typer.Option(help="Runs opened from this day or moment on: 2026-01-01.")
     ] = None,
@@ -127,7 +124,7 @@ def audit(
 
 def history(
     number: Annotated[str, typer.Argument(help="A French mobile, in any notation.")],
-    places: _PlacesArgument,
+    places: PlacesArgument,
     out: _OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
